@@ -1,0 +1,1 @@
+"""Drivers talk to devices; base.py is the contract that all of them keep."""

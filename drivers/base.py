@@ -1,0 +1,136 @@
+"""The contract that every driver keeps, and the values it speaks in.
+
+The model is tape: numbered files of blocks, separated by filemarks. tests/drivers/ holds one suite that every driver
+passes.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Mark(enum.Enum):
+    """What a read finds where no block is."""
+
+    FILEMARK = "filemark"
+    END_OF_DATA = "end of data"
+
+
+class Content(enum.Enum):
+    """What is on a medium, as far as the drive can tell without reading tapekit's own blocks."""
+
+    BLANK = "blank"
+    CARTRIDGE = "cartridge"
+    FOREIGN = "foreign"
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """Which device this is. Unknown fields are empty."""
+
+    node: str
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
+    firmware: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class MediumState:
+    """What is in the drive. `found` names foreign content in one word, `description` in a sentence."""
+
+    present: bool
+    content: Content = Content.BLANK
+    write_protected: bool = False
+    worm: bool = False
+    capacity_bytes: int = 0
+    remaining_bytes: int = 0
+    serial: str = ""
+    barcode: str = ""
+    largest_block_bytes: int = 0
+    found: str = ""
+    description: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Position:
+    """Where the drive stands: before block `block` of file `file`, both counted from 0."""
+
+    file: int
+    block: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Health:
+    """What the device reports of its own and the medium's state; the counters keep the device's own names."""
+
+    alerts: tuple[str, ...] = ()
+    counters: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+class Drive(Protocol):
+    """A device that holds one cartridge. Not safe for use by two threads at once.
+
+    Every method raises the errors of drivers.errors; after MediumError on reading, the drive stands behind the bad
+    block, after DriveReset it stands nowhere until the next locate, rewind or to_end_of_data.
+    """
+
+    url: str
+
+    def identify(self) -> Identity:
+        """Which device this is."""
+
+    def medium(self) -> MediumState:
+        """What is in the drive. Does not move the medium."""
+
+    def format(self, front: Mapping[str, bytes]) -> None:
+        """Make the medium ready for file 0 and forget all that was on it.
+
+        `front` (name: content) is laid down where any computer finds it, on media that have such a place.
+        """
+
+    def write_block(self, block: "bytes | bytearray | memoryview") -> bool:
+        """Write one block here; what was behind this place ceases to exist. True: early warning, end the segment soon.
+
+        Raises EndOfMedium, WriteProtected, MediumError (the block number says which), HostFull.
+        """
+
+    def write_filemark(self) -> None:
+        """End the file. When this returns, everything before is on the medium."""
+
+    def read_block(self) -> "bytes | Mark":
+        """The next block, or the mark that stands there; a filemark is passed over, the end of data is not."""
+
+    def position(self) -> Position:
+        """Where the drive stands."""
+
+    def locate(self, file: int, block: int = 0) -> None:
+        """Go before block `block` of file `file`; -1 is the last block of the file, -2 the one before it.
+
+        Raises EndOfData where there is no such place.
+        """
+
+    def rewind(self) -> None:
+        """Go before the first block of file 0."""
+
+    def to_end_of_data(self) -> None:
+        """Go behind the last thing written."""
+
+    def load(self) -> None:
+        """Draw the cartridge in, where the device can."""
+
+    def eject(self) -> None:
+        """Let the cartridge go; whatever was written is durable before."""
+
+    def lock(self, locked: bool) -> None:
+        """Forbid, or allow again, taking the cartridge out."""
+
+    def erase(self) -> None:
+        """Make the medium blank: what was on it is not found again by any reader of this format."""
+
+    def health(self) -> Health:
+        """What the device reports of itself and the medium."""
+
+    def close(self) -> None:
+        """Give the device back. The drive cannot be used any more."""

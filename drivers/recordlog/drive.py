@@ -1,0 +1,158 @@
+"""The drive contract over a record log: what `image:` and `disk:` have in common."""
+
+from collections.abc import Callable, Mapping
+
+from drivers.base import Content, Health, Identity, Mark, MediumState, Position
+from drivers.errors import BlankMedium, DriveError, ForeignMedium, NoMedium, WriteProtected
+from drivers.recordlog import front
+from drivers.recordlog.log import RecordLog
+from drivers.recordlog.storage import Storage
+from formats.block import LARGEST_BLOCK_BYTES
+
+ERASED_BYTES = 1 << 20
+"""Zeros at both ends and over the log's superblocks: no reader finds a cartridge afterwards."""
+
+
+class RecordLogDrive:
+    """A drive whose cartridge lies in a storage. See drivers.base.Drive for the methods."""
+
+    def __init__(self, url: str, identity: Identity, storage: Storage, let_go: Callable[[], None] | None = None):
+        """Take the storage over and look at what is on it; `let_go` is called by eject."""
+        self.url = url
+        self._identity = identity
+        self._storage: Storage | None = storage
+        self._let_go = let_go
+        self._log: RecordLog | None = None
+        self._found = front.Found(None)
+        self._counters = {"blocks read": 0, "blocks written": 0, "read errors": 0, "write errors": 0}
+        self._examine()
+
+    def identify(self) -> Identity:
+        """See Drive."""
+        return self._identity
+
+    def medium(self) -> MediumState:
+        """See Drive."""
+        storage, log = self._storage, self._log
+        if storage is None:
+            return MediumState(present=False)
+        content = Content.CARTRIDGE if self._found.reader else Content.FOREIGN if self._found.name else Content.BLANK
+        return MediumState(
+            present=True, content=content, write_protected=not storage.writable,
+            capacity_bytes=log.capacity_bytes if log else storage.size_bytes,
+            remaining_bytes=log.remaining_bytes if log else 0, largest_block_bytes=LARGEST_BLOCK_BYTES,
+            serial=self._identity.serial, found=self._found.name, description=self._found.sentence,
+        )  # fmt: skip
+
+    def format(self, files: Mapping[str, bytes]) -> None:
+        """See Drive."""
+        front.write(self._writable(), files)
+        self._examine()
+
+    def write_block(self, block: "bytes | bytearray | memoryview") -> bool:
+        """See Drive."""
+        self._writable()
+        try:
+            early_warning = self._open_log().write_block(block)
+        except DriveError:
+            self._counters["write errors"] += 1
+            raise
+        self._counters["blocks written"] += 1
+        return early_warning
+
+    def write_filemark(self) -> None:
+        """See Drive."""
+        self._writable()
+        self._open_log().write_filemark()
+
+    def read_block(self) -> "bytes | Mark":
+        """See Drive."""
+        try:
+            block = self._open_log().read_block()
+        except DriveError:
+            self._counters["read errors"] += 1
+            raise
+        self._counters["blocks read"] += 1
+        return block
+
+    def position(self) -> Position:
+        """See Drive."""
+        return self._open_log().position
+
+    def locate(self, file: int, block: int = 0) -> None:
+        """See Drive."""
+        self._open_log().locate(file, block)
+
+    def rewind(self) -> None:
+        """See Drive."""
+        self._open_log().locate(0, 0)
+
+    def to_end_of_data(self) -> None:
+        """See Drive."""
+        log = self._open_log()
+        end = log.end_of_data()
+        log.locate(end.file, end.block)
+
+    def load(self) -> None:
+        """See Drive. A disk is loaded by putting it in; opening the drive finds it."""
+        if self._storage is None:
+            raise NoMedium(f"{self.url}: no cartridge in the drive")
+
+    def eject(self) -> None:
+        """See Drive."""
+        if self._storage is not None:
+            self._storage.flush()
+            self._storage.close()
+            self._storage = self._log = None
+        if self._let_go is not None:
+            self._let_go()
+
+    def lock(self, locked: bool) -> None:  # noqa: FBT001 - the contract's shape
+        """See Drive. The kernel keeps the door locked while the device is open."""
+
+    def erase(self) -> None:
+        """See Drive."""
+        storage = self._writable()
+        zeros = bytes(ERASED_BYTES)
+        places = {0, max(0, storage.size_bytes - ERASED_BYTES)}
+        if self._found.reader:
+            places.add(self._found.reader.start)
+        for place in sorted(places):
+            storage.write(place, zeros[: storage.size_bytes - place])
+        storage.flush()
+        self._examine()
+
+    def health(self) -> Health:
+        """See Drive."""
+        return Health(counters=dict(self._counters))
+
+    def close(self) -> None:
+        """See Drive."""
+        if self._storage is not None:
+            self._storage.close()
+            self._storage = self._log = None
+
+    def _examine(self) -> None:
+        storage = self._present()
+        self._found = front.find(storage)
+        reader = self._found.reader
+        self._log = RecordLog(reader, self.url) if reader else None
+
+    def _present(self) -> Storage:
+        if self._storage is None:
+            raise NoMedium(f"{self.url}: no cartridge in the drive")
+        return self._storage
+
+    def _writable(self) -> Storage:
+        storage = self._present()
+        if not storage.writable:
+            raise WriteProtected(f"{self.url}: write-protected")
+        return storage
+
+    def _open_log(self) -> RecordLog:
+        self._present()
+        if self._log is None:
+            if self._found.name:
+                raise ForeignMedium(f"{self.url}: holds {self._found.sentence}", self._found.name)
+            raise BlankMedium(f"{self.url}: blank: nothing was ever written on it")
+        return self._log

@@ -1,0 +1,374 @@
+"""The stream: pax tar headers, written and read (SPEC.md section 7).
+
+A tar header is text in fixed columns, one pair of headers for each member, so it is written with bytes formatting
+(about 10 µs) where a construct definition would take most of the time that a small file takes to save.
+Sources: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Interchange Format"; GNU tar manual, "Storing Sparse
+Files" (format 1.0); star(5) for SCHILY.xattr and SCHILY.acl.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+
+from formats.errors import Damaged, TooLarge
+
+BLOCK_BYTES = 512
+END_OF_ARCHIVE = bytes(2 * BLOCK_BYTES)
+LARGEST_PAX_HEADER_BYTES = 1 << 20
+MOST_SPARSE_EXTENTS = 1 << 20
+
+REGULAR, HARD_LINK, SYMLINK, CHARACTER_DEVICE, BLOCK_DEVICE, DIRECTORY, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
+PAX_HEADER = b"x"
+TYPES = frozenset((REGULAR, HARD_LINK, SYMLINK, CHARACTER_DEVICE, BLOCK_DEVICE, DIRECTORY, FIFO))
+
+XATTR_PREFIX = b"SCHILY.xattr."
+ACL_ACCESS = b"SCHILY.acl.access"
+ACL_DEFAULT = b"SCHILY.acl.default"
+TAPEKIT_PREFIX = b"TAPEKIT."
+
+_OCTAL_7 = 0o7777777
+_OCTAL_11 = 0o77777777777
+_SECOND_NS = 1_000_000_000
+_DECIMAL = re.compile(rb"[0-9]{1,20}")
+_TIME = re.compile(rb"(-?)([0-9]{1,20})(?:\.([0-9]{1,30}))?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One member of a stream, as its headers describe it.
+
+    `size_bytes` is the size of the file; `sparse` lists its data extents (offset, size) or is None for a plain file.
+    `xattrs`, the ACLs and `extra` (TAPEKIT. records) carry raw values.
+    """
+
+    type: bytes
+    path: bytes
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    owner: bytes = b""
+    group: bytes = b""
+    size_bytes: int = 0
+    mtime_ns: int = 0
+    atime_ns: int | None = None
+    link: bytes = b""
+    device: tuple[int, int] = (0, 0)
+    xattrs: tuple[tuple[bytes, bytes], ...] = ()
+    acl_access: bytes | None = None
+    acl_default: bytes | None = None
+    sparse: tuple[tuple[int, int], ...] | None = None
+    extra: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def stored_bytes(self) -> int:
+        """Content bytes in the stream, without the padding to 512 at the end."""
+        if self.type != REGULAR:
+            return 0
+        if self.sparse is None:
+            return self.size_bytes
+        return len(sparse_map(self.sparse)) + sum(size for _, size in self.sparse)
+
+
+def padding(size: int) -> int:
+    """Zeros that follow `size` content bytes."""
+    return -size % BLOCK_BYTES
+
+
+def sparse_map(extents: Iterable[tuple[int, int]]) -> bytes:
+    """The map that stands before a sparse member's data, padded to 512."""
+    numbers = [number for extent in extents for number in extent]
+    text = b"%d\n" % (len(numbers) // 2) + b"".join(b"%d\n" % number for number in numbers)
+    return text + bytes(padding(len(text)))
+
+
+def build_headers(member: Member) -> bytes:
+    """The headers of a member: a pax header where one is needed, then the ustar header.
+
+    Raises TooLarge where the pax header would exceed its limit (very large extended attributes).
+    """
+    records: list[tuple[bytes, bytes]] = []
+    path = member.path + b"/" if member.type == DIRECTORY else member.path
+    field_size = member.stored_bytes
+    if member.sparse is not None:
+        records += [
+            (b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0"),
+            (b"GNU.sparse.name", path), (b"GNU.sparse.realsize", b"%d" % member.size_bytes),
+        ]  # fmt: skip
+        folder, slash, base = path.rpartition(b"/")
+        path = folder + slash + b"GNUSparseFile.0/" + base
+    prefix, name = _split(path)
+    if name is None:
+        if member.sparse is None:
+            records.append((b"path", path))
+        prefix, name = b"", path[:100]
+    link = member.link
+    if len(link) > 100:  # noqa: PLR2004 - the field's width
+        records.append((b"linkpath", link))
+        link = link[:100]
+    uid, gid, size, mtime = member.uid, member.gid, field_size, member.mtime_ns // _SECOND_NS
+    if uid > _OCTAL_7:
+        records.append((b"uid", b"%d" % uid))
+        uid = 0
+    if gid > _OCTAL_7:
+        records.append((b"gid", b"%d" % gid))
+        gid = 0
+    if size > _OCTAL_11:
+        records.append((b"size", b"%d" % size))
+        size = 0
+    if member.mtime_ns % _SECOND_NS or not 0 <= mtime <= _OCTAL_11:
+        records.append((b"mtime", _time_text(member.mtime_ns)))
+        mtime = min(max(mtime, 0), _OCTAL_11)
+    if member.atime_ns is not None:
+        records.append((b"atime", _time_text(member.atime_ns)))
+    records += _attribute_records(member)
+    owner, group = member.owner, member.group
+    if len(owner) > 31:  # noqa: PLR2004 - the field's width less its NUL
+        records.append((b"uname", owner))
+        owner = b""
+    if len(group) > 31:  # noqa: PLR2004
+        records.append((b"gname", group))
+        group = b""
+    header = _ustar(name, prefix, member.type, member.mode, uid, gid, size, mtime, link, owner, group, member.device)
+    if not records:
+        return header
+    return _pax_header(records, path) + header
+
+
+def build_pax_records(records: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """`length keyword=value` lines; the length counts itself (POSIX, "pax Extended Header")."""
+    lines = []
+    for keyword, value in records:
+        rest = len(keyword) + len(value) + 3
+        length = rest + len(b"%d" % rest)
+        length = rest + len(b"%d" % length)
+        lines.append(b"%d %b=%b\n" % (length, keyword, value))
+    return b"".join(lines)
+
+
+def _pax_header(records: list[tuple[bytes, bytes]], path: bytes) -> bytes:
+    if not all(_is_utf8(value) for keyword, value in records if keyword in _NAME_KEYWORDS):
+        records = [(b"hdrcharset", b"BINARY"), *records]
+    body = build_pax_records(records)
+    if len(body) > LARGEST_PAX_HEADER_BYTES:
+        raise TooLarge(f"pax header: {len(body)} bytes, limit {LARGEST_PAX_HEADER_BYTES}")
+    base = path.rstrip(b"/").rpartition(b"/")[2]
+    header = _ustar(
+        b"PaxHeaders/" + base[:80], b"", PAX_HEADER, 0o644, 0, 0, len(body), 0, b"", b"", b"", (0, 0)
+    )
+    return header + body + bytes(padding(len(body)))
+
+
+_NAME_KEYWORDS = frozenset((b"path", b"linkpath", b"uname", b"gname", b"GNU.sparse.name"))
+
+
+def _attribute_records(member: Member) -> list[tuple[bytes, bytes]]:
+    records = []
+    if member.acl_access is not None:
+        records.append((ACL_ACCESS, member.acl_access))
+    if member.acl_default is not None:
+        records.append((ACL_DEFAULT, member.acl_default))
+    records += [(XATTR_PREFIX + name, value) for name, value in member.xattrs]
+    records += list(member.extra)
+    return records
+
+
+def _split(path: bytes) -> tuple[bytes, bytes | None]:
+    """ustar prefix and name of a path; the name is None where the path does not fit the two fields."""
+    if len(path) <= 100:  # noqa: PLR2004 - the field's width
+        return b"", path
+    if len(path) <= 256:  # noqa: PLR2004 - 155 + "/" + 100
+        cut = path.rfind(b"/", 0, 156)
+        if cut > 0 and 0 < len(path) - cut - 1 <= 100:  # noqa: PLR2004
+            return path[:cut], path[cut + 1 :]
+    return b"", None
+
+
+def _ustar(
+    name: bytes, prefix: bytes, type_: bytes, mode: int, uid: int, gid: int, size: int, mtime: int,
+    link: bytes, owner: bytes, group: bytes, device: tuple[int, int],
+) -> bytes:  # fmt: skip
+    head = b"".join((
+        name.ljust(100, b"\0"), b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode & 0o7777, uid, gid, size, mtime),
+    ))  # fmt: skip
+    tail = b"".join((
+        type_, link.ljust(100, b"\0"), b"ustar\x0000", owner.ljust(32, b"\0"), group.ljust(32, b"\0"),
+        b"%07o\0%07o\0" % device, prefix.ljust(155, b"\0"), bytes(12),
+    ))  # fmt: skip
+    checksum = sum(head) + sum(tail) + 8 * 0x20
+    return b"%b%06o\0 %b" % (head, checksum, tail)
+
+
+def _time_text(time_ns: int) -> bytes:
+    seconds, fraction = divmod(abs(time_ns), _SECOND_NS)
+    sign = b"-" if time_ns < 0 else b""
+    return b"%b%d.%09d" % (sign, seconds, fraction) if fraction else b"%b%d" % (sign, seconds)
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+# --- reading ---------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class RawHeader:
+    """One 512-byte header as it stands; `size_bytes` is what follows it in the stream, before padding."""
+
+    type: bytes
+    name: bytes
+    mode: int
+    uid: int
+    gid: int
+    size_bytes: int
+    mtime: int
+    link: bytes
+    owner: bytes
+    group: bytes
+    device: tuple[int, int]
+
+
+def looks_like_header(block: "bytes | memoryview") -> bool:
+    """Whether 512 bytes are a ustar header with a right checksum."""
+    data = bytes(block)
+    if len(data) != BLOCK_BYTES or data[257:263] != b"ustar\0":
+        return False
+    try:
+        stored = _octal(data[148:156], "checksum")
+    except Damaged:
+        return False
+    return stored == sum(data[:148]) + sum(data[156:]) + 8 * 0x20
+
+
+def parse_header(block: "bytes | memoryview") -> RawHeader:
+    """Raises Damaged where 512 bytes are no ustar header of a type that the format has."""
+    data = bytes(block)
+    if not looks_like_header(data):
+        raise Damaged("tar header: no ustar header, or its checksum does not match")
+    type_ = data[156:157]
+    if type_ == b"\0":
+        type_ = REGULAR
+    if type_ not in TYPES and type_ != PAX_HEADER:
+        raise Damaged(f"tar header: member type {type_!r}")
+    prefix, name = _text(data[345:500]), _text(data[:100])
+    return RawHeader(
+        type=type_, name=prefix + b"/" + name if prefix else name, mode=_octal(data[100:108], "mode") & 0o7777,
+        uid=_octal(data[108:116], "uid"), gid=_octal(data[116:124], "gid"), size_bytes=_octal(data[124:136], "size"),
+        mtime=_octal(data[136:148], "mtime"), link=_text(data[157:257]), owner=_text(data[265:297]),
+        group=_text(data[297:329]), device=(_octal(data[329:337], "device"), _octal(data[337:345], "device")),
+    )  # fmt: skip
+
+
+def parse_pax_records(body: bytes) -> dict[bytes, bytes]:
+    """The records of a pax header's body. Raises Damaged where lengths do not add up or a keyword stands twice."""
+    records: dict[bytes, bytes] = {}
+    place = 0
+    while place < len(body):
+        space = body.find(b" ", place, place + 21)
+        if space < 0 or not _DECIMAL.fullmatch(body[place:space]):
+            raise Damaged("pax header: a record without a length")
+        end = place + int(body[place:space])
+        equals = body.find(b"=", space + 1, end)
+        if end > len(body) or end <= space + 1 or body[end - 1 : end] != b"\n" or equals <= space + 1:
+            raise Damaged("pax header: a record's length is wrong")
+        keyword = body[space + 1 : equals]
+        if keyword in records:
+            raise Damaged(f"pax header: keyword {keyword[:60]!r} twice")
+        records[keyword] = body[equals + 1 : end - 1]
+        place = end
+    return records
+
+
+def combine(header: RawHeader, records: dict[bytes, bytes]) -> tuple[Member, int]:
+    """A member from its ustar header and pax records, and the content bytes that follow in the stream.
+
+    A sparse member comes with an empty extent list: its map stands in the content (see `parse_sparse_map`).
+    """
+    take = records.get
+    size = _number(take(b"size"), header.size_bytes)
+    path = take(b"GNU.sparse.name") or take(b"path") or header.name
+    if b"\0" in path or not path.strip(b"/"):
+        raise Damaged(f"tar header: member name {path[:80]!r}")
+    real_size, sparse = size, None
+    if header.type != REGULAR:
+        size = real_size = 0
+    elif b"GNU.sparse.major" in records:
+        if (take(b"GNU.sparse.major"), take(b"GNU.sparse.minor")) != (b"1", b"0"):
+            raise Damaged("pax header: sparse format is not 1.0")
+        real_size, sparse = _number(take(b"GNU.sparse.realsize"), -1), ()
+        if real_size < 0:
+            raise Damaged("pax header: sparse member without its size")
+    mtime, atime = take(b"mtime"), take(b"atime")
+    member = Member(
+        type=header.type, path=path.rstrip(b"/"), mode=header.mode, uid=_number(take(b"uid"), header.uid),
+        gid=_number(take(b"gid"), header.gid), owner=take(b"uname", header.owner), group=take(b"gname", header.group),
+        size_bytes=real_size, mtime_ns=header.mtime * _SECOND_NS if mtime is None else _parse_time(mtime),
+        atime_ns=None if atime is None else _parse_time(atime), link=take(b"linkpath", header.link),
+        device=header.device, sparse=sparse, acl_access=take(ACL_ACCESS), acl_default=take(ACL_DEFAULT),
+        xattrs=tuple((k[len(XATTR_PREFIX) :], v) for k, v in records.items() if k.startswith(XATTR_PREFIX)),
+        extra=tuple((k, v) for k, v in records.items() if k.startswith(TAPEKIT_PREFIX)),
+    )  # fmt: skip
+    return member, size
+
+
+def parse_sparse_map(data: bytes, real_size: int) -> tuple[tuple[tuple[int, int], ...], int] | None:
+    """The extents that `data` begins with, and the bytes the map takes with its padding; None where data ends first.
+
+    Raises Damaged where extents overlap, descend or reach beyond the file.
+    """
+    end = data.find(b"\n")
+    if end < 0:
+        if len(data) > 20:  # noqa: PLR2004 - digits of a 64-bit number
+            raise Damaged("sparse map: does not begin with a number")
+        return None
+    count = _number(data[:end], -1)
+    if not 0 <= count <= MOST_SPARSE_EXTENTS:
+        raise Damaged(f"sparse map: {count} extents, limit {MOST_SPARSE_EXTENTS}")
+    lines = data[end + 1 :].split(b"\n", 2 * count)
+    if len(lines) <= 2 * count:
+        if any(len(line) > 20 for line in lines):  # noqa: PLR2004
+            raise Damaged("sparse map: not a number")
+        return None
+    numbers = [_number(line, -1) for line in lines[: 2 * count]]
+    extents = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    place = 0
+    for offset, size in extents:
+        if offset < place or offset + size > real_size:
+            raise Damaged("sparse map: extents overlap, or reach beyond the file")
+        place = offset + size
+    used = end + 1 + sum(map(len, lines[: 2 * count])) + 2 * count
+    return extents, used + padding(used)
+
+
+def _text(field: bytes) -> bytes:
+    return field.split(b"\0", 1)[0]
+
+
+def _octal(field: bytes, what: str) -> int:
+    text = field.rstrip(b"\0 ").lstrip(b" ")
+    if not text:
+        return 0
+    if not all(0x30 <= byte <= 0x37 for byte in text):
+        raise Damaged(f"tar header: {what} is not an octal number: {field!r}")
+    return int(text, 8)
+
+
+def _number(text: bytes | None, default: int) -> int:
+    if text is None:
+        return default
+    if not _DECIMAL.fullmatch(text) or int(text) >= 1 << 63:
+        raise Damaged(f"pax header: not a number: {text[:40]!r}")
+    return int(text)
+
+
+def _parse_time(text: bytes) -> int:
+    match = _TIME.fullmatch(text)
+    if not match:
+        raise Damaged(f"pax header: not a time: {text[:40]!r}")
+    sign, seconds, fraction = match.groups()
+    time_ns = int(seconds) * _SECOND_NS + int((fraction or b"").ljust(9, b"0")[:9])
+    return -time_ns if sign else time_ns

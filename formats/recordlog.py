@@ -1,0 +1,204 @@
+"""The record log of disks and image files: superblock, record header, filemark table (SPEC.md section 13)."""
+
+import array
+import dataclasses
+import enum
+import sys
+import zlib
+
+import construct as cs
+
+from formats.errors import Damaged, TooLarge
+from formats.layout import Layout, reserved
+
+UNIT_BYTES = 4096
+HEADER_BYTES = 64
+FIRST_RECORD = 2 * UNIT_BYTES
+SUPERBLOCK_MAGIC = b"TKLOGSB1"
+RECORD_MAGIC = b"TKR1"
+
+_SUPERBLOCK_CRC_OFFSET = UNIT_BYTES - 4
+_RECORD_CRC_OFFSET = HEADER_BYTES - 4
+
+
+class RecordKind(enum.IntEnum):
+    """What a record is."""
+
+    BLOCK = 1
+    FILEMARK = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Superblock:
+    """What is known to be durable in the log, as of the last filemark or the last begin of writing."""
+
+    epoch: int
+    log_id: bytes
+    generation: int
+    size_bytes: int
+    end: int
+    records: int
+    files: int
+    last_filemark: int
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordHeader:
+    """The 64 bytes before a record's payload."""
+
+    kind: int
+    number: int
+    position: int
+    epoch: int
+    file: int
+    block: int
+    length: int
+    log_id: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class FilemarkTable:
+    """Where the blocks of a file begin: the payload of its filemark.
+
+    `distances` are in units of 4,096 bytes from `start`, one for each block, ascending.
+    """
+
+    start: int
+    previous: int
+    distances: "array.array[int]"
+
+
+@dataclasses.dataclass(frozen=True)
+class _TableHead:
+    start: int
+    previous: int
+    count: int
+
+
+_SUPERBLOCK = Layout(
+    "superblock",
+    Superblock,
+    cs.Struct(
+        "magic" / cs.Const(SUPERBLOCK_MAGIC),
+        "unit" / cs.Const(UNIT_BYTES, cs.Int32ub),
+        "epoch" / cs.Int32ub,
+        "log_id" / cs.Bytes(16),
+        "generation" / cs.Int64ub,
+        "size_bytes" / cs.Int64ub,
+        "end" / cs.Int64ub,
+        "records" / cs.Int64ub,
+        "files" / cs.Int32ub,
+        "reserved_1" / reserved(4),
+        "last_filemark" / cs.Int64ub,
+        "reserved_2" / reserved(4012),
+    ),
+)
+_RECORD = Layout(
+    "record header",
+    RecordHeader,
+    cs.Struct(
+        "magic" / cs.Const(RECORD_MAGIC),
+        "kind" / cs.Int8ub,
+        "reserved_1" / reserved(3),
+        "number" / cs.Int64ub,
+        "position" / cs.Int64ub,
+        "epoch" / cs.Int32ub,
+        "file" / cs.Int32ub,
+        "block" / cs.Int32ub,
+        "length" / cs.Int32ub,
+        "log_id" / cs.Bytes(16),
+        "reserved_2" / reserved(4),
+    ),
+)
+_TABLE_HEAD = Layout(
+    "filemark table",
+    _TableHead,
+    cs.Struct("start" / cs.Int64ub, "previous" / cs.Int64ub, "count" / cs.Int32ub),
+)
+
+
+def record_bytes(length: int) -> int:
+    """What a record with a payload of `length` bytes takes in the log, a multiple of the unit."""
+    return -(-(HEADER_BYTES + length) // UNIT_BYTES) * UNIT_BYTES
+
+
+def build_superblock(superblock: Superblock) -> bytes:
+    """One unit of bytes."""
+    body = _SUPERBLOCK.build(superblock)
+    return body + zlib.crc32(body).to_bytes(4, "big")
+
+
+def parse_superblock(unit: "bytes | memoryview") -> Superblock:
+    """Raises Damaged where the unit is not a valid superblock."""
+    data = bytes(unit)
+    if len(data) != UNIT_BYTES:
+        raise Damaged(f"superblock: {len(data)} bytes, expected {UNIT_BYTES}")
+    if data[:8] != SUPERBLOCK_MAGIC:
+        raise Damaged("superblock: no superblock magic")
+    if zlib.crc32(data[:_SUPERBLOCK_CRC_OFFSET]) != int.from_bytes(data[_SUPERBLOCK_CRC_OFFSET:], "big"):
+        raise Damaged("superblock: checksum does not match")
+    value = _SUPERBLOCK.parse(data)
+    if value.size_bytes % UNIT_BYTES or value.end % UNIT_BYTES or not FIRST_RECORD <= value.end <= value.size_bytes:
+        raise Damaged(f"superblock: end {value.end} and size {value.size_bytes} do not agree")
+    if value.last_filemark and not FIRST_RECORD <= value.last_filemark < value.end:
+        raise Damaged(f"superblock: last filemark {value.last_filemark} is not before end {value.end}")
+    return value
+
+
+def build_record_header(header: RecordHeader) -> bytes:
+    """The 64 bytes before a payload."""
+    body = _RECORD.build(header)
+    return body + zlib.crc32(body).to_bytes(4, "big")
+
+
+def parse_record_header(data: "bytes | bytearray | memoryview") -> RecordHeader:
+    """Raises Damaged where the bytes do not begin with a valid record header."""
+    head = bytes(data[:HEADER_BYTES])
+    if len(head) < HEADER_BYTES or head[:4] != RECORD_MAGIC:
+        raise Damaged("record: no record magic")
+    if zlib.crc32(head[:_RECORD_CRC_OFFSET]) != int.from_bytes(head[_RECORD_CRC_OFFSET:], "big"):
+        raise Damaged("record: header checksum does not match")
+    header = _RECORD.parse(head)
+    if header.kind not in (RecordKind.BLOCK, RecordKind.FILEMARK):
+        raise Damaged(f"record: unknown kind {header.kind}")
+    return header
+
+
+def build_filemark_table(table: FilemarkTable) -> bytes:
+    """The payload of a filemark."""
+    head = _TABLE_HEAD.build(_TableHead(table.start, table.previous, len(table.distances)))
+    body = head + _big_endian(table.distances).tobytes()
+    return body + zlib.crc32(body).to_bytes(4, "big")
+
+
+def parse_filemark_table(payload: "bytes | memoryview") -> FilemarkTable:
+    """Raises Damaged where the payload is not a valid filemark table."""
+    data = bytes(payload)
+    if len(data) < _TABLE_HEAD.size + 4 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
+        raise Damaged("filemark table: checksum does not match")
+    head = _TABLE_HEAD.parse(data)
+    distances: array.array[int] = array.array("I")
+    body = data[_TABLE_HEAD.size : -4]
+    if len(body) != head.count * distances.itemsize:
+        raise Damaged(f"filemark table: {len(body)} bytes for {head.count} blocks")
+    distances.frombytes(body)
+    distances = _big_endian(distances)
+    if any(later <= earlier for earlier, later in zip(distances, distances[1:], strict=False)):
+        raise Damaged("filemark table: blocks are not in order")
+    return FilemarkTable(head.start, head.previous, distances)
+
+
+def distance(start: int, position: int) -> int:
+    """Units from a file's first record to another of its records. Raises TooLarge over 16 TiB."""
+    units = (position - start) // UNIT_BYTES
+    if units > 0xFFFFFFFF:
+        raise TooLarge(f"filemark table: a file of over {0xFFFFFFFF * UNIT_BYTES} bytes")
+    return units
+
+
+def _big_endian(values: "array.array[int]") -> "array.array[int]":
+    if sys.byteorder == "big":
+        return values
+    swapped = array.array("I", values)
+    swapped.byteswap()
+    return swapped

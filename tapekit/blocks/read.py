@@ -1,0 +1,172 @@
+"""Reading a segment's blocks: one thread reads ahead and checks digests, the caller decodes."""
+
+import contextlib
+import dataclasses
+import queue
+import threading
+from collections.abc import Iterator
+
+from drivers.base import Drive, Mark
+from drivers.errors import DriveError, MediumError
+from formats import block
+from formats.block import BlockHeader, Kind
+from formats.errors import Damaged, FormatError, NewerFormat
+from tapekit.blocks.codec import decompress
+from tapekit.errors import KeyNeeded
+
+READ_AHEAD_BLOCKS = 8
+MOST_BAD_IN_A_ROW = 1_000_000
+"""Gives up on a drive that answers nothing but errors."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GoodBlock:
+    """A block whose digest is right, at its place in the file."""
+
+    number: int
+    header: BlockHeader
+    data: bytes
+
+    @property
+    def payload(self) -> memoryview:
+        """The payload as stored."""
+        return block.payload(self.data)
+
+
+@dataclasses.dataclass(frozen=True)
+class BadBlock:
+    """A place in the file that cannot be read, or does not hold the block that belongs there."""
+
+    number: int
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FileEnd:
+    """Where the blocks of a file end; without a filemark the file is incomplete."""
+
+    number: int
+    has_filemark: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """Which blocks belong in a file: of this segment of this archive, the first with this sequence."""
+
+    archive: bytes
+    segment: int
+    sequence_start: int
+
+    def check(self, header: BlockHeader, number: int) -> None:
+        """Raises Damaged for a block of another archive or place."""
+        if (header.archive, header.segment) != (self.archive, self.segment):
+            raise Damaged(f"block: belongs to archive {header.archive.hex()}, segment {header.segment}")
+        if header.sequence != self.sequence_start + number:
+            raise Damaged(f"block: has sequence {header.sequence}, expected {self.sequence_start + number}")
+
+
+def read_one(drive: Drive, number: int, expected: Expected | None) -> "GoodBlock | BadBlock | FileEnd":
+    """The block where the drive stands, which is block `number` of its file, checked."""
+    try:
+        data = drive.read_block()
+        if isinstance(data, Mark):
+            return FileEnd(number, has_filemark=data is Mark.FILEMARK)
+        header = block.parse(data)
+        if expected is not None:
+            expected.check(header, number)
+    except MediumError as error:
+        return BadBlock(number, str(error))
+    except NewerFormat:
+        raise
+    except FormatError as error:
+        return BadBlock(number, str(error))
+    return GoodBlock(number, header, data)
+
+
+def read_blocks(drive: Drive, file: int, start: int, expected: Expected | None) -> "BlockRun":
+    """The blocks of a file from `start` on, read ahead by a thread. Use as a context manager."""
+    return BlockRun(drive, file, start, expected)
+
+
+class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
+    """Iterates over GoodBlock and BadBlock, and ends with one FileEnd. The drive belongs to it until it is left."""
+
+    def __init__(self, drive: Drive, file: int, start: int, expected: Expected | None) -> None:
+        """Locate, and begin to read ahead."""
+        drive.locate(file, start)
+        self._drive = drive
+        self._start = start
+        self._expected = expected
+        self._items: queue.Queue[GoodBlock | BadBlock | FileEnd | Exception] = queue.Queue(READ_AHEAD_BLOCKS)
+        self._stop = False
+        self._thread = threading.Thread(target=self._read_ahead, name="read blocks", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[GoodBlock | BadBlock | FileEnd]:
+        while True:
+            item = self._items.get()
+            if isinstance(item, Exception):
+                raise item
+            yield item
+            if isinstance(item, FileEnd):
+                return
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading ahead; the drive is free again when this returns."""
+        self._stop = True
+        while self._thread.is_alive():
+            with contextlib.suppress(queue.Empty):
+                self._items.get_nowait()
+            self._thread.join(0.01)
+
+    def _read_ahead(self) -> None:
+        number, bad_in_a_row = self._start, 0
+        try:
+            while not self._stop:
+                item = read_one(self._drive, number, self._expected)
+                self._items.put(item)
+                if isinstance(item, FileEnd):
+                    return
+                bad_in_a_row = bad_in_a_row + 1 if isinstance(item, BadBlock) else 0
+                if bad_in_a_row > MOST_BAD_IN_A_ROW:
+                    raise DriveError(f"{self._drive.url}: {bad_in_a_row} blocks in a row cannot be read")
+                number += 1
+        except Exception as error:  # noqa: BLE001 - handed to the reader's thread
+            self._items.put(error)
+
+
+def decode(good: GoodBlock) -> "bytes | memoryview":
+    """The plain bytes of a block. Raises Damaged, or KeyNeeded for an encrypted one."""
+    header = good.header
+    if header.is_encrypted:
+        raise KeyNeeded(f"block {good.number}: encrypted, and no key was given")
+    if header.is_compressed:
+        return decompress(good.payload, header.plain_bytes)
+    if len(good.payload) != header.plain_bytes:
+        raise Damaged(f"block: {len(good.payload)} bytes stored plain, header says {header.plain_bytes}")
+    return good.payload
+
+
+def read_document(
+    drive: Drive, file: int, start: int, kind: Kind, expected: Expected | None
+) -> tuple[bytes, list[GoodBlock]]:
+    """The document that begins at block `start` of a file, and its blocks. Raises Damaged where it is not whole."""
+    drive.locate(file, start)
+    parts: list[GoodBlock] = []
+    size = 0
+    while not parts or not parts[-1].header.is_last:
+        item = read_one(drive, start + len(parts), expected)
+        if not isinstance(item, GoodBlock):
+            why = item.why if isinstance(item, BadBlock) else "the file ends"
+            raise Damaged(f"{kind.name.lower()} of file {file}: {why}")
+        header = item.header
+        if header.kind != kind or header.stream_offset != size:
+            raise Damaged(f"{kind.name.lower()} of file {file}: block {item.number} is no part of it")
+        parts.append(item)
+        size += len(item.payload)
+        if size > block.LARGEST_PLAIN_BYTES:
+            raise Damaged(f"{kind.name.lower()} of file {file}: over {block.LARGEST_PLAIN_BYTES} bytes")
+    return b"".join(decode(part) for part in parts), parts

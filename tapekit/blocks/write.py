@@ -1,0 +1,216 @@
+"""Writing a segment's blocks: one thread compresses and seals, one writes, the caller fills buffers.
+
+The pool of buffers is the only bound that the pipeline needs: who wants to fill another buffer waits until the drive
+has taken one.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import queue
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+from drivers.base import Drive
+from formats import block
+from formats.block import HEADER_BYTES, NO_PARITY_GROUP, TAG_BYTES, BlockHead, Flags, Kind
+from formats.segment import BlockCounts
+from tapekit.blocks.codec import Compressor
+
+POOL_BYTES = 32 << 20
+"""What lies between reading and writing: a tenth of a second of an LTO-9 drive, and many small files."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """Plain bytes on their way to becoming a block: `view` lies behind room for the header in `buffer`."""
+
+    kind: Kind
+    buffer: bytearray
+    plain_bytes: int
+    stream_offset: int
+    flags: Flags = Flags.NONE
+    frame: bytes | None = None
+
+    @property
+    def plain(self) -> memoryview:
+        """The plain bytes."""
+        return memoryview(self.buffer)[HEADER_BYTES : HEADER_BYTES + self.plain_bytes]
+
+
+@dataclasses.dataclass(frozen=True)
+class SealedBlock:
+    """A block ready for the drive; `pooled` is the buffer to give back afterwards."""
+
+    data: "bytes | memoryview"
+    digest: bytes
+    kind: Kind
+    pooled: bytearray | None
+
+
+class SegmentWriter:
+    """Writes the blocks of one segment, in order, and keeps the sums that its trailer needs.
+
+    Errors of the drive come out of the next call, whichever that is; after one, nothing more is written.
+    """
+
+    def __init__(
+        self, drive: Drive, archive: bytes, segment: int, sequence_start: int, block_size: int, compressor: Compressor
+    ) -> None:
+        """Start the threads. The drive belongs to them until `finish` or `abandon`."""
+        self.cut = block_size - HEADER_BYTES - TAG_BYTES
+        self.early_warning = False
+        self.stored_bytes = 0
+        self.remaining_bytes = drive.medium().remaining_bytes
+        self._block_size = block_size
+        self._drive = drive
+        self._archive = archive
+        self._segment = segment
+        self._sequence = sequence_start
+        self._compressor = compressor
+        self._digests = hashlib.sha256()
+        self._counts: Counter[Kind] = Counter()
+        self._failure: Exception | None = None
+        self._pool: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
+        self._pieces: queue.SimpleQueue[Piece | threading.Event | None] = queue.SimpleQueue()
+        self._sealed: queue.SimpleQueue[SealedBlock | threading.Event | None] = queue.SimpleQueue()
+        self._buffers = min(64, max(4, POOL_BYTES // block_size))
+        for _ in range(self._buffers):
+            self._pool.put(bytearray(block_size))
+        self._threads = [
+            threading.Thread(target=self._seal_all, name="seal blocks", daemon=True),
+            threading.Thread(target=self._write_all, name="write blocks", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    # --- the caller's side ------------------------------------------------------------------------------------
+
+    def buffer(self) -> bytearray:
+        """An empty buffer of one block, its first 128 bytes kept for the header; waits until one is free."""
+        buffer = self._pool.get()
+        self._raise_failure()
+        return buffer
+
+    def write_data(self, buffer: bytearray, plain_bytes: int, stream_offset: int) -> None:
+        """Take a filled buffer: `plain_bytes` of the stream from `stream_offset`."""
+        self._pieces.put(Piece(Kind.DATA, buffer, plain_bytes, stream_offset))
+
+    def write_table(self, stored: bytes, plain_bytes: int, first: int, *, last: bool) -> None:
+        """Write a catalog table: a zstd frame, or the plain bytes where that is not shorter."""
+        buffer = self.buffer()
+        flags = Flags.LAST if last else Flags.NONE
+        frame = stored if len(stored) < plain_bytes else None
+        if frame is None:
+            buffer[HEADER_BYTES : HEADER_BYTES + plain_bytes] = stored
+        self._pieces.put(Piece(Kind.CATALOG, buffer, plain_bytes, first, flags, frame))
+
+    def write_document(self, kind: Kind, document: bytes) -> None:
+        """Write a document as a run of blocks."""
+        room = self._block_size - HEADER_BYTES
+        for start in range(0, len(document), room):
+            part = document[start : start + room]
+            buffer = self.buffer()
+            buffer[HEADER_BYTES : HEADER_BYTES + len(part)] = part
+            flags = Flags.LAST if start + room >= len(document) else Flags.NONE
+            self._pieces.put(Piece(kind, buffer, len(part), start, flags))
+
+    def room_bytes(self) -> int:
+        """What is surely left on the medium when all that was handed over so far is written."""
+        waiting = self._buffers - self._pool.qsize()
+        return self.remaining_bytes - (waiting + 1) * (self._block_size + 4096)
+
+    def drain(self) -> None:
+        """Wait until everything handed over is with the drive."""
+        passed = threading.Event()
+        self._pieces.put(passed)
+        passed.wait()
+        self._raise_failure()
+
+    def sums(self) -> tuple[BlockCounts, str]:
+        """Blocks by kind, and the digest over their digests, of all that was written; drain first."""
+        counts = BlockCounts(
+            header=self._counts[Kind.HEADER], data=self._counts[Kind.DATA],
+            parity=self._counts[Kind.PARITY], catalog=self._counts[Kind.CATALOG],
+        )  # fmt: skip
+        return counts, self._digests.hexdigest()
+
+    @contextlib.contextmanager
+    def threads(self) -> Iterator["SegmentWriter"]:
+        """The threads end with this context, whatever happens in it."""
+        try:
+            yield self
+        finally:
+            self._pieces.put(None)
+            for thread in self._threads:
+                thread.join()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    # --- the threads ------------------------------------------------------------------------------------------
+
+    def _seal_all(self) -> None:
+        while (piece := self._pieces.get()) is not None:
+            if isinstance(piece, threading.Event) or self._failure is not None:
+                self._pass_on(piece)
+                continue
+            try:
+                self._sealed.put(self._seal(piece))
+            except Exception as error:  # noqa: BLE001 - handed to the caller's thread
+                self._failure = error
+                self._pass_on(piece)
+        self._sealed.put(None)
+
+    def _pass_on(self, piece: Piece | threading.Event) -> None:
+        """Let an event through; give a piece's buffer back unwritten, so that the caller wakes up and sees the failure."""
+        if isinstance(piece, threading.Event):
+            self._sealed.put(piece)
+        else:
+            self._pool.put(piece.buffer)
+
+    def _seal(self, piece: Piece) -> SealedBlock:
+        frame, flags = piece.frame, piece.flags
+        if piece.kind == Kind.DATA:
+            frame = self._compressor.compress(piece.plain)
+        payload = piece.plain if frame is None else memoryview(frame)
+        if frame is not None:
+            flags |= Flags.COMPRESSED
+        head = BlockHead(
+            kind=piece.kind, flags=int(flags), payload_bytes=len(payload), archive=self._archive,
+            segment=self._segment, parity_group=NO_PARITY_GROUP, sequence=self._sequence,
+            stream_offset=piece.stream_offset, plain_bytes=piece.plain_bytes,
+        )  # fmt: skip
+        header = block.seal(block.authenticated(head), payload)
+        self._sequence += 1
+        digest = block.digest(header)
+        if frame is not None:
+            self._pool.put(piece.buffer)
+            return SealedBlock(header + frame, digest, piece.kind, None)
+        piece.buffer[:HEADER_BYTES] = header
+        data = memoryview(piece.buffer)[: HEADER_BYTES + piece.plain_bytes]
+        return SealedBlock(data, digest, piece.kind, piece.buffer)
+
+    def _write_all(self) -> None:
+        while (sealed := self._sealed.get()) is not None:
+            if isinstance(sealed, threading.Event):
+                sealed.set()
+                continue
+            if self._failure is None:
+                try:
+                    self._write(sealed)
+                except Exception as error:  # noqa: BLE001 - handed to the caller's thread
+                    self._failure = error
+            if sealed.pooled is not None:
+                self._pool.put(sealed.pooled)
+
+    def _write(self, sealed: SealedBlock) -> None:
+        if self._drive.write_block(sealed.data):
+            self.early_warning = True
+        self.stored_bytes += len(sealed.data)
+        self.remaining_bytes = self._drive.medium().remaining_bytes
+        if sealed.kind != Kind.TRAILER:
+            self._digests.update(sealed.digest)
+            self._counts[sealed.kind] += 1

@@ -1,0 +1,1 @@
+"""A cartridge as tapekit knows it: label, rescue kit, archive segments and their catalogs."""

@@ -1,0 +1,196 @@
+"""Opening a cartridge: its label and what each of its files holds. Needs neither key nor catalog database."""
+
+import dataclasses
+
+from drivers.base import Content, Drive, MediumState
+from drivers.errors import BlankMedium, EndOfData, ForeignMedium, NoMedium
+from formats import block, label, segment
+from formats.block import Kind
+from formats.errors import Damaged
+from formats.label import Label
+from formats.segment import COMPLETE, INCOMPLETE, SegmentHeader, Trailer
+from tapekit.blocks.read import BadBlock, Expected, FileEnd, GoodBlock, decode, read_document, read_one
+from tapekit.errors import NoSuchArchive
+
+LABEL_FILE = 0
+KIT_FILE = 1
+FIRST_SEGMENT_FILE = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """One archive segment of a cartridge, as its header and trailer describe it; either may be unreadable."""
+
+    file: int
+    header: SegmentHeader | None
+    header_blocks: int
+    trailer: Trailer | None
+    trailer_sha256: str | None = None
+    problem: str = ""
+
+    @property
+    def archive(self) -> str:
+        """The archive's id, or an empty string where nothing tells it."""
+        known = self.header or self.trailer
+        return known.archive if known else ""
+
+    @property
+    def state(self) -> str:
+        """`complete`, `continued`, `aborted`, or `incomplete` without a valid trailer."""
+        return self.trailer.state if self.trailer else INCOMPLETE
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the archive ends in this segment as it should."""
+        return self.state == COMPLETE
+
+    @property
+    def job(self) -> str:
+        """Name of the job that wrote it."""
+        known = self.header or self.trailer
+        return known.job if known else "?"
+
+    @property
+    def started(self) -> str:
+        """When the archive was begun."""
+        known = self.header or self.trailer
+        return known.started if known else "?"
+
+    def expected(self) -> Expected | None:
+        """Which blocks belong in this file; None where nothing tells."""
+        if self.header is not None:
+            header = self.header
+            return Expected(bytes.fromhex(header.archive), header.segment, header.sequence_start)
+        return None
+
+
+@dataclasses.dataclass
+class Cartridge:
+    """The cartridge in a drive. `label` is None where it cannot be read; `label_problem` then says why."""
+
+    drive: Drive
+    medium: MediumState
+    label: Label | None
+    label_problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.label.name if self.label else "(label unreadable)"
+
+    def segment_files(self) -> range:
+        """Numbers of the files that hold segments."""
+        self.drive.to_end_of_data()
+        end = self.drive.position()
+        return range(FIRST_SEGMENT_FILE, end.file + (1 if end.block else 0))
+
+    def segments(self) -> list[Segment]:
+        """What every segment says of itself, oldest first."""
+        return [self.read_segment(file) for file in self.segment_files()]
+
+    def read_segment(self, file: int) -> Segment:
+        """Header and trailer of the segment in a file."""
+        problems = []
+        header, header_blocks = None, 0
+        try:
+            document, parts = read_document(self.drive, file, 0, Kind.HEADER, None)
+            header = segment.parse_header(document)
+            header_blocks = len(parts)
+            if parts[0].header.archive.hex() != header.archive:
+                raise Damaged("header: belongs to another archive")
+        except (Damaged, EndOfData) as error:
+            problems.append(str(error))
+        trailer, digest = None, None
+        try:
+            trailer, digest = self._read_trailer(file)
+        except (Damaged, EndOfData) as error:
+            problems.append(str(error))
+        if header and trailer and (header.archive, header.segment) != (trailer.archive, trailer.segment):
+            problems.append("header and trailer belong to different archives")
+            trailer = None
+        return Segment(file, header, header_blocks, trailer, digest, "; ".join(problems))
+
+    def _read_trailer(self, file: int) -> tuple[Trailer, str]:
+        """The trailer of a file: the run of trailer blocks at its end, before the filemark."""
+        self.drive.locate(file, -1)
+        last = read_one(self.drive, self.drive.position().block, None)
+        if not isinstance(last, GoodBlock) or last.header.kind != Kind.TRAILER:
+            why = last.why if isinstance(last, BadBlock) else "the last block is none"
+            raise Damaged(f"trailer of file {file}: {why}")
+        end = read_one(self.drive, last.number + 1, None)
+        if not isinstance(end, FileEnd) or not end.has_filemark:
+            raise Damaged(f"trailer of file {file}: no filemark behind it")
+        first, offset = last.number, last.header.stream_offset
+        while offset > 0 and first > 0:
+            first -= 1
+            self.drive.locate(file, first)
+            earlier = read_one(self.drive, first, None)
+            if not isinstance(earlier, GoodBlock):
+                raise Damaged(f"trailer of file {file}: block {first} of it is damaged")
+            offset = earlier.header.stream_offset
+        document, parts = read_document(self.drive, file, first, Kind.TRAILER, None)
+        trailer = segment.parse_trailer(document)
+        if trailer.blocks.total != first or parts[0].header.archive.hex() != trailer.archive:
+            raise Damaged(f"trailer of file {file}: speaks of {trailer.blocks.total} blocks, {first} are before it")
+        return trailer, parts[-1].header.digest.hex()
+
+
+def open_cartridge(drive: Drive) -> Cartridge:
+    """The cartridge in a drive.
+
+    Raises NoMedium, BlankMedium, ForeignMedium, and NewerFormat; a damaged label is no error but a problem, because
+    the archives behind it may be whole.
+    """
+    medium = drive.medium()
+    if not medium.present:
+        raise NoMedium(f"{drive.url}: no cartridge in the drive")
+    if medium.content is Content.FOREIGN:
+        raise ForeignMedium(
+            f"{drive.url}: not a tapekit cartridge: it holds {medium.description}", medium.found,
+            "nothing was changed; if it is the right cartridge and may be lost, "
+            f"label it with --destroy {medium.found}",
+        )  # fmt: skip
+    drive.rewind()
+    first = read_one(drive, 0, None)
+    if medium.content is Content.BLANK or isinstance(first, FileEnd):
+        raise BlankMedium(f"{drive.url}: blank: nothing was ever written on it", "label it first: tapekit label DRIVE")
+    if isinstance(first, BadBlock):
+        return Cartridge(drive, medium, None, f"label: {first.why}")
+    try:
+        if first.header.kind != Kind.LABEL:
+            raise Damaged("label: another block is in its place")
+        found = label.parse(decode(first))
+        if first.header.archive.hex() != found.cartridge:
+            raise Damaged("label: belongs to another cartridge")
+    except Damaged as error:
+        return Cartridge(drive, medium, None, str(error))
+    return Cartridge(drive, medium, found)
+
+
+def choose(segments: list[Segment], wanted: str) -> Segment:
+    """The segment of the archive `wanted`: `latest` (the latest complete one) or the beginning of an id.
+
+    Raises NoSuchArchive where there is none, or more than one.
+    """
+    if wanted == "latest":
+        found = [s for s in segments if s.is_complete][-1:] or [s for s in segments if s.header][-1:]
+        if not found:
+            raise NoSuchArchive("archive: there is none on this cartridge")
+        return found[0]
+    found = [s for s in segments if s.archive.startswith(wanted.lower())]
+    if len(found) != 1 or not wanted:
+        known = ", ".join(s.archive[:8] for s in segments if s.archive) or "none"
+        why = "there is none on this cartridge" if not found else "more than one begins like that"
+        raise NoSuchArchive(f"archive {wanted}: {why}", f"archives on this cartridge: {known}")
+    return found[0]
+
+
+def label_block(found: Label) -> bytes:
+    """The one block of file 0."""
+    document = label.build(found)
+    head = block.BlockHead(
+        kind=Kind.LABEL, flags=int(block.Flags.LAST), payload_bytes=len(document),
+        archive=bytes.fromhex(found.cartridge), segment=0, parity_group=block.NO_PARITY_GROUP, sequence=0,
+        stream_offset=0, plain_bytes=len(document),
+    )  # fmt: skip
+    return block.seal(block.authenticated(head), document) + document

@@ -1,0 +1,1 @@
+"""What tapekit does: only here are source, stream, blocks and cartridge joined."""

@@ -1,0 +1,236 @@
+"""Backup: a source walked, packed, sealed and written as one archive segment behind what the cartridge holds."""
+
+import dataclasses
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+
+from drivers.base import Drive
+from drivers.errors import DriveError, EndOfMedium, WriteProtected
+from formats import segment
+from formats.block import HEADER_BYTES, TAG_BYTES, Kind
+from formats.catalog import Entry
+from formats.pax import END_OF_ARCHIVE
+from formats.segment import ABORTED, COMPLETE, DirectoryEntry, SegmentHeader, Trailer
+from tapekit import __version__
+from tapekit.blocks.codec import Compressor, compressor
+from tapekit.blocks.write import SegmentWriter
+from tapekit.cartridge.cartridge import Cartridge, Segment, open_cartridge
+from tapekit.cartridge.catalog import CatalogBuilder
+from tapekit.errors import CartridgeError, MediumFull, Stopped
+from tapekit.evidence import WRITTEN, Evidences
+from tapekit.jobs.interrupt import StopRequest
+from tapekit.jobs.save import Saver
+from tapekit.progress import Progress
+from tapekit.source.walk import Options, Sources, Thing, walk
+from tapekit.stream.pack import StreamPacker
+from tapekit.units import now_text, size_text
+
+TOOL = f"tapekit {__version__}"
+RECORD_OVERHEAD_BYTES = 4096 + HEADER_BYTES
+"""What a block may take on the medium beyond its payload."""
+CLOSING_BLOCKS = 8
+"""Blocks kept free for the trailer and for what rounding takes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to back up, and how."""
+
+    sources: Sources
+    options: Options
+    job: str = "backup"
+    compression: str = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class Warned:
+    """A member that was not saved whole and still, and why."""
+
+    path: bytes
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a backup wrote. `stopped` says why it ended before its end, if it did."""
+
+    cartridge: str
+    archive: str
+    file: int
+    state: str
+    members: int
+    source_bytes: int
+    stored_bytes: int
+    duration_s: float
+    warnings: tuple[Warned, ...]
+    notes: tuple[str, ...]
+    remaining_bytes: int
+    stopped: str = ""
+
+
+class _SegmentFull(Exception):  # noqa: N818 - no error: the medium's natural end
+    """No more data belongs in this segment."""
+
+
+def run(drive: Drive, request: Request, progress: Progress, evidences: Evidences) -> Result:
+    """Write an archive.
+
+    Raises MediumFull, Stopped and DriveError after closing the segment as well as the medium allows; `stopped.result`
+    then tells what is on the cartridge.
+    """
+    begun = time.monotonic()
+    cartridge = open_cartridge(drive)
+    label = cartridge.label
+    if label is None:
+        raise CartridgeError(
+            f"{drive.url}: {cartridge.label_problem}: nothing is added to a cartridge whose label is damaged",
+            "restore what it holds, then label it anew",
+        )
+    if cartridge.medium.write_protected:
+        raise WriteProtected(f"{drive.url}: cartridge {cartridge.name} is write-protected")
+    with StopRequest() as stop:
+        earlier = _find_place(cartridge)
+        packing = compressor(request.compression)
+        header = _header(request, label.block_size, packing)
+        return _Backup(cartridge, request, header, packing, earlier, evidences).run(progress, stop, begun)
+
+
+def _find_place(cartridge: Cartridge) -> list[Segment]:
+    """Go to the end of data, closing a file that a crash left without its filemark; what is on the cartridge."""
+    drive = cartridge.drive
+    earlier = cartridge.segments()
+    drive.to_end_of_data()
+    if drive.position().block:
+        drive.write_filemark()
+    return earlier
+
+
+def _header(request: Request, block_size: int, packing: Compressor) -> SegmentHeader:
+    return SegmentHeader(
+        format=1, archive=os.urandom(16).hex(), segment=0, job=request.job, site="", host=socket.gethostname(),
+        started=now_text(), tool=TOOL, root=request.sources.root, block_size=block_size,
+        cut=block_size - HEADER_BYTES - TAG_BYTES, stream_start=0, sequence_start=0, compression=packing.name,
+    )  # fmt: skip
+
+
+class _Backup:
+    """One run: the header is written first, the trailer last, whatever happens between."""
+
+    def __init__(
+        self, cartridge: Cartridge, request: Request, header: SegmentHeader, packing: Compressor,
+        earlier: Sequence[Segment], evidences: Evidences,
+    ) -> None:  # fmt: skip
+        self._cartridge = cartridge
+        self._drive = cartridge.drive
+        self._request = request
+        self._header = header
+        self._packing = packing
+        self._earlier = earlier
+        self._evidences = evidences
+        self._file = cartridge.drive.position().file
+        self._warnings: list[Warned] = []
+        self._notes: list[str] = []
+        self._builder = CatalogBuilder(header.cut)
+
+    def run(self, progress: Progress, stop: StopRequest, begun: float) -> Result:
+        header = self._header
+        writer = SegmentWriter(
+            self._drive, bytes.fromhex(header.archive), header.segment, header.sequence_start,
+            header.block_size, self._packing,
+        )  # fmt: skip
+        progress.begin("saving", None)
+        ended: Exception | None = None
+        with self._builder.tables, writer.threads():
+            writer.write_document(Kind.HEADER, segment.build_header(header))
+            packer = StreamPacker(writer, header.stream_start)
+            saver = Saver(packer, self._builder, lambda: self._check(writer, stop), progress.advance)
+            try:
+                for thing in self._things():
+                    self._check(writer, stop)
+                    self._report(saver.save(thing))
+                packer.write(END_OF_ARCHIVE)
+            except (_SegmentFull, Stopped, KeyboardInterrupt) as error:
+                ended = error if isinstance(error, Exception) else Stopped("stopped by Ctrl-C")
+            packer.finish()
+            trailer = self._close(writer, saver, packer.offset, ABORTED if ended else COMPLETE)
+        self._drive.write_filemark()
+        progress.end()
+        self._evidences.note(self._cartridge_id(), header.archive, WRITTEN)
+        result = self._result(trailer, begun)
+        if ended is not None:
+            self._raise_ended(ended, result)
+        return result
+
+    def _things(self) -> Iterator[Thing]:
+        return walk(self._request.sources, self._request.options)
+
+    def _check(self, writer: SegmentWriter, stop: StopRequest) -> None:
+        """Raises Stopped where somebody asked for it, and _SegmentFull while there is still room to close the segment."""
+        stop.check()
+        if writer.early_warning or writer.room_bytes() < self._closing_bytes():
+            raise _SegmentFull
+
+    def _closing_bytes(self) -> int:
+        """Room that catalog, trailer and filemark take if the segment ended here."""
+        trailer = 4096 + 512 * (len(self._earlier) + 1)
+        return self._builder.needed_bytes(RECORD_OVERHEAD_BYTES) + trailer + CLOSING_BLOCKS * RECORD_OVERHEAD_BYTES
+
+    def _report(self, entry: Entry) -> None:
+        if entry.has_problem:
+            self._warnings.append(Warned(entry.path, entry.note.decode("utf-8", "replace")))
+        elif entry.note:
+            self._notes.append(f"{os.fsdecode(entry.path)}: {entry.note.decode('utf-8', 'replace')}")
+
+    def _close(self, writer: SegmentWriter, saver: Saver, stream_end: int, state: str) -> Trailer:
+        """Catalog and trailer."""
+        tables = self._builder.finish()
+        for number, table in enumerate(tables, 1):
+            writer.write_table(table.stored, table.plain_bytes, table.first, last=number == len(tables))
+        writer.drain()
+        counts, digest = writer.sums()
+        trailer = Trailer(
+            archive=self._header.archive, segment=self._header.segment, job=self._header.job,
+            started=self._header.started, state=state, finished=now_text(), members=self._builder.members,
+            problems=self._builder.problems, source_bytes=saver.source_bytes,
+            stream_bytes=stream_end - self._header.stream_start, stored_bytes=writer.stored_bytes, blocks=counts,
+            blocks_sha256=digest, catalog_block=counts.header + counts.data + counts.parity,
+            directory=tuple(self._directory()),
+        )  # fmt: skip
+        writer.write_document(Kind.TRAILER, segment.build_trailer(trailer, max(writer.room_bytes(), 1 << 14)))
+        writer.drain()
+        return trailer
+
+    def _directory(self) -> Iterator[DirectoryEntry]:
+        for known in self._earlier:
+            trailer = known.trailer
+            yield DirectoryEntry(
+                file=known.file, archive=known.archive, segment=known.header.segment if known.header else 0,
+                job=known.job, started=known.started, finished=trailer.finished if trailer else "",
+                state=known.state, members=trailer.members if trailer else 0,
+                problems=trailer.problems if trailer else 0, source_bytes=trailer.source_bytes if trailer else 0,
+                stored_bytes=trailer.stored_bytes if trailer else 0, trailer_sha256=known.trailer_sha256,
+                evidence=self._evidences.highest(self._cartridge_id(), known.archive),
+            )  # fmt: skip
+
+    def _cartridge_id(self) -> str:
+        return self._cartridge.label.cartridge if self._cartridge.label else ""
+
+    def _result(self, trailer: Trailer, begun: float, stopped: str = "") -> Result:
+        return Result(
+            cartridge=self._cartridge.name, archive=trailer.archive, file=self._file, state=trailer.state,
+            members=trailer.members, source_bytes=trailer.source_bytes, stored_bytes=trailer.stored_bytes,
+            duration_s=round(time.monotonic() - begun, 3), warnings=tuple(self._warnings),
+            notes=tuple(self._notes), remaining_bytes=self._drive.medium().remaining_bytes, stopped=stopped,
+        )  # fmt: skip
+
+    def _raise_ended(self, ended: Exception, result: Result) -> None:
+        """The archive is closed as aborted: say what of it can be restored."""
+        kept = f"{result.members} members ({size_text(result.source_bytes)}) of archive {result.archive[:8]} can be restored"
+        if isinstance(ended, _SegmentFull):
+            raise MediumFull(
+                f"{self._drive.url}: cartridge {result.cartridge} is full: {kept}; the rest was not saved",
+                "put in a cartridge with more room, and run the backup again",
+            )
+        raise Stopped(f"{self._drive.url}: {ended}: the archive is marked as aborted: {kept}")

@@ -1,0 +1,241 @@
+"""Saving one thing of the source: its headers and content into the stream, its line into the catalog."""
+
+import grp
+import hashlib
+import os
+import pwd
+import stat
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from formats import catalog, pax
+from formats.catalog import ABSENT, CHANGED, NO_DIGEST, NOT_IN_STREAM, SHORT, SPARSE, Entry
+from formats.errors import TooLarge
+from formats.pax import Member
+from tapekit.cartridge.catalog import CatalogBuilder
+from tapekit.source.content import Extents, sparse_extents
+from tapekit.source.walk import Thing
+from tapekit.stream.pack import StreamPacker
+
+READ_BYTES = 1 << 20
+
+_TYPES = {
+    stat.S_IFREG: (catalog.REGULAR, pax.REGULAR),
+    stat.S_IFDIR: (catalog.DIRECTORY, pax.DIRECTORY),
+    stat.S_IFLNK: (catalog.SYMLINK, pax.SYMLINK),
+    stat.S_IFIFO: (catalog.FIFO, pax.FIFO),
+    stat.S_IFCHR: (catalog.CHARACTER_DEVICE, pax.CHARACTER_DEVICE),
+    stat.S_IFBLK: (catalog.BLOCK_DEVICE, pax.BLOCK_DEVICE),
+    stat.S_IFSOCK: (catalog.SOCKET, b""),
+}
+_SOCKET_NOTE = b"a socket: not saved"
+
+
+class _Content(NamedTuple):
+    """What was read of a file: `valid` bytes of its size, and what went wrong."""
+
+    valid: int
+    sha256: bytes
+    flags: int
+    note: str
+
+
+class Saver:
+    """Saves one thing after another. `stop` raises when the work should end; `on_bytes` hears of bytes read."""
+
+    def __init__(
+        self, packer: StreamPacker, builder: CatalogBuilder, stop: Callable[[], None], on_bytes: Callable[[int], None]
+    ) -> None:
+        """Begin with an empty archive."""
+        self.source_bytes = 0
+        self._packer = packer
+        self._builder = builder
+        self._stop = stop
+        self._on_bytes = on_bytes
+        self._linked: dict[tuple[int, int], tuple[bytes, int, int]] = {}
+        """(device, inode) of files with several names: first name, offset of its header, names still to come."""
+
+    def save(self, thing: Thing) -> Entry:
+        """Save a thing; the entry says what became of it. Raises what `stop` raises, and the writer's errors."""
+        status = thing.stat
+        if status is None:
+            return self._note(_absent_unknown(thing))
+        kind, type_flag = _TYPES[stat.S_IFMT(status.st_mode)]
+        entry = _entry(kind, thing, status, self._packer.offset)
+        if kind == catalog.SOCKET:
+            return self._note(entry._replace(flags=ABSENT, offset=NOT_IN_STREAM, note=_SOCKET_NOTE))
+        if kind == catalog.REGULAR and thing.fd is None:
+            return self._note(_absent(entry, thing.problem))
+        if status.st_nlink > 1 and kind != catalog.DIRECTORY:
+            first = self._first_name(thing.path, status)
+            if first is not None:
+                return self._save_hard_link(entry, first)
+        return self._save_member(thing, entry, type_flag)
+
+    def _save_member(self, thing: Thing, entry: Entry, type_flag: bytes) -> Entry:
+        status = thing.stat
+        assert status is not None  # noqa: S101 - save has seen to it
+        regular = thing.fd is not None
+        extents = sparse_extents(thing.fd, status) if thing.fd is not None else None
+        member = Member(
+            type=type_flag, path=entry.path, mode=entry.mode, uid=entry.uid, gid=entry.gid, owner=entry.owner,
+            group=entry.group, size_bytes=status.st_size if regular else 0, mtime_ns=status.st_mtime_ns,
+            atime_ns=status.st_atime_ns, link=thing.link,
+            device=(os.major(status.st_rdev), os.minor(status.st_rdev)) if entry.reference else (0, 0),
+            xattrs=thing.attributes.xattrs, acl_access=thing.attributes.acl_access,
+            acl_default=thing.attributes.acl_default, sparse=extents,
+        )  # fmt: skip
+        try:
+            headers = pax.build_headers(member)
+        except TooLarge as error:
+            return self._note(_absent(entry, str(error)))
+        self._packer.write(headers)
+        if thing.problem:
+            entry = entry._replace(flags=SHORT, note=thing.problem.encode())
+        if thing.fd is not None:
+            content = self._save_content(thing.fd, member)
+            entry = entry._replace(
+                flags=content.flags | (SPARSE if extents is not None else 0) | entry.flags,
+                valid=content.valid, sha256=content.sha256,
+                note=content.note.encode() or entry.note,
+            )  # fmt: skip
+            if not content.flags:
+                entry = _changed_meanwhile(entry, status, os.fstat(thing.fd))
+        return self._note(entry)
+
+    def _save_content(self, fd: int, member: Member) -> _Content:
+        """The content of an open file into the stream, exactly as long as its header says."""
+        digest = hashlib.sha256()
+        extents: Extents = ((0, member.size_bytes),)
+        if member.sparse is not None:
+            sparse_map = pax.sparse_map(member.sparse)
+            self._packer.write(sparse_map)
+            digest.update(sparse_map)
+            extents = member.sparse
+        valid, flags, note = member.size_bytes, 0, ""
+        for start, size in extents:
+            if flags:
+                self._fill(digest, size)
+                continue
+            done, why = self._copy(fd, start, size, digest)
+            if done < size:
+                valid, flags, note = start + done, SHORT, why or f"became shorter while it was read: {start + done} bytes"
+                self._fill(digest, size - done)
+        self._packer.zeros(pax.padding(member.stored_bytes))
+        return _Content(valid, digest.digest(), flags, note)
+
+    def _copy(self, fd: int, start: int, size: int, digest: "hashlib._Hash") -> tuple[int, str]:
+        """Read `size` bytes from `start` into the stream; how many there were, and why not all."""
+        packer, place, end = self._packer, start, start + size
+        while place < end:
+            self._stop()
+            room = packer.room(min(end - place, READ_BYTES))
+            try:
+                got = os.preadv(fd, [room], place)
+            except OSError as error:
+                return place - start, f"cannot be read at byte {place}: {(error.strerror or '').lower()}"
+            if got == 0:
+                break
+            digest.update(room[:got])
+            packer.advance(got)
+            place += got
+            self._on_bytes(got)
+        self.source_bytes += place - start
+        return place - start, ""
+
+    def _fill(self, digest: "hashlib._Hash", size: int) -> None:
+        """Zeros in place of what is missing."""
+        while size:
+            self._stop()
+            room = self._packer.room(min(size, READ_BYTES))
+            room[:] = bytes(len(room))
+            digest.update(room)
+            size -= len(room)
+            self._packer.advance(len(room))
+
+    def _first_name(self, path: bytes, status: os.stat_result) -> tuple[bytes, int] | None:
+        """Name and offset of the first member with the same inode; None where this is the first."""
+        key = (status.st_dev, status.st_ino)
+        known = self._linked.get(key)
+        if known is None:
+            self._linked[key] = (path, self._packer.offset, status.st_nlink - 1)
+            return None
+        first, offset, names_left = known
+        if names_left <= 1:
+            del self._linked[key]
+        else:
+            self._linked[key] = (first, offset, names_left - 1)
+        return first, offset
+
+    def _save_hard_link(self, entry: Entry, first: tuple[bytes, int]) -> Entry:
+        path, offset = first
+        member = Member(
+            type=pax.HARD_LINK, path=entry.path, mode=entry.mode, uid=entry.uid, gid=entry.gid, owner=entry.owner,
+            group=entry.group, mtime_ns=entry.mtime_ns, link=path,
+        )  # fmt: skip
+        self._packer.write(pax.build_headers(member))
+        return self._note(entry._replace(type=catalog.HARD_LINK, link=path, reference=offset, size=0, valid=0))
+
+    def _note(self, entry: Entry) -> Entry:
+        try:
+            self._builder.add(entry)
+        except TooLarge as error:
+            entry = _absent(entry._replace(path=entry.path[:200] + b"...", link=b""), str(error))
+            self._builder.add(entry)
+        return entry
+
+
+def _entry(kind: bytes, thing: Thing, status: os.stat_result, offset: int) -> Entry:
+    is_device = kind in (catalog.CHARACTER_DEVICE, catalog.BLOCK_DEVICE)
+    size = status.st_size if kind in (catalog.REGULAR, catalog.SYMLINK) else 0
+    return Entry(
+        type=kind, flags=0, mode=status.st_mode & 0o7777, uid=status.st_uid, gid=status.st_gid,
+        owner=_owner(status.st_uid), group=_group(status.st_gid), note=b"", base=0,
+        reference=(os.major(status.st_rdev) << 32 | os.minor(status.st_rdev)) if is_device else 0,
+        inode=status.st_ino, size=size, valid=size, mtime_ns=_clamped(status.st_mtime_ns),
+        ctime_ns=_clamped(status.st_ctime_ns), offset=offset, sha256=NO_DIGEST, path=thing.path, link=thing.link,
+    )  # fmt: skip
+
+
+def _absent(entry: Entry, why: str) -> Entry:
+    return entry._replace(
+        flags=ABSENT, offset=NOT_IN_STREAM, sha256=NO_DIGEST, valid=0, note=why.encode("utf-8", "replace")
+    )
+
+
+def _absent_unknown(thing: Thing) -> Entry:
+    """A thing that could not even be looked at."""
+    return Entry(
+        catalog.REGULAR, ABSENT, 0, 0, 0, b"", b"", thing.problem.encode("utf-8", "replace"), 0, 0, 0, 0, 0, 0, 0,
+        NOT_IN_STREAM, NO_DIGEST, thing.path, b"",
+    )  # fmt: skip
+
+
+def _changed_meanwhile(entry: Entry, before: os.stat_result, after: os.stat_result) -> Entry:
+    """Mark a file whose size or times moved while it was read: its bytes may not belong together."""
+    if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (after.st_size, after.st_mtime_ns, after.st_ctime_ns):
+        return entry
+    grown = f": grew to {after.st_size} bytes" if after.st_size > before.st_size else ""
+    return entry._replace(flags=entry.flags | CHANGED, note=f"changed while it was read{grown}".encode())
+
+
+def _clamped(time_ns: int) -> int:
+    """A time as the catalog's signed 64 bits hold it; the stream has the exact one."""
+    return max(-(1 << 63), min(time_ns, (1 << 63) - 1))
+
+
+@lru_cache(4096)
+def _owner(uid: int) -> bytes:
+    try:
+        return os.fsencode(pwd.getpwuid(uid).pw_name)
+    except (KeyError, OverflowError):
+        return b""
+
+
+@lru_cache(4096)
+def _group(gid: int) -> bytes:
+    try:
+        return os.fsencode(grp.getgrgid(gid).gr_name)
+    except (KeyError, OverflowError):
+        return b""

@@ -1,0 +1,234 @@
+"""Verification: every block read from the medium, every member's content against its digest, and the source."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+
+from drivers.base import Drive
+from drivers.errors import MediumError
+from formats import catalog
+from formats.block import Kind
+from formats.catalog import Entry
+from formats.errors import Damaged
+from tapekit.blocks.read import BadBlock, FileEnd, GoodBlock, read_blocks
+from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
+from tapekit.cartridge.catalog import read_catalog
+from tapekit.errors import VerificationFailed
+from tapekit.evidence import COMPARED, READ_BACK, Evidences
+from tapekit.jobs.interrupt import StopRequest
+from tapekit.jobs.label import kit_digest
+from tapekit.progress import Progress
+from tapekit.source.compare import Comparison, compare
+from tapekit.stream.read import Hole, PlainStream, find_layout
+from tapekit.stream.unpack import FoundMember, LostMember, by_catalog, one_by_one
+
+
+@dataclasses.dataclass(frozen=True)
+class Damage:
+    """One thing that is not as it was written. `member` is its path where a member is hit."""
+
+    why: str
+    file: int | None = None
+    block: int | None = None
+    member: bytes | None = None
+
+
+@dataclasses.dataclass
+class SegmentResult:
+    """What the verification of one segment found."""
+
+    archive: str
+    file: int
+    state: str
+    job: str
+    blocks: int = 0
+    bad_blocks: int = 0
+    members: int = 0
+    bad_members: int = 0
+    stored_bytes: int = 0
+    damage: list[Damage] = dataclasses.field(default_factory=list)
+    comparison: Comparison | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is as it was written, and as the source where that was asked."""
+        return not self.damage and not (self.comparison and self.comparison.differing)
+
+
+@dataclasses.dataclass
+class Result:
+    """What a verification found, over label, rescue kit and segments."""
+
+    cartridge: str
+    segments: list[SegmentResult]
+    damage: list[Damage]
+    blocks: int
+    bad_blocks: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether all of it is good."""
+        return not self.damage and all(segment.ok for segment in self.segments)
+
+
+def run(
+    drive: Drive, wanted: str, progress: Progress, evidences: Evidences, *, with_source: bool = False
+) -> Result:
+    """Verify `all` archives, the `latest`, or one by its id. Raises NoSuchArchive and DriveError."""
+    with StopRequest() as stop:
+        cartridge = open_cartridge(drive)
+        damage, blocks, bad_blocks = _verify_front(cartridge)
+        segments = cartridge.segments()
+        chosen = segments if wanted == "all" else [choose(segments, wanted)]
+        total = sum(s.trailer.stored_bytes for s in chosen if s.trailer)
+        progress.begin("reading back", total or None)
+        results = []
+        for segment in chosen:
+            result = _SegmentVerification(cartridge, segment, progress, stop).run()
+            if with_source and segment.header is not None and segment.trailer is not None:
+                result.comparison = _compare(cartridge, segment, stop)
+            if segment.is_complete and result.ok and cartridge.label:
+                rung = COMPARED if with_source and result.comparison else READ_BACK
+                evidences.note(cartridge.label.cartridge, segment.archive, rung)
+            results.append(result)
+        progress.end()
+    blocks += sum(result.blocks for result in results)
+    bad_blocks += sum(result.bad_blocks for result in results)
+    return Result(cartridge.name, results, damage, blocks, bad_blocks)
+
+
+def _verify_front(cartridge: Cartridge) -> tuple[list[Damage], int, int]:
+    """Label and rescue kit: their damage, blocks and bad blocks."""
+    damage, bad = [], 0
+    if cartridge.label is None:
+        damage.append(Damage(cartridge.label_problem, file=0, block=0))
+        bad += 1
+    kit_blocks = 0
+    try:
+        digest = kit_digest(cartridge.drive)
+        kit_blocks = cartridge.drive.position().block
+        if cartridge.label and digest != cartridge.label.kit_sha256:
+            damage.append(Damage("rescue kit: not as the label says", file=1))
+            bad += 1
+    except MediumError as error:
+        damage.append(Damage(f"rescue kit: {error}", file=1, block=error.block))
+        bad += 1
+    return damage, 1 + kit_blocks, bad
+
+
+class _SegmentVerification:
+    """Reads one segment from its first block to its last."""
+
+    def __init__(self, cartridge: Cartridge, segment: Segment, progress: Progress, stop: StopRequest) -> None:
+        self._drive = cartridge.drive
+        self._segment = segment
+        self._progress = progress
+        self._stop = stop
+        self._last_block = -1
+        self._digests = hashlib.sha256()
+        self.result = SegmentResult(segment.archive, segment.file, segment.state, segment.job)
+
+    def run(self) -> SegmentResult:
+        segment, result = self._segment, self.result
+        if segment.trailer is None:
+            result.damage.append(Damage(f"incomplete: {segment.problem}", file=segment.file))
+        elif segment.problem:
+            result.damage.append(Damage(segment.problem, file=segment.file))
+        found = read_catalog(self._drive, segment)
+        with found.tables:
+            self._verify_blocks(segment.header_blocks)
+            self._verify_stream(found.tables.entries() if found.is_whole else None)
+            self._verify_blocks(None)
+        self._verify_sums()
+        if segment.trailer is not None:
+            result.damage += [Damage(why, file=segment.file) for why in found.problems]
+        return result
+
+    def _verify_stream(self, entries: Iterable[Entry] | None) -> None:
+        try:
+            layout = find_layout(self._drive, self._segment)
+        except VerificationFailed as error:
+            self._hit(str(error))
+            return
+        with PlainStream(self._drive, layout, self._on_block, skips=False) as stream:
+            members = one_by_one(stream) if entries is None else by_catalog(stream, self._counted(entries))
+            for member in members:
+                self._stop.check()
+                if entries is None:
+                    self.result.members += 1
+                if isinstance(member, LostMember):
+                    self._hit(member.why, member.path)
+                else:
+                    self._verify_member(member)
+            stream.drain()
+
+    def _counted(self, entries: Iterable[Entry]) -> Iterable[Entry]:
+        for entry in entries:
+            self.result.members += 1
+            yield entry
+
+    def _verify_member(self, found: FoundMember) -> None:
+        entry = found.entry
+        digest = hashlib.sha256(found.prefix)
+        try:
+            for part in found.content():
+                digest.update(part)
+        except (Hole, Damaged) as error:
+            self._hit(str(error), found.member.path)
+            return
+        if entry is None or entry.type != catalog.REGULAR:
+            return
+        if digest.digest() != entry.sha256:
+            self._hit("its content does not have the digest that the catalog says", entry.path)
+
+    def _hit(self, why: str, member: bytes | None = None) -> None:
+        self.result.bad_members += 1
+        self.result.damage.append(Damage(why, file=self._segment.file, member=member))
+
+    def _on_block(self, item: GoodBlock | BadBlock) -> None:
+        """Count a block; blocks come in order, and one that is read again counts once."""
+        if item.number <= self._last_block:
+            return
+        self._stop.check()
+        self._last_block = item.number
+        self.result.blocks += 1
+        if isinstance(item, BadBlock):
+            self.result.bad_blocks += 1
+            self.result.damage.append(Damage(item.why, file=self._segment.file, block=item.number))
+            return
+        if item.header.kind != Kind.TRAILER:
+            self._digests.update(item.header.digest)
+        self.result.stored_bytes += len(item.data)
+        self._progress.advance(len(item.data))
+
+    def _verify_blocks(self, end: int | None) -> None:
+        """The blocks from the last one seen on, up to `end` or the end of the file."""
+        segment, start = self._segment, self._last_block + 1
+        if end is not None and start >= end:
+            return
+        with read_blocks(self._drive, segment.file, start, segment.expected()) as items:
+            for item in items:
+                if isinstance(item, FileEnd) or item.number == end:
+                    break
+                self._on_block(item)
+
+    def _verify_sums(self) -> None:
+        """What the trailer says of the whole segment."""
+        trailer, result = self._segment.trailer, self.result
+        if trailer and not result.bad_blocks and self._digests.hexdigest() != trailer.blocks_sha256:
+            why = "the digest over all blocks is not the one in the trailer"
+            result.damage.append(Damage(why, file=self._segment.file))
+
+
+def _compare(cartridge: Cartridge, segment: Segment, stop: StopRequest) -> Comparison:
+    """The segment's members against the files they were made from."""
+    header = segment.header
+    assert header is not None  # noqa: S101 - the caller has seen to it
+    with read_catalog(cartridge.drive, segment).tables as tables:
+        return compare(os.fsencode(header.root), tables.entries(), stop.check)
+
+
+def members_hit(result: Result) -> Sequence[bytes]:
+    """Paths of the members that are damaged, in order, each once."""
+    return list(dict.fromkeys(d.member for s in result.segments for d in s.damage if d.member is not None))

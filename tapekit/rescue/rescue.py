@@ -1,0 +1,2327 @@
+#!/usr/bin/env python3
+"""Gets the files back from a tapekit cartridge. Needs Python 3.8 or later, on Linux, and nothing else.
+
+    python3 rescue.py DEVICE                                what is on the cartridge
+    python3 rescue.py files DEVICE                          the names in an archive
+    python3 rescue.py restore DEVICE --to DIR [PATTERN...]  put the files into DIR
+    python3 rescue.py check DEVICE                          read everything, compare every digest
+    python3 rescue.py tar DEVICE > archive.tar              the archive as a plain tar
+
+DEVICE is an image file, a disk (/dev/sdX), its second partition, or a tape drive (/dev/nst0). It is only ever read.
+Compressed archives need a zstd decoder, encrypted ones the Python package `cryptography` and the passphrase; the
+program says so when it meets one.
+
+Exit status: 0 all is well; 2 the command line is wrong; 4 it could not be done; 6 done, but something was damaged
+or is missing (the messages say what); 7 a key is wrong or missing.
+
+How a cartridge is built ("section" below means a section of the format's specification): it is a row of numbered
+files, each a run of blocks. File 0 is the label, file 1 this kit, every file from 2 on a segment of an archive. A
+block is a 128-byte header and a payload. The payloads of an archive's data blocks, opened and joined, are a pax tar;
+its catalog blocks say where in that tar each member begins, and what its SHA-256 is. On a disk the blocks stand in a
+record log, on a tape they are the tape's own blocks. This file reads from the bottom of that to the top:
+
+    blocks, zstd, documents, keys - record log, tape - label, segments, archives - catalog, stream, tar - files
+"""
+
+from __future__ import annotations
+
+import argparse
+import array
+import base64
+import binascii
+import errno
+import fcntl
+import fnmatch
+import getpass
+import grp
+import hashlib
+import hmac
+import json
+import os
+import pwd
+import re
+import shutil
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unicodedata
+import uuid
+import zlib
+from types import ModuleType
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
+
+MIB = 1 << 20
+LARGEST_BLOCK = 16_773_120
+LARGEST_PLAIN = 16 * MIB
+LARGEST_DOCUMENT = 16 * MIB
+LARGEST_PAX_HEADER = MIB
+
+# === Words to the person =========================================================================================
+
+
+class Problem(Exception):
+    """What was asked cannot be done; the text says why."""
+
+    exit_code = 4
+
+
+class NoKey(Problem):
+    """A key is wrong or missing."""
+
+    exit_code = 7
+
+
+class Damaged(Exception):
+    """These bytes are not what they should be. The reader goes on with the next."""
+
+
+class NewerFormat(Damaged):
+    """Written by a later version of the format."""
+
+    def __init__(self) -> None:
+        super().__init__("written in a newer format than this program knows")
+
+
+class Refused(Exception):
+    """A member is not put back, because that could harm what is there already."""
+
+
+def show(name: Union[bytes, str]) -> str:
+    """A name as text that is safe on a terminal: what cannot be printed appears as an escape."""
+    text = name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name
+
+    def escaped(character: str) -> str:
+        if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8
+            return "\\x%02x" % (ord(character) - 0xDC00)
+        return character.encode("unicode_escape").decode("ascii")
+
+    return "".join(c if c.isprintable() and c != "\\" else escaped(c) for c in text)
+
+
+def human(size_bytes: int) -> str:
+    """12345678 -> 12.3 MB."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+class Report:
+    """Messages on standard error, and whether anything was damaged or is missing."""
+
+    def __init__(self) -> None:
+        self.damages = 0
+        self.key_missing = False
+        self._said: Set[str] = set()
+        self._progress_at = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Something worth knowing; said once."""
+        if text not in self._said:
+            self._said.add(text)
+            print(text, file=sys.stderr)
+
+    def damage(self, text: str) -> None:
+        """Something is damaged or missing; said and counted once."""
+        if text not in self._said:
+            self.damages += 1
+            self.note(text)
+
+    def progress(self, text: str) -> None:
+        """A sign of life on a terminal, every ten seconds."""
+        if time.monotonic() - self._progress_at > 10 and sys.stderr.isatty():
+            self._progress_at = time.monotonic()
+            print(text, file=sys.stderr)
+
+    def exit_code(self) -> int:
+        return 6 if self.damages else 7 if self.key_missing else 0
+
+
+# === Blocks (section 3) ==========================================================================================
+
+BLOCK_HEADER = struct.Struct(">8sBBHI16sIIQQI4s32s28sI")  # 128 bytes
+LABEL, HEADER, DATA, PARITY, CATALOG, TRAILER = range(1, 7)
+COMPRESSED, ENCRYPTED, LAST = 1, 2, 4
+FLAGS_ALLOWED = {
+    LABEL: LAST,
+    HEADER: LAST,
+    DATA: COMPRESSED | ENCRYPTED | LAST,
+    PARITY: LAST,
+    CATALOG: COMPRESSED | ENCRYPTED | LAST,
+    TRAILER: COMPRESSED | LAST,
+}
+
+
+class Block(NamedTuple):
+    kind: int
+    flags: int
+    archive: bytes
+    segment: int
+    sequence: int
+    offset: int
+    plain_size: int
+    head: bytes  # bytes 0-63 of the header: what the cipher authenticates
+    digest: bytes
+    payload: bytes
+
+
+def parse_block(raw: Optional[bytes]) -> Block:
+    """Check a block in the order of section 3.2; None stands for one that the medium cannot read."""
+    if raw is None:
+        raise Damaged("cannot be read")
+    if len(raw) < 128:
+        raise Damaged(f"only {len(raw)} bytes")
+    (magic, kind, flags, header_size, payload_size, archive, segment, _group, sequence, offset, plain_size,
+     reserved_1, digest, reserved_2, crc) = BLOCK_HEADER.unpack_from(raw)  # fmt: skip
+    if magic != b"TKBLOCK1":
+        raise NewerFormat if magic[:7] == b"TKBLOCK" else Damaged("no block begins here")
+    if crc != zlib.crc32(raw[:124]):
+        raise Damaged("its header is damaged")
+    if header_size != 128 or kind not in FLAGS_ALLOWED or flags & ~FLAGS_ALLOWED[kind] or any(reserved_1 + reserved_2):
+        raise Damaged("its header holds values that have no meaning")
+    if payload_size != len(raw) - 128:
+        raise Damaged(f"{len(raw) - 128} bytes of content where its header says {payload_size}")
+    if plain_size > LARGEST_PLAIN:
+        raise Damaged("its header asks for more than 16 MiB")
+    payload = raw[128:]
+    if hashlib.sha256(raw[:64] + payload).digest() != digest:
+        raise Damaged("its SHA-256 is wrong")
+    return Block(kind, flags, archive, segment, sequence, offset, plain_size, raw[:64], digest, payload)
+
+
+# === Compression: one zstd frame (RFC 8878), by whichever decoder this computer has ==============================
+
+WINDOW_LOG = 24  # 16 MiB
+Decoder = Callable[[bytes, int], bytes]
+"""Frame, limit -> plain bytes, at most `limit`. Raises Damaged where it is not one whole frame within the limit."""
+
+
+def zstd_by_module(zstd: ModuleType) -> Decoder:
+    """With Python 3.14's compression.zstd, or the package backports.zstd."""
+
+    def decode(frame: bytes, limit: int) -> bytes:
+        decoder = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG})
+        try:
+            plain: bytes = decoder.decompress(frame, max_length=limit)
+        except zstd.ZstdError as error:
+            raise Damaged(f"cannot be decompressed: {error}") from None
+        if len(plain) < limit and (not decoder.eof or decoder.unused_data):
+            raise Damaged("cannot be decompressed: not one whole frame")
+        return plain
+
+    return decode
+
+
+def zstd_by_zstandard(zstandard: ModuleType) -> Decoder:
+    """With the package zstandard."""
+
+    def decode(frame: bytes, limit: int) -> bytes:
+        pieces, room = [], limit
+        try:
+            with zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG).stream_reader(frame) as reader:
+                while room > 0:
+                    pieces.append(reader.read(room))
+                    if not pieces[-1]:
+                        break
+                    room -= len(pieces[-1])
+        except zstandard.ZstdError as error:
+            raise Damaged(f"cannot be decompressed: {error}") from None
+        return b"".join(pieces)
+
+    return decode
+
+
+def zstd_by_program(program: str) -> Decoder:
+    """With the program zstd."""
+
+    def decode(frame: bytes, limit: int) -> bytes:
+        command = [program, "-d", "-c", "-q", f"--memory={1 << WINDOW_LOG >> 20}MB"]
+        with tempfile.TemporaryFile() as stored:  # a file, so that neither side ever waits for the other
+            stored.write(frame)
+            stored.seek(0)
+            with subprocess.Popen(command, stdin=stored, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+                assert process.stdout is not None
+                plain = process.stdout.read(limit)
+                if len(plain) == limit:
+                    process.kill()
+        if len(plain) < limit and process.returncode != 0:
+            raise Damaged("cannot be decompressed")
+        return plain
+
+    return decode
+
+
+def find_zstd() -> Decoder:
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+
+        return zstd_by_module(zstd)
+    except ImportError:
+        pass
+    try:
+        from backports import zstd  # type: ignore[import-not-found,no-redef,unused-ignore]
+
+        return zstd_by_module(zstd)
+    except ImportError:
+        pass
+    try:
+        import zstandard  # type: ignore[import-not-found,unused-ignore]
+
+        return zstd_by_zstandard(zstandard)
+    except ImportError:
+        pass
+    program = shutil.which("zstd")
+    if program:
+        return zstd_by_program(program)
+    raise Problem(
+        "this archive is compressed with zstd, and this computer has no decoder for it\n"
+        "  install one of these: the program `zstd` (Debian, Ubuntu: apt install zstd),\n"
+        "  the Python package `zstandard` or `backports.zstd` (pip install zstandard), or Python 3.14 or later"
+    )
+
+
+zstd_decoder: List[Decoder] = []  # found when the first compressed block is met
+
+
+def unzstd(frame: bytes, size: int) -> bytes:
+    """Decompress one frame that must yield exactly `size` bytes; never holds more than one byte beyond."""
+    if not zstd_decoder:
+        zstd_decoder.append(find_zstd())
+    plain = zstd_decoder[0](frame, size + 1)
+    if len(plain) != size:
+        raise Damaged(f"does not decompress to the {size} bytes that its header says")
+    return plain
+
+
+# === Documents: JSON objects (section 3.4) =======================================================================
+
+Document = Dict[str, Any]
+
+
+def parse_document(raw: bytes) -> Document:
+    def no_duplicates(pairs: List[Tuple[str, Any]]) -> Document:
+        if len({key for key, _ in pairs}) != len(pairs):
+            raise Damaged("a key stands twice in its document")
+        return dict(pairs)
+
+    try:
+        document = json.loads(raw.decode("utf-8"), object_pairs_hook=no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"its document cannot be read: {error}") from None
+    if not isinstance(document, dict):
+        raise Damaged("its document is not an object")
+    return document
+
+
+def text_of(document: Document, key: str) -> str:
+    value = document.get(key)
+    if not isinstance(value, str) and value is not None:
+        raise Damaged(f"in its document, {key} is not text")
+    return value or ""
+
+
+def int_of(document: Document, key: str, least: int, most: int) -> int:
+    value = document.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise Damaged(f"in its document, {key} is not a number from {least} to {most}")
+    return value
+
+
+def bytes_of(document: Document, key: str) -> bytes:
+    try:
+        return base64.b64decode(text_of(document, key).encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeError):
+        raise Damaged(f"in its document, {key} is not base64") from None
+
+
+# === Keys (section 9) ============================================================================================
+
+
+class Keys(NamedTuple):
+    data: Optional[bytes]
+    catalog: bytes
+
+
+def need_cryptography() -> None:
+    try:
+        import cryptography  # noqa: F401
+    except ImportError:
+        raise Problem(
+            "this archive is encrypted, and opening it needs the Python package `cryptography`\n"
+            "  install it (Debian, Ubuntu: apt install python3-cryptography; elsewhere: pip install cryptography)"
+        ) from None
+
+
+def aes_gcm_open(key: bytes, nonce: bytes, sealed: bytes, associated: bytes) -> Optional[bytes]:
+    """The plain bytes, or None where the key does not fit or the bytes were changed."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    try:
+        return AESGCM(key).decrypt(nonce, sealed, associated)
+    except (InvalidTag, ValueError):
+        return None
+
+
+def open_passphrase_slot(slot: Document, context: bytes, passphrase: bytes) -> Optional[bytes]:
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+    n, r, p = 1 << int_of(slot, "log2_n", 15, 20), int_of(slot, "r", 8, 8), int_of(slot, "p", 1, 1)
+    key = Scrypt(salt=bytes_of(slot, "salt"), length=32, n=n, r=r, p=p).derive(passphrase)
+    return aes_gcm_open(key, bytes(12), bytes_of(slot, "wrapped"), context)
+
+
+SLOT_OPENERS: Dict[str, Callable[[Document, bytes, bytes], Optional[bytes]]] = {"passphrase": open_passphrase_slot}
+# A slot of kind "hpke" is for a key file. This kit cannot open one; tapekit itself can.
+
+
+class Passphrase:
+    """Opens key slots with a passphrase, which is read from a file or asked for once."""
+
+    def __init__(self, file: Optional[str]) -> None:
+        self._file = file
+        self._bytes = b""
+
+    def _get(self) -> bytes:
+        if not self._bytes:
+            if self._file:
+                try:
+                    with open(self._file, encoding="utf-8") as source:
+                        text = source.readline(65536).rstrip("\r\n")
+                except (OSError, ValueError) as error:
+                    raise NoKey(f"the passphrase cannot be read: {error}") from None
+            elif sys.stdin is not None and sys.stdin.isatty():
+                text = getpass.getpass("passphrase: ")
+            else:
+                raise NoKey("this archive is encrypted: give its passphrase with --passphrase-file FILE")
+            self._bytes = unicodedata.normalize("NFC", text).encode("utf-8", "surrogateescape")
+        return self._bytes
+
+    def unlock(self, header: Document, archive: bytes, segment: int) -> Keys:
+        if header.get("cipher") != "AES-256-GCM":
+            raise Problem("this archive is encrypted with a cipher that this program does not know")
+        slots = [s for s in header.get("slots") or [] if isinstance(s, dict) and text_of(s, "kind") in SLOT_OPENERS]
+        if not slots:
+            raise NoKey(
+                "this archive opens with a key file only (its key slots are of kind hpke, or unknown)\n"
+                "  this kit knows passphrases alone: use tapekit itself with the key file"
+            )
+        need_cryptography()
+        keys = None
+        for slot in slots[:32]:
+            role = text_of(slot, "role")
+            context = b"tapekit slot 1\0" + archive + struct.pack(">I", segment) + role.encode("utf-8", "replace")
+            opened = SLOT_OPENERS[slot["kind"]](slot, context, self._get())
+            if opened is not None and role in ("owner", "recovery") and len(opened) == 64:
+                keys = Keys(opened[:32], opened[32:])
+                break
+            if opened is not None and role == "technician" and len(opened) == 32:
+                keys = Keys(None, opened)
+        if keys is None:
+            raise NoKey(f"the passphrase is wrong: it opens none of the {len(slots)} passphrase slots")
+        if not is_committed(header, archive, segment, keys):
+            raise NoKey("the archive's header was changed after it was written: it does not vouch for its keys")
+        return keys
+
+
+def is_committed(header: Document, archive: bytes, segment: int, keys: Keys) -> bool:
+    """Whether the header proves that these keys, and no others, belong to it (section 9.3)."""
+    commitment = header.get("commitment")
+    if not isinstance(commitment, dict):
+        return False
+    name, key = ("data", keys.data) if keys.data is not None else ("catalog", keys.catalog)
+    extracted = hmac.new(archive + struct.pack(">I", segment), key, hashlib.sha256).digest()  # HKDF, RFC 5869
+    mac_key = hmac.new(extracted, b"tapekit header 1\x01", hashlib.sha256).digest()
+    rest = {k: v for k, v in header.items() if k != "commitment"}
+    for ascii_only in (False, True):  # two spellings of the same document: characters beyond ASCII as such, or escaped
+        text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only)
+        mac = hmac.new(mac_key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+        if hmac.compare_digest(mac, bytes_of(commitment, name)):
+            return True
+    return False
+
+
+# === The medium: files of blocks. Disks and images (RecordLog) and tapes (Tape) do the same five things. =========
+
+
+class Found(NamedTuple):
+    """A block as it stands on the medium; data is None where it cannot be read."""
+
+    number: Optional[int]  # in its file; None where the medium lost count
+    data: Optional[bytes]
+    run: int = 1  # how many blocks, where they cannot be read
+
+
+class Medium:
+    def next_file(self, number: int) -> Optional[int]:
+        """The number of the first file from `number` on that exists."""
+        raise NotImplementedError
+
+    def seek(self, file: int, block: int) -> bool:
+        """Go to a block of a file; False where that cannot be."""
+        raise NotImplementedError
+
+    def read(self) -> Optional[Found]:
+        """The next block of the file; None at its end."""
+        raise NotImplementedError
+
+    def read_tail(self, file: int, back: int) -> Optional[Found]:
+        """The last block of a file (back = 1), the one before (2) and so on; reading goes on behind it."""
+        raise NotImplementedError
+
+    def is_closed(self, file: int) -> bool:
+        """Whether a filemark ends the file."""
+        raise NotImplementedError
+
+
+# --- Disks and image files: the record log (sections 13 and 14) --------------------------------------------------
+
+UNIT = 4096
+FIRST_RECORD = 2 * UNIT
+LOOK_AHEAD = 4 << 30
+"""Where no superblock says how far the log goes, this much without a record is taken for its end."""
+LOG_PARTITION_TYPE = uuid.UUID("7B1D6F0E-52C9-4A86-9C3B-1F0A6E2D4B75").bytes_le
+SUPERBLOCK = struct.Struct(">8sII16sQQQQIIQ")
+RECORD_HEADER = struct.Struct(">4sB3sQQIIII16sII")
+BLOCK_RECORD, FILEMARK_RECORD = 1, 2
+
+
+class Disk:
+    """Reads anywhere on an image file or block device."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.size = os.lseek(fd, 0, os.SEEK_END)
+
+    def read(self, position: int, size: int) -> Optional[bytes]:
+        """Up to `size` bytes, fewer at the end; None where the medium cannot be read."""
+        pieces: List[bytes] = []
+        while size > 0 and position < self.size:
+            try:
+                pieces.append(os.pread(self._fd, min(size, 16 * MIB), position))
+            except OSError as error:
+                if error.errno in (errno.EIO, errno.ENODATA, errno.EREMOTEIO, errno.EILSEQ):
+                    return None
+                raise Problem(f"the device cannot be read: {error.strerror}") from None
+            if not pieces[-1]:
+                break
+            position += len(pieces[-1])
+            size -= len(pieces[-1])
+        return b"".join(pieces)
+
+
+class Superblock(NamedTuple):
+    epoch: int
+    log_id: bytes
+    generation: int
+    end: int
+    records: int
+    files: int
+    last_filemark: int
+
+
+def parse_superblock(raw: Optional[bytes]) -> Optional[Superblock]:
+    if not raw or len(raw) < UNIT or zlib.crc32(raw[:4092]) != struct.unpack_from(">I", raw, 4092)[0]:
+        return None
+    magic, unit, epoch, log_id, generation, _size, end, records, files, _, mark = SUPERBLOCK.unpack_from(raw)
+    if magic != b"TKLOGSB1" or unit != UNIT or end < FIRST_RECORD or end % UNIT:
+        return None
+    return Superblock(epoch, log_id, generation, end, records, files, mark)
+
+
+class Record(NamedTuple):
+    kind: int
+    number: int
+    position: int
+    epoch: int
+    file: int
+    block: int
+    length: int
+    log_id: bytes
+
+    @property
+    def next_position(self) -> int:
+        return self.position + -(-(64 + self.length) // UNIT) * UNIT
+
+
+def parse_record(raw: Optional[bytes], position: int) -> Optional[Record]:
+    if not raw or len(raw) < 64 or raw[:4] != b"TKR1":
+        return None
+    _, kind, zero_1, number, own, epoch, file, block, length, log_id, zero_2, crc = RECORD_HEADER.unpack_from(raw)
+    if crc != zlib.crc32(raw[:60]) or kind not in (BLOCK_RECORD, FILEMARK_RECORD) or own != position:
+        return None
+    if any(zero_1) or zero_2 or (kind == BLOCK_RECORD and length > LARGEST_BLOCK):
+        return None
+    return Record(kind, number, position, epoch, file, block, length, log_id)
+
+
+def follows(last: Optional[Record], record: Record) -> bool:
+    """Whether a record can stand somewhere behind another, as far as their numbers tell (section 13.3)."""
+    if last is None:  # each record takes a unit at least, so its place bounds its number
+        return record.block + record.file <= record.number <= (record.position - FIRST_RECORD) // UNIT
+    gap = record.number - last.number
+    if not 1 <= gap <= (record.position - last.position) // UNIT or record.epoch < last.epoch:
+        return False
+    if record.file == last.file:
+        return last.kind == BLOCK_RECORD and record.block == last.block + gap
+    filemarks_between = record.file - last.file - (last.kind == FILEMARK_RECORD)
+    return 0 <= filemarks_between < gap - record.block
+
+
+class LogFile:
+    """One file of the log: where its blocks stand, by number (0: lost), and its filemark."""
+
+    def __init__(self, filemark: Optional[Record] = None) -> None:
+        self.filemark = filemark
+        self.positions: Optional[array.array[int]] = None  # None: not yet taken from the filemark's list
+
+    def add(self, record: Record) -> None:
+        if self.positions is None:
+            self.positions = array.array("Q")
+        self.positions.extend([0] * (record.block - len(self.positions)))  # lost ones before it
+        if record.kind == FILEMARK_RECORD:
+            self.filemark = record
+        else:
+            self.positions.append(record.position)
+
+
+class RecordLog(Medium):
+    def __init__(self, disk: Disk, base: int, report: Report) -> None:
+        self._disk, self._base, self._report = disk, base, report
+        self._size = disk.size - base
+        self._log_id: Optional[bytes] = None
+        self._files: Dict[int, LogFile] = {}
+        self._positions = array.array("Q")  # of the blocks of the file that is being read
+        self._file, self._block = -1, 0
+        self._find_files()
+
+    # Finding the files: from the last filemark back to the first; where that chain is broken, record by record.
+
+    def _find_files(self) -> None:
+        raw = [self._disk.read(self._base + place, UNIT) for place in (0, UNIT)]
+        superblocks = [parse_superblock(r) for r in raw]
+        valid = [s for s in superblocks if s]
+        if not valid:
+            self._report.damage("both superblocks of the cartridge are damaged: looking for the records themselves")
+            self._walk_files(FIRST_RECORD, self._size, None, strict=False)
+            return
+        one_damaged = any(s is None and (r is None or r.strip(b"\0")) for s, r in zip(superblocks, raw))
+        if one_damaged:
+            self._report.damage("one of the two superblocks of the cartridge is damaged")
+        newest = max(valid, key=lambda s: s.generation)
+        self._log_id = newest.log_id
+        if newest.end > self._size:
+            self._report.damage(f"the cartridge is cut off: {human(newest.end - self._size)} of its records are gone")
+        last = None
+        if newest.records > 0:
+            if not self._chain(newest.last_filemark):
+                self._files.clear()
+                self._walk_files(FIRST_RECORD, min(newest.end, self._size), None, strict=False)
+            last = self._record(newest.last_filemark) or Record(
+                FILEMARK_RECORD, newest.records - 1, newest.end - UNIT, newest.epoch, newest.files - 1, 0, 0, b""
+            )
+        # After the last known filemark: a file that a power cut left open, or that only the damaged superblock knew.
+        self._walk_files(newest.end, self._size, last, strict=not one_damaged)
+
+    def _chain(self, position: int) -> bool:
+        """Learn the files from their filemarks; False where the chain is broken."""
+        while position:
+            mark = self._record(position)
+            listed = self._list(mark) if mark and mark.kind == FILEMARK_RECORD else None
+            if mark is None or listed is None or listed[0] > position or (listed[1] and listed[1] >= listed[0]):
+                return False
+            self._files[mark.file] = LogFile(mark)
+            if listed[1] == 0 and listed[0] != FIRST_RECORD:
+                return False
+            position = listed[1]
+        return bool(self._files)
+
+    def _list(self, mark: Record) -> Optional[Tuple[int, int, array.array[int]]]:
+        """A filemark's payload: where its file begins, the filemark before, each block's distance in units."""
+        if mark.length != 24 + 4 * mark.block or mark.length > self._size:
+            return None
+        payload = self._disk.read(self._base + mark.position + 64, mark.length)
+        if payload is None or len(payload) < mark.length:
+            return None
+        start, previous, n = struct.unpack_from(">QQI", payload)
+        if n != mark.block or struct.pack(">I", zlib.crc32(memoryview(payload)[:-4])) != payload[-4:]:
+            return None
+        distances = array.array("I", payload[20:-4])
+        if sys.byteorder == "little":
+            distances.byteswap()
+        if start + UNIT * max(distances, default=0) > mark.position:
+            return None
+        return start, previous, distances
+
+    def _walk_files(self, at: int, stop: int, last: Optional[Record], *, strict: bool) -> None:
+        """Learn the files from the records themselves. Strict: only as long as each continues the log."""
+        while at < stop:
+            self._report.progress(f"looking for records: {human(at)} of {human(stop)}")
+            record = self._record(at)
+            if record is None or not follows(last, record) or (strict and not self._continues(last, record)):
+                record = None if strict else self._search(at + UNIT, stop, last)
+                if record is None:
+                    return
+            self._log_id = record.log_id
+            self._files.setdefault(record.file, LogFile()).add(record)
+            last, at = record, record.next_position
+
+    def _continues(self, last: Optional[Record], record: Record) -> bool:
+        is_whole = record.kind == BLOCK_RECORD or self._list(record) is not None
+        return is_whole and record.number == (last.number + 1 if last else 0)
+
+    def _search(self, at: int, stop: int, last: Optional[Record]) -> Optional[Record]:
+        """The first record from a place on that can follow the last one."""
+        stop = stop if stop < self._size else min(stop, at + LOOK_AHEAD)
+        while at < stop:
+            self._report.progress(f"looking for records: {human(at)} of {human(stop)}")
+            size = min(MIB, stop - at)
+            chunk = self._disk.read(self._base + at, size)
+            if chunk is None:  # unreadable somewhere within: unit by unit
+                units = range(at, at + size, UNIT)
+                chunk = b"".join(self._disk.read(self._base + unit, UNIT) or bytes(UNIT) for unit in units)
+            if not chunk:
+                return None
+            for place in range(0, len(chunk), UNIT):
+                record = parse_record(chunk[place : place + 64], at + place)
+                if record and self._log_id in (None, record.log_id) and follows(last, record):
+                    return record
+            at += -(-len(chunk) // UNIT) * UNIT
+        return None
+
+    def _record(self, position: int) -> Optional[Record]:
+        record = parse_record(self._disk.read(self._base + position, 64), position)
+        return record if record and self._log_id in (None, record.log_id) else None
+
+    # Reading them.
+
+    def next_file(self, number: int) -> Optional[int]:
+        return min((n for n in self._files if n >= number), default=None)
+
+    def is_closed(self, file: int) -> bool:
+        return self._files[file].filemark is not None
+
+    def seek(self, file: int, block: int) -> bool:
+        if file not in self._files:
+            return False
+        if file != self._file:
+            place = self._files[file]
+            listed = self._list(place.filemark) if place.filemark else None
+            if place.positions is not None:
+                self._positions = place.positions
+            elif listed:
+                self._positions = array.array("Q", (listed[0] + UNIT * distance for distance in listed[2]))
+            else:
+                self._positions = array.array("Q")
+            self._file = file
+        self._block = block
+        return block <= len(self._positions)
+
+    def read(self) -> Optional[Found]:
+        number, end = self._block, len(self._positions)
+        if number >= end:
+            return None
+        while self._block < end and self._positions[self._block] == 0:
+            self._block += 1
+        if self._block > number:
+            return Found(number, None, self._block - number)
+        self._block += 1
+        record = self._record(self._positions[number])
+        if record is None or (record.kind, record.file, record.block) != (BLOCK_RECORD, self._file, number):
+            return Found(number, None)
+        return Found(number, self._disk.read(self._base + record.position + 64, record.length))
+
+    def read_tail(self, file: int, back: int) -> Optional[Found]:
+        if not self.seek(file, 0) or back > len(self._positions):
+            return None
+        self._block = len(self._positions) - back
+        return self.read()
+
+
+def find_record_log(disk: Disk, report: Report) -> RecordLog:
+    """By the partition tables, at the start (a bare partition), or at 5 MiB."""
+    places = [0]
+    for sector in (512, 4096):
+        for table in (sector, disk.size - disk.size % sector - sector):
+            places += gpt_log_partitions(disk, sector, table)
+    places.append(5 * MIB)
+    for base in places:  # a superblock is proof
+        if any(parse_superblock(disk.read(base + place, UNIT)) for place in (0, UNIT)):
+            return RecordLog(disk, base, report)
+    for base in places:  # so is a first record that says where it stands
+        if parse_record(disk.read(base + FIRST_RECORD, 64), FIRST_RECORD):
+            return RecordLog(disk, base, report)
+    if disk.size > places[1] + FIRST_RECORD:
+        log = RecordLog(disk, places[1], report)
+        if log.next_file(0) is not None:
+            return log
+    raise Problem("this is not a tapekit cartridge, or nothing of it is left: no record log found")
+
+
+def gpt_log_partitions(disk: Disk, sector: int, table: int) -> List[int]:
+    """Where one GUID partition table (UEFI 2.10, section 5.3) says that record logs begin."""
+    head = (disk.read(table, 92) or b"") if table > 0 else b""
+    if len(head) < 92 or head[:8] != b"EFI PART":
+        return []
+    entries_at, count, size, entries_crc = struct.unpack_from("<QIII", head, 72)
+    if zlib.crc32(head[:16] + bytes(4) + head[20:92]) != struct.unpack_from("<I", head, 16)[0]:
+        return []
+    if not 128 <= size <= 4096 or not 1 <= count <= 1024:
+        return []
+    entries = disk.read(entries_at * sector, count * size) or b""
+    if len(entries) < count * size or zlib.crc32(entries) != entries_crc:
+        return []
+    rows = [entries[i * size : i * size + 48] for i in range(count)]
+    return [struct.unpack_from("<Q", row, 32)[0] * sector for row in rows if row[:16] == LOG_PARTITION_TYPE]
+
+
+# --- Tape (the Linux st driver) ----------------------------------------------------------------------------------
+
+MTIOCTOP, MTIOCGET = 0x40086D01, 0x80306D02  # linux/mtio.h, as on 64-bit x86 and ARM
+MTFSF, MTBSF, MTFSR, MTBSR, MTREW, MTSETBLK = 1, 2, 3, 4, 6, 20
+GMT_EOD = 0x08000000
+READ_SIZES = (LARGEST_BLOCK, 8 * MIB, 4 * MIB, 2 * MIB, MIB, MIB // 2, MIB // 4, MIB // 16)
+"""A drive or host adapter refuses reads larger than it can do: the largest that it accepts is used."""
+
+
+class TapeNode:
+    """The three things that are asked of a tape drive."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def read(self, size: int) -> bytes:
+        return os.read(self._fd, size)
+
+    def do(self, operation: int, count: int = 1) -> None:
+        fcntl.ioctl(self._fd, MTIOCTOP, struct.pack("@hxxi", operation, count))
+
+    def at_end_of_data(self) -> bool:
+        status = struct.unpack("@lllllii", fcntl.ioctl(self._fd, MTIOCGET, bytes(48)))
+        return bool(status[3] & GMT_EOD)
+
+
+class Tape(Medium):
+    """Knows where it stands as (file, block); block is None after an error, file too after a failed movement."""
+
+    def __init__(self, node: TapeNode) -> None:
+        self._node = node
+        self._read_size = 0
+        self._ended = False  # nothing more in this file
+        self._failures = 0
+        self._file: Optional[int] = None
+        self._block: Optional[int] = None
+        self._rewind()
+        self._move(MTSETBLK, 0)  # blocks of any size, should the drive have been left otherwise
+        self._file, self._block = 0, 0
+
+    def _rewind(self) -> None:
+        try:
+            self._node.do(MTREW)
+        except OSError as error:
+            raise Problem(f"the tape cannot be rewound: {error.strerror}") from None
+        self._file, self._block = 0, 0
+
+    def _move(self, operation: int, count: int) -> bool:
+        try:
+            self._node.do(operation, count)
+        except OSError:
+            self._file = self._block = None
+            return False
+        return True
+
+    def next_file(self, number: int) -> Optional[int]:
+        while self.seek(number, 0):
+            if self.read() is not None:
+                return number
+            if self._file is None:
+                return None
+            number += 1  # an empty file
+        return None
+
+    def is_closed(self, file: int) -> bool:
+        if self._file != file:
+            self.seek(file, 0)
+        closed = self._move(MTFSF, 1)
+        self._file, self._block = (file + 1, 0) if closed else (None, None)
+        return closed
+
+    def seek(self, file: int, block: int) -> bool:
+        self._ended, self._failures = False, 0
+        if self._file is None or self._block is None:
+            self._rewind()
+        elif self._file == file and 0 < self._block - block <= 16:
+            if self._move(MTBSR, self._block - block):
+                self._file, self._block = file, block
+                return True
+            self._rewind()
+        elif (file, block) < (self._file, self._block):
+            # back over the filemark before the file, and forward over it again
+            if file > 0 and self._move(MTBSF, self._file - file + 1) and self._move(MTFSF, 1):
+                self._file, self._block = file, 0
+            else:
+                self._rewind()
+        if file > (self._file or 0):
+            if not self._move(MTFSF, file - (self._file or 0)):
+                return False
+            self._file, self._block = file, 0
+        if block > (self._block or 0):
+            if not self._move(MTFSR, block - (self._block or 0)):
+                return False
+            self._block = block
+        return True
+
+    def read(self) -> Optional[Found]:
+        if self._ended:
+            return None
+        number = self._block
+        try:
+            data = self._read()
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.ENODATA, errno.EILSEQ, errno.ENOSPC):
+                raise Problem(f"the tape cannot be read: {error.strerror}") from None
+            return self._after_failure()
+        self._failures = 0
+        if data:
+            self._block = None if number is None else number + 1
+            return Found(number, data)
+        self._ended = True
+        if number == 0 and self._node.at_end_of_data():  # which reads like a filemark, once
+            self._file = self._block = None
+        elif self._file is not None:
+            self._file, self._block = self._file + 1, 0
+        return None
+
+    def _after_failure(self) -> Optional[Found]:
+        """End of data; or a bad place: it is tried again, then stepped over, then the file is given up."""
+        self._block = None
+        self._failures += 1
+        if self._node.at_end_of_data() or self._failures > 64 or (self._failures > 3 and not self._move(MTFSR, 1)):
+            self._ended = True
+            self._file = None
+            return None
+        return Found(None, None)
+
+    def _read(self) -> bytes:
+        for size in (self._read_size,) if self._read_size else READ_SIZES:
+            try:
+                data = self._node.read(size)
+            except OSError as error:
+                if error.errno in (errno.EINVAL, errno.EOVERFLOW, errno.EBUSY) and not self._read_size:
+                    continue
+                if error.errno == errno.ENOMEM:
+                    raise Problem("the tape has a block that is larger than this computer can read") from None
+                raise
+            self._read_size = size
+            return data
+        raise Problem("the tape drive accepts no read of any size")
+
+    def read_tail(self, file: int, back: int) -> Optional[Found]:
+        if self.is_closed(file):
+            self._move(MTBSF, 1)
+        if not self._move(MTBSR, back):  # there are fewer blocks
+            return None
+        self._ended, self._file, self._block = False, file, None
+        return self.read()
+
+
+def open_medium(path: str, report: Report) -> Medium:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISCHR(mode):
+            return Tape(TapeNode(fd))
+        if stat.S_ISREG(mode) or stat.S_ISBLK(mode):
+            return find_record_log(Disk(fd), report)
+    except OSError as error:
+        hints = {
+            errno.ENOMEDIUM: "\n  no cartridge is in the drive",
+            errno.EACCES: "\n  try it as root: sudo python3 rescue.py ...",
+            errno.EBUSY: "\n  another program is using the drive",
+        }
+        raise Problem(f"{show(path)}: {error.strerror}{hints.get(error.errno or 0, '')}") from None
+    raise Problem(f"{show(path)}: neither an image file nor a disk nor a tape drive")
+
+
+# === What is on the cartridge: segments, archives, label (sections 4 and 6) ======================================
+
+
+class Segment:
+    """One file of the cartridge from file 2 on: a part of an archive, mostly all of it."""
+
+    def __init__(self, medium: Medium, file: int, report: Report) -> None:
+        self.medium, self.file, self._report = medium, file, report
+        self.archive, self.number = b"", 0
+        self.header: Optional[Document] = None
+        self.header_blocks = 0
+        self.trailer: Optional[Document] = None
+        self.keys: Optional[Keys] = None
+        self.sequence_start: Optional[int] = None  # sequence of its first block
+        self.stream_start: Optional[int] = None  # stream offset of its first data block
+        self.cut = LARGEST_PLAIN  # plain bytes of a data block, or the most there can be
+        try:
+            self._read_header()
+        except Damaged as error:
+            report.damage(f"file {file}: its header is damaged: {error}")
+            if self.archive and self.number == 0:
+                self.sequence_start = self.stream_start = 0
+        self.closed = medium.is_closed(file)
+        try:
+            if self.archive:
+                self._read_trailer()
+        except Damaged:
+            pass  # an incomplete segment has none
+
+    def _read_header(self) -> None:
+        """The header document. Where it is damaged, the first good block at least tells the archive."""
+        self.medium.seek(self.file, 0)
+        document, damage = b"", None
+        for found in iter(self.medium.read, None):
+            try:
+                block = parse_block(found.data)
+            except Damaged as error:
+                damage = damage or error
+                continue
+            self.archive, self.number = self.archive or block.archive, self.number or block.segment
+            if damage or block.kind != HEADER or block.offset != len(document) or len(document) > LARGEST_DOCUMENT:
+                break
+            document += block.payload
+            self.header_blocks += 1
+            if block.flags & LAST:
+                self._take_header(parse_document(document))
+                return
+        self.header_blocks = 0
+        raise damage or Damaged("it is not there")
+
+    def _take_header(self, header: Document) -> None:
+        if int_of(header, "format", 1, 1 << 32) != 1:
+            raise NewerFormat
+        if header.get("archive") != self.archive.hex() or header.get("segment") != self.number:
+            raise Damaged("it speaks of another archive")
+        if not isinstance(header.get("slots", []), list):
+            raise Damaged("in its document, slots is not a list")
+        for key in ("job", "site", "host", "started"):
+            text_of(header, key)
+        self.cut = int_of(header, "cut", 1, LARGEST_PLAIN)
+        self.stream_start = int_of(header, "stream_start", 0, 1 << 63)
+        self.sequence_start = int_of(header, "sequence_start", 0, 1 << 63)
+        self.header = header
+
+    def _read_trailer(self) -> None:
+        """The trailer document, from the last block back."""
+        document, back, offset = b"", 0, 1
+        while offset > 0:
+            back += 1
+            found = self.medium.read_tail(self.file, back)
+            block = parse_block(found.data if found else None)
+            if block.kind != TRAILER or (block.archive, block.segment) != (self.archive, self.number):
+                raise Damaged("no trailer")
+            if bool(block.flags & LAST) != (back == 1) or len(document) > LARGEST_DOCUMENT:
+                raise Damaged("no whole trailer")
+            document, offset = self.open(block) + document, block.offset
+        trailer = parse_document(document)
+        if trailer.get("archive") != self.archive.hex() or trailer.get("segment") != self.number:
+            raise Damaged("a trailer that speaks of another archive")
+        if text_of(trailer, "state") not in ("complete", "continued", "aborted"):
+            raise Damaged("a trailer without a state")
+        for key in ("job", "started", "blocks_sha256"):
+            text_of(trailer, key)
+        for key in ("catalog_block", "members", "source_bytes"):
+            int_of(trailer, key, 0, 1 << 64)
+        self.trailer = trailer
+
+    def about(self, key: str) -> str:
+        return show(text_of(self.header or {}, key) or text_of(self.trailer or {}, key) or "unknown")
+
+    @property
+    def encrypted(self) -> bool:
+        return self.header is not None and self.header.get("cipher") is not None
+
+    def blocks(self, first: int = 0) -> Iterator[Tuple[int, Block]]:
+        """The good blocks of this file in order, with their numbers. Damaged ones are reported."""
+        if not self.medium.seek(self.file, first):
+            return
+        digest, sound, last = hashlib.sha256(), first == 0, first - 1
+        for found in iter(self.medium.read, None):
+            try:
+                block = parse_block(found.data)
+                number = self.place(block, found.number, last)
+            except Damaged as error:
+                self._report.damage(f"{self._where(found, last)}: {error}")
+                sound = False
+                continue
+            last = number
+            if block.kind != TRAILER:
+                digest.update(block.digest)
+            yield number, block
+        if sound and self.trailer and digest.hexdigest() != self.trailer.get("blocks_sha256"):
+            self._report.damage(f"file {self.file}: its blocks are not the ones that its trailer speaks of")
+
+    def _where(self, found: Found, last: int) -> str:
+        if found.number is None:
+            return f"file {self.file}, after block {last}"
+        if found.run > 1:
+            return f"file {self.file}, blocks {found.number} to {found.number + found.run - 1}"
+        return f"file {self.file}, block {found.number}"
+
+    def place(self, block: Block, number: Optional[int], last: int) -> int:
+        """The block's number in this file. It must belong here, behind block `last` (section 3.2)."""
+        if self.sequence_start is None:
+            self.sequence_start = block.sequence - (number or 0)
+        here = block.sequence - self.sequence_start
+        if (block.archive, block.segment) != (self.archive, self.number) or here <= last or number not in (None, here):
+            raise Damaged("a block that belongs elsewhere")
+        if block.kind == DATA:
+            if self.stream_start is None:
+                self.stream_start = block.offset
+            past = block.offset - self.stream_start
+            if not 0 <= past <= (here - self.header_blocks) * self.cut or (self.header and past % self.cut):
+                raise Damaged("a block that belongs elsewhere in the stream")
+        return here
+
+    def open(self, block: Block) -> bytes:
+        """The plain bytes of a block: decrypted, decompressed (section 3.3)."""
+        data: Optional[bytes] = block.payload
+        if block.flags & ENCRYPTED:
+            if not self.header:
+                raise Problem(f"file {self.file} is encrypted, and its header, which holds the keys, is damaged")
+            key = self.keys and (self.keys.data if block.kind == DATA else self.keys.catalog)
+            if not key:
+                raise NoKey("this passphrase opens the list of files only, not their content")
+            nonce = struct.pack(">IQ", block.segment, block.sequence)
+            data = aes_gcm_open(key, nonce, block.payload, block.head)
+            if data is None:
+                raise Damaged("cannot be decrypted: it was changed")
+        elif self.encrypted and block.kind in (DATA, CATALOG):
+            raise Damaged("is not encrypted, though its archive is")
+        assert data is not None
+        if block.flags & COMPRESSED:
+            return unzstd(data, block.plain_size)
+        if len(data) != block.plain_size:
+            raise Damaged(f"holds {len(data)} bytes where its header says {block.plain_size}")
+        return data
+
+    def catalog_blocks(self) -> Iterator[Optional[bytes]]:
+        """The catalog blocks as they are stored; None for one or more that are damaged or missing."""
+        if self.trailer and self.trailer["members"] == 0:
+            return
+        if not self.trailer or not self.medium.seek(self.file, self.trailer["catalog_block"]):
+            back, kind = 0, CATALOG  # from the end back to the last good data block: the catalog is behind it
+            while kind not in (HEADER, DATA):
+                back += 1
+                found = self.medium.read_tail(self.file, back)
+                if found is None:
+                    self.medium.seek(self.file, 0)
+                    break
+                try:
+                    kind = parse_block(found.data).kind
+                except Damaged:
+                    continue
+        complete = False
+        for found in iter(self.medium.read, None):
+            try:
+                block = parse_block(found.data)
+                self.place(block, found.number, -1)
+            except Damaged:
+                yield None
+                continue
+            if block.kind == CATALOG:
+                complete = bool(block.flags & LAST)
+                yield found.data
+        if not complete:
+            yield None
+
+
+class Archive:
+    """The segments of one archive that are at hand, in order."""
+
+    def __init__(self, segments: List[Segment]) -> None:
+        self.segments = sorted(segments, key=lambda s: (s.number, s.file))
+        self.id = segments[0].archive
+
+    def unlock(self, passphrase: Passphrase) -> None:
+        for segment in self.segments:
+            if segment.header and segment.encrypted and not segment.keys:
+                try:
+                    segment.keys = passphrase.unlock(segment.header, segment.archive, segment.number)
+                except Damaged as error:
+                    raise Problem(f"file {segment.file}: a key slot is damaged: {error}") from None
+
+    def state(self) -> str:
+        numbers, last = [segment.number for segment in self.segments], self.segments[-1]
+        if numbers[0] > 0:
+            return "its beginning is on another cartridge"
+        if numbers != list(range(len(numbers))):
+            return "a part is missing"
+        if last.trailer is None:
+            return "incomplete: " + ("its end is damaged" if last.closed else "it was not written to its end")
+        if last.trailer["state"] == "continued":
+            return "goes on on another cartridge"
+        if last.trailer["state"] == "aborted":
+            return "stopped before its end"
+        return "complete" if last.closed else "complete, but no filemark ends it"
+
+    @property
+    def complete(self) -> bool:
+        return self.state().startswith("complete")
+
+    def __str__(self) -> str:
+        return f"job {self.segments[0].about('job')}, {self.segments[0].about('started')}"
+
+
+class Cartridge:
+    """The label and the segments on a medium."""
+
+    def __init__(self, medium: Medium, report: Report) -> None:
+        self.medium, self._report = medium, report
+        self.label: Document = {}
+        self._read_label()
+        self.segments: List[Segment] = []
+        expected, file = 2, medium.next_file(2)
+        while file is not None:
+            if file > expected:
+                report.damage(
+                    f"file {expected} is lost" if file == expected + 1 else f"files {expected} to {file - 1} are lost"
+                )
+            segment = Segment(medium, file, report)
+            if segment.archive:
+                self.segments.append(segment)
+            expected = file + 1
+            file = medium.next_file(expected)
+
+    def _read_label(self) -> None:
+        found = self.medium.read() if self.medium.seek(0, 0) else None
+        try:
+            block = parse_block(found.data if found else None)
+            if block.kind != LABEL:
+                raise Damaged("another block stands in its place")
+            label = parse_document(block.payload)
+            if int_of(label, "format", 1, 1 << 32) > 1:
+                raise NewerFormat
+            for key in ("barcode", "pool", "labelled", "tool", "cartridge", "kit_sha256"):
+                text_of(label, key)
+            self.label = label
+        except NewerFormat as error:
+            raise Problem(f"this cartridge is {error}\n  use the rescue kit that is on it") from None
+        except Damaged as error:
+            self._report.damage(f"the label (file 0) is damaged: {error}")
+
+    @property
+    def name(self) -> str:
+        return show(text_of(self.label, "barcode") or text_of(self.label, "cartridge")[:8] or "without a label")
+
+    def check_kit(self) -> None:
+        digest = hashlib.sha256()
+        if self.medium.next_file(1) == 1:
+            self.medium.seek(1, 0)
+            for found in iter(self.medium.read, None):
+                digest.update(found.data or b"")
+        if self.label and digest.hexdigest() != self.label.get("kit_sha256"):
+            self._report.damage("file 1: the rescue kit on the cartridge is damaged")
+
+
+def archives_of(segments: List[Segment]) -> List[Archive]:
+    by_id: Dict[bytes, List[Segment]] = {}
+    for segment in segments:
+        by_id.setdefault(segment.archive, []).append(segment)
+    return [Archive(group) for group in by_id.values()]
+
+
+def choose(archives: List[Archive], wish: str) -> Tuple[int, Archive]:
+    """The archive that --archive names, with its number in the list."""
+    numbered = list(enumerate(archives, 1))
+    if not numbered:
+        raise Problem("no archive is left on this cartridge")
+    if wish == "latest":
+        return ([pair for pair in numbered if pair[1].complete] or numbered)[-1]
+    if wish.isdecimal() and 1 <= int(wish) <= len(numbered):
+        return numbered[int(wish) - 1]
+    fitting = [pair for pair in numbered if len(wish) >= 4 and pair[1].id.hex().startswith(wish.lower())]
+    if len(fitting) != 1:
+        raise Problem(f"archive {show(wish)}: not on this cartridge\n  `rescue.py list` shows what is")
+    return fitting[0]
+
+
+# === The catalog (section 8) =====================================================================================
+
+SHORT, ABSENT, DELTA = 2, 4, 16  # flags
+CATALOG_HEAD = struct.Struct(">4sIQHII")
+ROW_BYTES = 118
+
+
+class Entry(NamedTuple):
+    ordinal: int
+    type: str
+    flags: int
+    mode: int
+    note: bytes
+    base: int
+    size: int
+    valid: int
+    mtime_ns: int
+    offset: int
+    sha256: bytes
+    path: bytes
+    link: bytes
+
+
+def parse_table(table: bytes) -> List[Entry]:
+    """The entries of one catalog table."""
+    if len(table) < CATALOG_HEAD.size:
+        raise Damaged("a catalog table that is too short")
+    magic, n, first, string_count, path_bytes, link_bytes = CATALOG_HEAD.unpack_from(table)
+    at = CATALOG_HEAD.size
+    if magic != b"TKC1" or n < 1 or at + n * ROW_BYTES + path_bytes + link_bytes > len(table):
+        raise Damaged("a catalog table with sizes that do not add up")
+
+    def column(code: str) -> Tuple[Any, ...]:
+        nonlocal at
+        layout = struct.Struct(f">{n}{code}")
+        at += layout.size
+        return layout.unpack_from(table, at - layout.size)
+
+    def slices(sizes: Tuple[int, ...]) -> List[bytes]:
+        nonlocal at
+        ends, start = [], at
+        for size in sizes:
+            at += size
+            ends.append(at)
+        return [table[begin:end] for begin, end in zip([start, *ends], ends)]
+
+    types, flags, modes, _uids, _gids = column("B"), column("B"), column("I"), column("I"), column("I")
+    owners, groups, notes, bases = column("H"), column("H"), column("H"), column("H")
+    _references, _inodes, sizes, valids = column("Q"), column("Q"), column("Q"), column("Q")
+    mtimes, _ctimes, offsets, digests = column("q"), column("q"), column("Q"), slices((32,) * n)
+    path_sizes, link_sizes = column("I"), column("I")
+    if sum(path_sizes) != path_bytes or sum(link_sizes) != link_bytes:
+        raise Damaged("a catalog table with sizes that do not add up")
+    paths, links, strings = slices(path_sizes), slices(link_sizes), []
+    for _ in range(string_count):
+        at += 2
+        strings += slices((int.from_bytes(table[at - 2 : at], "big"),))
+    if at != len(table):
+        raise Damaged("a catalog table with sizes that do not add up")
+    if max(owners + groups + notes) >= string_count or max(flags) > 31 or set(types) - set(b"fdlhpcbs"):
+        raise Damaged("a catalog table with values that have no meaning")
+    return [
+        Entry(
+            first + i,
+            chr(types[i]),
+            flags[i],
+            modes[i],
+            strings[notes[i]],
+            bases[i],
+            sizes[i],
+            valids[i],
+            mtimes[i],
+            offsets[i],
+            digests[i],
+            paths[i],
+            links[i],
+        )  # fmt: skip
+        for i in range(n)
+    ]
+
+
+class Catalog:
+    """The members of an archive as its catalog lists them, in stream order.
+
+    `entry` is the next member in the stream; `hole` says that a damaged part of the catalog lies before it.
+    The catalog stands behind the data, on a tape far behind: its blocks are set aside first, in a temporary file
+    and as they are stored (encrypted ones stay so), and opened one at a time.
+    """
+
+    def __init__(self, archive: Archive, report: Report) -> None:
+        self._report = report
+        self._spool = tempfile.TemporaryFile()
+        self._places: List[Tuple[Segment, Optional[Tuple[int, int]]]] = []
+        for segment in archive.segments:
+            for raw in segment.catalog_blocks():
+                self._places.append((segment, (self._spool.tell(), len(raw)) if raw else None))
+                self._spool.write(raw or b"")
+        self.begins_before = archive.segments[0].number > 0
+        self.entry: Optional[Entry] = None
+        self.hole = False
+        self._following: Iterator[Optional[Entry]] = iter(())
+
+    def start(self, wanted: Callable[[bytes], bool]) -> None:
+        """Go to the first member; what is lost or was never saved is reported where it is wanted."""
+        self._wanted = wanted
+        self._following = self.entries()
+        self.advance()
+
+    def advance(self) -> None:
+        """Go on to the next member that stands in the stream."""
+        self.entry, self.hole = None, False
+        for entry in self._following:
+            if entry is None:
+                self.hole = True
+            elif entry.flags & ABSENT:
+                if entry.type != "s":
+                    self.report(entry, "never saved", show(entry.note) or "no reason given")
+            elif entry.base:
+                self.report(entry, "not restored", "its content is in an earlier archive, which this kit cannot join")
+            else:
+                self.entry = entry
+                return
+
+    def pass_to(self, offset: int) -> None:
+        """Leave behind the members that begin before an offset: they can no longer be restored."""
+        while self.entry and self.entry.offset < offset:
+            self.report(self.entry, "lost")
+            self.advance()
+
+    def report(self, entry: Entry, what: str, why: str = "") -> None:
+        if self._wanted(entry.path):
+            self._report.damage(f"{what}: {show(entry.path)}" + (f": {why}" if why else ""))
+
+    def entries(self) -> Iterator[Optional[Entry]]:
+        """All entries; None where some are missing. What two segments share comes once, as the later tells it."""
+        held: Optional[Entry] = None
+        for entry in self._tables():
+            if held and not (entry and entry.ordinal == held.ordinal):
+                yield held
+            if entry is None:
+                yield None
+            held = entry
+        if held:
+            yield held
+
+    def _tables(self) -> Iterator[Optional[Entry]]:
+        expected = None if self.begins_before else 0
+        for segment, place in self._places:
+            try:
+                if place is None:
+                    raise Damaged("it cannot be read")
+                self._spool.seek(place[0])
+                block = parse_block(self._spool.read(place[1]))
+                table = parse_table(segment.open(block))
+                first = table[0].ordinal
+                if first != block.offset:
+                    raise Damaged("a catalog table in the wrong place")
+                if expected is not None and first not in (expected, expected - 1):  # one less: a member cut in two
+                    yield None
+                yield from table
+                expected = first + len(table)
+            except Damaged as error:
+                self._report.damage(f"file {segment.file}: a part of its catalog is damaged or missing: {error}")
+                expected = None
+                yield None
+
+
+# === The stream: the plain bytes of an archive, forward only (sections 6.2 and 7) ================================
+
+
+class Gap(Exception):
+    """The bytes that are wanted are lost; the next that are there begin at `resume` (None: there are none)."""
+
+    def __init__(self, resume: Optional[int]) -> None:
+        super().__init__("the stream has a gap")
+        self.resume = resume
+
+
+class Stream:
+    """`jumps` False: never seeks ahead, so that every block on the way is checked."""
+
+    def __init__(self, archive: Archive, report: Report, *, jumps: bool = True) -> None:
+        self._segments, self._report, self._jumps = archive.segments, report, jumps
+        self._blocks = self._data_blocks(0, 0)
+        self._at = (0, -1)  # segment and block that were read last
+        self._chunk, self._chunk_at = memoryview(b""), 0
+        self.ended = False
+        self.pos = archive.segments[0].stream_start or 0
+        if archive.segments[0].stream_start is None and self._load():
+            self.pos = self._chunk_at
+
+    def _data_blocks(self, index: int, first: int) -> Iterator[Tuple[Segment, Block]]:
+        for i in range(index, len(self._segments)):
+            # What a torn segment holds beyond the place where the next one took over was written there again.
+            limit = self._segments[i + 1].stream_start if i + 1 < len(self._segments) else None
+            for number, block in self._segments[i].blocks(first if i == index else 0):
+                self._at = (i, number)
+                if block.kind == PARITY:
+                    self._report.note("parity blocks are there, which this kit does not use: tapekit itself may "
+                                      "repair damage with them")  # fmt: skip
+                if block.kind == DATA and (limit is None or block.offset < limit):
+                    yield self._segments[i], block
+
+    def _load(self) -> bool:
+        """Open the next data block that reaches beyond the current place."""
+        for segment, block in self._blocks:
+            if block.offset + block.plain_size <= self.pos:
+                continue
+            try:
+                self._chunk, self._chunk_at = memoryview(segment.open(block)), block.offset
+            except Damaged as error:
+                self._report.damage(f"file {segment.file}, block {self._at[1]}: {error}")
+                continue
+            self._report.progress(f"{human(block.offset)} read")
+            return True
+        self._chunk = memoryview(b"")
+        self.ended = True
+        return False
+
+    def read(self, size: int) -> bytes:
+        """From 1 to `size` bytes."""
+        while not self._chunk or self.pos >= self._chunk_at + len(self._chunk):
+            if not self._load():
+                raise Gap(None)
+        if self.pos < self._chunk_at:
+            raise Gap(self._chunk_at)
+        skip = self.pos - self._chunk_at
+        piece = bytes(self._chunk[skip : skip + size])
+        self.pos += len(piece)
+        return piece
+
+    def exactly(self, size: int) -> bytes:
+        pieces = []
+        while size > 0:
+            pieces.append(self.read(size))
+            size -= len(pieces[-1])
+        return b"".join(pieces)
+
+    def give_back(self, piece: bytes) -> None:
+        """Undo the last read."""
+        rest = bytes(self._chunk[self.pos - self._chunk_at :])
+        self.pos -= len(piece)
+        self._chunk, self._chunk_at = memoryview(piece + rest), self.pos
+
+    def pieces(self, size: int) -> Iterator[Tuple[int, Optional[bytes]]]:
+        """The next `size` bytes as pieces: length and content, which is None where it is lost."""
+        end = self.pos + size
+        while self.pos < end:
+            try:
+                piece = self.read(end - self.pos)
+                yield len(piece), piece
+            except Gap as gap:
+                lost = (end if gap.resume is None else min(gap.resume, end)) - self.pos
+                self.pos += lost
+                yield lost, None
+
+    def skip_to(self, offset: int) -> None:
+        """Go forward; over many blocks by seeking."""
+        distance, self.pos = offset - self.pos, max(self.pos, offset)
+        starts = [i for i, s in enumerate(self._segments) if s.header and (s.stream_start or 0) <= offset]
+        if not self._jumps or not starts or distance < 8 * self._segments[starts[-1]].cut:
+            return
+        segment = self._segments[starts[-1]]
+        # With parity blocks among them the block stands later than this, never earlier.
+        block = segment.header_blocks + (offset - (segment.stream_start or 0)) // segment.cut
+        if (starts[-1], block) > self._at:
+            self._blocks, self._chunk = self._data_blocks(starts[-1], block), memoryview(b"")
+
+    def drain(self) -> None:
+        """Read what is left, so that every block is checked."""
+        for _ in self._blocks:
+            pass
+
+
+# === Members: the pax tar in the stream (section 7) ==============================================================
+
+TAR_HEADER = struct.Struct("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x")
+REGULAR, HARD_LINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
+CATALOG_TYPES = {b"0": "f", b"1": "h", b"2": "l", b"3": "c", b"4": "b", b"5": "d", b"6": "p"}
+
+
+class Member(NamedTuple):
+    name: bytes
+    type: bytes
+    mode: int
+    uid: int
+    gid: int
+    user: bytes
+    group: bytes
+    size: int  # of the content in the stream, without padding
+    mtime_ns: int
+    atime_ns: Optional[int]
+    link: bytes
+    device: Tuple[int, int]
+    pax: Dict[bytes, bytes]
+    raw: bytes  # its headers as they stand in the stream
+
+
+def octal(field: bytes) -> int:
+    digits = field.strip(b" \0")
+    if digits.strip(b"01234567"):
+        raise Damaged("a tar header with a number that is none")
+    return int(digits or b"0", 8)
+
+
+def decimal(text: bytes) -> int:
+    if not re.fullmatch(rb"[0-9]{1,19}", text):
+        raise Damaged("a pax header with a number that is none")
+    return int(text)
+
+
+def nanoseconds(text: bytes) -> int:
+    match = re.fullmatch(rb"(-?)([0-9]{1,19})(?:\.([0-9]*))?", text)
+    if not match:
+        raise Damaged("a pax header with a time that is none")
+    value = int(match[2]) * 10**9 + int((match[3] or b"")[:9].ljust(9, b"0"))
+    return -value if match[1] else value
+
+
+def is_tar_header(block: bytes) -> bool:
+    return block[257:263] == b"ustar\0" and octal(block[148:156]) == sum(block) - sum(block[148:156]) + 8 * 32
+
+
+def parse_pax(body: bytes) -> Dict[bytes, bytes]:
+    """Records `LENGTH KEY=VALUE newline`, LENGTH counting the whole record."""
+    records, at = {}, 0
+    while at < len(body):
+        space = body.find(b" ", at, at + 20)
+        length = decimal(body[at:space]) if space > 0 else 0
+        key, equals, value = body[space + 1 : at + length].partition(b"=")
+        if at + length > len(body) or not equals or not value.endswith(b"\n"):
+            raise Damaged("a pax header that cannot be read")
+        records[key] = value[:-1]
+        at += length
+    return records
+
+
+def read_headers(stream: Stream) -> bytes:
+    """The headers of the member that begins here, as they stand; empty at the end of the archive."""
+    raw = stream.exactly(512)
+    if raw == bytes(512):
+        return b""
+    if not is_tar_header(raw):
+        raise Damaged("no tar header where one should be")
+    if raw[156:157] == b"x":
+        size = octal(raw[124:136])
+        if size > LARGEST_PAX_HEADER:
+            raise Damaged("a pax header of more than 1 MiB")
+        raw += stream.exactly(size + -size % 512 + 512)
+        if not is_tar_header(raw[-512:]):
+            raise Damaged("no tar header behind a pax header")
+    return raw
+
+
+def parse_member(raw: bytes) -> Member:
+    pax = parse_pax(raw[512 : 512 + octal(raw[124:136])]) if raw[156:157] == b"x" else {}
+    (name, mode, uid, gid, size, mtime, _, type_, link, _, _, user, group, major, minor,
+     prefix) = TAR_HEADER.unpack(raw[-512:])  # fmt: skip
+    name, link, user, group, prefix = (field.split(b"\0", 1)[0] for field in (name, link, user, group, prefix))
+    if type_ not in (REGULAR, HARD_LINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO):
+        raise Damaged(f"a tar member of unknown type {show(type_)}")
+    return Member(
+        name=pax.get(b"GNU.sparse.name") or pax.get(b"path") or (prefix + b"/" + name if prefix else name),
+        type=type_,
+        mode=octal(mode) & 0o7777,
+        uid=decimal(pax[b"uid"]) if b"uid" in pax else octal(uid),
+        gid=decimal(pax[b"gid"]) if b"gid" in pax else octal(gid),
+        user=pax.get(b"uname", user),
+        group=pax.get(b"gname", group),
+        size=0 if type_ != REGULAR else decimal(pax[b"size"]) if b"size" in pax else octal(size),
+        mtime_ns=nanoseconds(pax[b"mtime"]) if b"mtime" in pax else octal(mtime) * 10**9,
+        atime_ns=nanoseconds(pax[b"atime"]) if b"atime" in pax else None,
+        link=pax.get(b"linkpath", link),
+        device=(octal(major), octal(minor)),
+        pax=pax,
+        raw=raw,
+    )
+
+
+def members(
+    stream: Stream, catalog: Catalog, wanted: Callable[[bytes], bool], report: Report
+) -> Iterator[Tuple[Member, Optional[Entry]]]:
+    """The members that are wanted, each with its catalog entry where there is one; the caller reads their content.
+
+    After damage it goes on with the next member that the catalog knows; where the catalog is damaged too, at the
+    next place that looks like a tar header. Members that are lost are reported.
+    """
+    catalog.start(wanted)
+    at: Optional[int] = None if catalog.begins_before else stream.pos
+    while True:
+        if at is None:
+            at = next_start(stream, catalog, report)
+            if at is None:
+                break
+        catalog.pass_to(at)
+        entry = catalog.entry if catalog.entry and catalog.entry.offset == at else None
+        if entry:
+            catalog.advance()
+            if not wanted(entry.path) and not catalog.hole:
+                if catalog.entry is None:
+                    return
+                at = catalog.entry.offset
+                continue
+        stream.skip_to(at)
+        at = None
+        try:
+            raw = read_headers(stream)
+            if not raw:
+                if entry is None and catalog.entry is None:
+                    return
+                continue
+            member = parse_member(raw)
+        except (Gap, Damaged) as error:
+            if isinstance(error, Damaged):
+                report.damage(f"before byte {stream.pos} of the stream: {error}")
+            if entry:
+                catalog.report(entry, "lost")
+            continue
+        at = stream.pos + member.size + -member.size % 512
+        if wanted(member.name):
+            yield member, entry
+    report.damage("the archive's end is missing")
+
+
+def next_start(stream: Stream, catalog: Catalog, report: Report) -> Optional[int]:
+    """Where the next member begins, from a place on where that is not known."""
+    catalog.pass_to(stream.pos)
+    limit = catalog.entry.offset if catalog.entry else None
+    while catalog.hole and (limit is None or stream.pos < limit):
+        stream.skip_to(stream.pos + -stream.pos % 512)
+        try:
+            block = stream.exactly(512)
+            if block[257:262] == b"ustar" and is_tar_header(block):
+                stream.give_back(block)
+                report.note("went on at what looks like the next file; it may be a part of one that is lost")
+                return stream.pos
+        except Damaged:
+            continue
+        except Gap as gap:
+            if gap.resume is None:
+                break
+            stream.skip_to(gap.resume)
+    return limit
+
+
+class Content(NamedTuple):
+    size: int  # of the file
+    trouble: str  # why it is not whole; empty where it is
+
+
+def read_content(
+    stream: Stream, member: Member, entry: Optional[Entry], write: Callable[[int, bytes], None]
+) -> Content:
+    """Read a regular member's content, give each piece to `write` with its place in the file, compare the SHA-256."""
+    short = entry.valid if entry and entry.flags & SHORT else None
+    digest, digest_of_valid, seen, lost = hashlib.sha256(), hashlib.sha256(), 0, 0
+    size, extents, stored = member.size, [(0, member.size)], 0
+    if member.pax.get(b"GNU.sparse.major") == b"1":
+        size = decimal(member.pax.get(b"GNU.sparse.realsize", b""))
+        try:
+            sparse_map, extents = read_sparse_map(stream, member.size, size)
+        except Gap:
+            return Content(0, "the map of its parts is lost")
+        digest.update(sparse_map)
+        stored = len(sparse_map)
+    if stored + sum(length for _, length in extents) != member.size:
+        return Content(0, "the map of its parts is wrong")
+    for start, length in extents:
+        for count, piece in stream.pieces(length):
+            if piece is None:
+                lost += count
+            else:
+                digest.update(piece)
+                digest_of_valid.update(piece[: max(0, (short or 0) - seen)])
+                write(start, piece)
+            start += count
+            seen += count
+    if lost:
+        return Content(size, f"{lost} of its {member.size} bytes are lost")
+    # Of a file that became short while it was saved, the digest may be of the real bytes or of the filled-up content.
+    if entry and any(entry.sha256) and entry.sha256 not in (digest.digest(), digest_of_valid.digest()):
+        return Content(size, "its SHA-256 is not the one in the catalog")
+    return Content(size if short is None else min(short, size), "")
+
+
+def read_sparse_map(stream: Stream, most: int, size: int) -> Tuple[bytes, List[Tuple[int, int]]]:
+    """The map of a sparse file (GNU format 1.0): its bytes, and where each piece of the data belongs."""
+    blocks: List[bytes] = []
+    numbers, rest = array.array("Q"), b""
+    while not numbers or len(numbers) < 1 + 2 * numbers[0]:
+        if (len(blocks) + 1) * 512 > most:
+            raise Damaged("a sparse file with a map that does not end")
+        blocks.append(stream.exactly(512))
+        *lines, rest = (rest + blocks[-1]).split(b"\n")
+        for line in lines:
+            if not numbers or len(numbers) < 1 + 2 * numbers[0]:
+                numbers.append(decimal(line))
+    extents, end = [], 0
+    for i in range(1, len(numbers), 2):
+        if numbers[i] < end or numbers[i] + numbers[i + 1] > size:
+            raise Damaged("a sparse file with a map that makes no sense")
+        end = numbers[i] + numbers[i + 1]
+        extents.append((numbers[i], numbers[i + 1]))
+    return b"".join(blocks), extents
+
+
+# === Putting files back ==========================================================================================
+# Nothing is ever written outside the target, whatever the names say: every path is walked from the target on, one
+# component at a time, and a symbolic link on the way is refused. Nothing that is there already is replaced.
+
+ACL_TAGS = {"user": (0x01, 0x02), "group": (0x04, 0x08), "mask": (0x10, 0x10), "other": (0x20, 0x20)}
+"""Without and with an id (linux/posix_acl.h)."""
+
+
+def acl_attribute(text: bytes) -> bytes:
+    """A POSIX ACL in text form as the kernel takes it: version 2, then tag, permissions and id, little-endian."""
+    entries = []
+    for part in filter(None, re.split(r"[,\n]", text.decode("ascii", "replace"))):
+        match = re.fullmatch(r"(user|group|mask|other):([0-9]{0,10}):([r-][w-][x-])", part.strip())
+        if not match:
+            raise ValueError(f"cannot be read: {show(part)}")
+        permissions = sum(bit for bit, letter in zip((4, 2, 1), match[3]) if letter != "-")
+        entries.append((ACL_TAGS[match[1]][bool(match[2])], permissions, int(match[2] or 0xFFFFFFFF)))
+    entries.sort(key=lambda entry: (entry[0], entry[2]))
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+def attributes_of(member: Member) -> Dict[bytes, Callable[[], bytes]]:
+    """The extended attributes to set: name, and what yields the value (a ValueError where it cannot)."""
+    attributes: Dict[bytes, Callable[[], bytes]] = {}
+    for key, value in member.pax.items():
+        if key.startswith(b"SCHILY.xattr.") and not key.startswith(b"SCHILY.xattr.system.posix_acl"):
+            # GNU tar spells the two characters that a pax keyword cannot hold, or that it spells with, like this.
+            name = re.sub(rb"%(3D|25)", lambda match: b"=" if match[1] == b"3D" else b"%", key[13:])
+            attributes[name] = lambda value=value: value  # type: ignore[misc]
+        elif key in (b"SCHILY.acl.access", b"SCHILY.acl.default") and value:
+            attributes[b"system.posix_acl_" + key[11:]] = lambda value=value: acl_attribute(value)  # type: ignore[misc]
+    return attributes
+
+
+def components(name: bytes) -> List[bytes]:
+    parts = name.rstrip(b"/").split(b"/")
+    if b"\0" in name or any(part in (b"", b".", b"..") for part in parts):
+        raise Refused("its name could lead outside the target")
+    return parts
+
+
+class Target:
+    """The directory that files are put back into."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            os.makedirs(path, exist_ok=True)
+            self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise Problem(f"{show(path)}: {error.strerror}") from None
+        self._held: Tuple[List[bytes], int] = ([], os.dup(self._root))
+
+    def directory(self, parts: List[bytes], *, make: bool = True) -> int:
+        """A descriptor of a directory below the target, good until the next call. Missing ones are made."""
+        if parts == self._held[0]:
+            return self._held[1]
+        here = os.dup(self._root)
+        try:
+            for part in parts:
+                try:
+                    below = self._enter(part, here)
+                except FileNotFoundError:
+                    if not make:
+                        raise
+                    os.mkdir(part, 0o700, dir_fd=here)
+                    below = self._enter(part, here)
+                os.close(here)
+                here = below
+        except BaseException:
+            os.close(here)
+            raise
+        os.close(self._held[1])
+        self._held = (list(parts), here)
+        return here
+
+    @staticmethod
+    def _enter(part: bytes, here: int) -> int:
+        try:
+            return os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                raise Refused(f"{show(part)}, which leads to it, is not a directory") from None
+            raise
+
+    def place(self, name: bytes) -> Tuple[int, bytes]:
+        """Where a new member goes: the descriptor of its directory, and its name there."""
+        parts = components(name)
+        parent = self.directory(parts[:-1])
+        if exists(parent, parts[-1]):
+            raise Refused("something of that name is there already")
+        return parent, parts[-1]
+
+
+def exists(parent: int, name: bytes) -> bool:
+    try:
+        os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+class Draft:
+    """A file while it is filled, under a name of its own: it gets the right one only when it is whole."""
+
+    def __init__(self, target: Target, name: bytes) -> None:
+        parent, self._name = target.place(name)
+        self._parent = os.dup(parent)
+        self._draft = b".rescue-%d.part" % os.getpid()
+        self._base = 0
+        try:
+            self.fd = os.open(
+                self._draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._parent
+            )
+        except BaseException:
+            os.close(self._parent)
+            raise
+
+    def write(self, offset: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            count = os.pwrite(self.fd, view, self._base + offset)
+            offset, view = offset + count, view[count:]
+
+    def end_part(self, size: int) -> None:
+        """Set the size; what is written next goes behind it."""
+        self._base += size
+        os.ftruncate(self.fd, self._base)
+
+    def keep(self, *, damaged: bool) -> str:
+        """Give the file its name, or NAME.damaged; returns what was added to the name."""
+        ending = b""
+        if damaged:
+            ending = next(e for e in damaged_endings() if not exists(self._parent, self._name[: 255 - len(e)] + e))
+        name = self._name[: 255 - len(ending)] + ending
+        os.rename(self._draft, name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+        self._draft = b""
+        return ending.decode()
+
+    def close(self) -> None:
+        if self._draft:
+            os.unlink(self._draft, dir_fd=self._parent)
+        os.close(self.fd)
+        os.close(self._parent)
+
+
+def damaged_endings() -> Iterator[bytes]:
+    yield b".damaged"
+    for number in range(2, 1 << 31):
+        yield b".damaged-%d" % number
+
+
+class Restorer:
+    """Puts members back into a target directory."""
+
+    def __init__(self, stream: Stream, target: Target, report: Report, *, devices: bool, by_name: bool) -> None:
+        self._stream, self._target, self._report = stream, target, report
+        self._devices, self._by_name = devices, by_name
+        self._root = os.geteuid() == 0
+        self.count = 0
+        self._directories = tempfile.TemporaryFile()  # headers of directories, which are finished last
+        self._directory_places = array.array("Q")
+        self._join: Optional[Tuple[bytes, Draft, Member]] = None  # a file that comes in parts
+        self._join_trouble = ""
+        self._next_part = 1
+
+    def put_back(self, member: Member, entry: Optional[Entry]) -> None:
+        try:
+            if b"TAPEKIT.part" in member.pax:
+                self._part(member, entry)
+                return
+            self._end_join()
+            if b"TAPEKIT.base" in member.pax or (entry and entry.flags & DELTA):
+                raise Refused("holds only what changed since an earlier archive, which this kit cannot join")
+            if member.type == REGULAR:
+                self._regular(member, entry)
+            elif member.type == DIRECTORY:
+                self._directory(member)
+            elif member.type == HARD_LINK:
+                self._hard_link(member)
+            else:
+                self._special(member)
+        except (Refused, Damaged) as error:
+            self._report.damage(f"not restored: {show(member.name)}: {error}")
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+                raise Problem(f"{show(member.name)}: cannot be written: {error.strerror}") from None
+            self._report.damage(f"not restored: {show(member.name)}: {error.strerror}")
+        except (OverflowError, ValueError) as error:  # numbers that this system cannot take
+            self._report.damage(f"not restored: {show(member.name)}: {error}")
+
+    def finish(self) -> None:
+        """End what is begun; then the directories' owners, modes and times, from the last to the first."""
+        self._end_join()
+        for place in reversed(self._directory_places):
+            self._directories.seek(place)
+            (size,) = struct.unpack(">I", self._directories.read(4))
+            member = parse_member(self._directories.read(size))
+            try:
+                self._set_metadata(member, fd=self._target.directory(components(member.name), make=False))
+            except (Refused, OSError) as error:
+                self._report.damage(f"{show(member.name)}: not finished: {error}")
+
+    def _regular(self, member: Member, entry: Optional[Entry]) -> None:
+        draft = Draft(self._target, member.name)
+        try:
+            content = read_content(self._stream, member, entry, draft.write)
+            draft.end_part(content.size)
+            self._keep(draft, member, member.name, content.trouble)
+            if entry and entry.flags & SHORT and not content.trouble:
+                self._report.damage(
+                    "{}: only its first {} of {} bytes were saved ({})".format(
+                        show(member.name), content.size, entry.size, show(entry.note) or "it became shorter meanwhile"
+                    )
+                )
+        finally:
+            draft.close()
+
+    def _keep(self, draft: Draft, member: Member, name: bytes, trouble: str) -> None:
+        if not trouble:
+            self._set_metadata(member, fd=draft.fd)
+        ending = draft.keep(damaged=bool(trouble))
+        if trouble:
+            self._report.damage(
+                f"damaged: {show(name)}: {trouble}; what is left stands in {show(name)}{ending}, with zeros in place of the rest"
+            )
+        else:
+            self.count += 1
+
+    def _part(self, member: Member, entry: Optional[Entry]) -> None:
+        """A part of a file whose size was not known when it was saved (a pipe): they are joined in order."""
+        name, number = member.pax.get(b"TAPEKIT.path", b""), decimal(member.pax[b"TAPEKIT.part"])
+        if self._join and self._join[0] != name:
+            self._end_join()
+        if self._join is None:
+            self._join, self._join_trouble, self._next_part = (name, Draft(self._target, name), member), "", 1
+        if number != self._next_part:
+            self._join_trouble = f"part {self._next_part} of it is missing"
+        draft = self._join[1]
+        content = read_content(self._stream, member, entry, draft.write)
+        draft.end_part(content.size)
+        if entry and entry.flags & SHORT:
+            self._join_trouble = self._join_trouble or "it was not saved to its end"
+        self._join_trouble = self._join_trouble or content.trouble
+        self._next_part = number + 1
+        if member.pax.get(b"TAPEKIT.last") == b"1":
+            self._end_join(last=True)
+
+    def _end_join(self, *, last: bool = False) -> None:
+        if self._join is not None:
+            (name, draft, member), self._join = self._join, None
+            try:
+                self._keep(draft, member, name, self._join_trouble or ("" if last else "its end is missing"))
+            finally:
+                draft.close()
+
+    def _directory(self, member: Member) -> None:
+        self._target.directory(components(member.name))
+        self._directory_places.append(self._directories.seek(0, os.SEEK_END))
+        self._directories.write(struct.pack(">I", len(member.raw)) + member.raw)
+        self.count += 1
+
+    def _hard_link(self, member: Member) -> None:
+        source = components(member.link)
+        try:
+            source_parent = os.dup(self._target.directory(source[:-1], make=False))
+        except FileNotFoundError:
+            raise Refused(f"it is another name of {show(member.link)}, which was not restored") from None
+        try:
+            if not exists(source_parent, source[-1]):
+                raise Refused(f"it is another name of {show(member.link)}, which was not restored")
+            parent, name = self._target.place(member.name)
+            os.link(source[-1], name, src_dir_fd=source_parent, dst_dir_fd=parent, follow_symlinks=False)
+            self.count += 1
+        finally:
+            os.close(source_parent)
+
+    def _special(self, member: Member) -> None:
+        """Symbolic link, FIFO or device."""
+        if member.type in (CHARACTER, BLOCK_DEVICE) and not (self._devices and self._root):
+            self._report.note(f"left out: {show(member.name)}: a device (root with --devices makes them)")
+            return
+        parent, name = self._target.place(member.name)
+        if member.type == SYMLINK:
+            os.symlink(member.link, name, dir_fd=parent)
+        elif member.type == FIFO:
+            os.mkfifo(name, 0o600, dir_fd=parent)
+        else:
+            kind = stat.S_IFCHR if member.type == CHARACTER else stat.S_IFBLK
+            os.mknod(name, kind | 0o600, os.makedev(*member.device), dir_fd=parent)
+        self._set_metadata(member, parent=parent, name=name)
+        self.count += 1
+
+    def _set_metadata(self, member: Member, *, fd: int = -1, parent: int = -1, name: bytes = b"") -> None:
+        """Owner, mode, attributes, times, in this order: each would undo a later one's effect if it came after it.
+
+        Through an open descriptor, or (links, FIFOs, devices) by name in its directory. What fails is reported.
+        """
+        where: Any = fd if fd >= 0 else name
+        how: Dict[str, Any] = {} if fd >= 0 else {"dir_fd": parent, "follow_symlinks": False}
+        mode = member.mode
+        steps: List[Tuple[str, Callable[[], None]]] = []
+        if self._root:
+            uid, gid = self._owner(member)
+            steps.append(("owner", lambda: os.chown(where, uid, gid, **how)))
+        elif mode & 0o6000:
+            mode &= 0o1777
+            self._report.note("not run as root: set-user-id and set-group-id bits are left out")
+        if member.type != SYMLINK:
+            only_directory = {} if fd >= 0 else {"dir_fd": parent}
+            steps.append(("mode", lambda: os.chmod(where, mode, **only_directory)))
+        for attribute, value in attributes_of(member).items():
+            if not self._root and not attribute.startswith((b"user.", b"system.")):
+                self._report.note("not run as root: attributes other than user.* are left out")
+                continue
+            path: Any = fd if fd >= 0 else b"/proc/self/fd/%d/%s" % (parent, name)
+            steps.append((show(attribute), lambda p=path, a=attribute, v=value: set_attribute(p, a, v())))  # type: ignore[misc]
+        times = (member.mtime_ns if member.atime_ns is None else member.atime_ns, member.mtime_ns)
+        steps.append(("times", lambda: os.utime(where, ns=times, **how)))
+        for what, step in steps:
+            try:
+                step()
+            except (OSError, OverflowError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                self._report.damage(f"{show(member.name)}: its {what} could not be set: {why}")
+
+    def _owner(self, member: Member) -> Tuple[int, int]:
+        uid, gid = member.uid, member.gid
+        if self._by_name:
+            try:
+                uid = pwd.getpwnam(os.fsdecode(member.user)).pw_uid
+            except (KeyError, ValueError):
+                pass
+            try:
+                gid = grp.getgrnam(os.fsdecode(member.group)).gr_gid
+            except (KeyError, ValueError):
+                pass
+        return uid, gid
+
+
+def set_attribute(path: Union[int, bytes], name: bytes, value: bytes) -> None:
+    if isinstance(path, int):
+        os.setxattr(path, name, value)
+    else:
+        os.setxattr(path, name, value, follow_symlinks=False)
+
+
+# === Commands ====================================================================================================
+
+
+def pattern_filter(patterns: List[str]) -> Callable[[bytes], bool]:
+    """Whether a member is wanted: its path, a directory above it, or a shell pattern for its path was given."""
+    wished = [os.fsencode(pattern).strip(b"/") for pattern in patterns]
+
+    def wanted(name: bytes) -> bool:
+        name = re.sub(rb"\.tk(part\.[0-9]{8}|delta)$", b"", name.rstrip(b"/"))
+        return not wished or any(name == w or name.startswith(w + b"/") or fnmatch.fnmatchcase(name, w) for w in wished)
+
+    return wanted
+
+
+def when(mtime_ns: int) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(mtime_ns // 10**9))
+    except (OverflowError, ValueError, OSError):
+        return "?"
+
+
+def command_list(cartridge: Cartridge, archives: List[Archive]) -> None:
+    label = cartridge.label
+    if label:
+        made = (show(text_of(label, "labelled")), show(text_of(label, "tool")))
+        print("cartridge {}, labelled {} by {}".format(cartridge.name, *made))
+    else:
+        print("cartridge without a readable label")
+    if not archives:
+        print("no archive is on it")
+    for number, archive in enumerate(archives, 1):
+        segments = archive.segments
+        files = ", ".join(str(segment.file) for segment in segments)
+        print(f"\narchive {number}   {archive}")
+        print("  host {}, site {}".format(segments[0].about("host"), segments[0].about("site")))
+        trailers = [segment.trailer for segment in segments if segment.trailer]
+        if len(trailers) == len(segments):
+            size = human(sum(trailer["source_bytes"] for trailer in trailers))
+            print("  {} members, {}".format(sum(trailer["members"] for trailer in trailers), size))
+        print("  {}{}".format(archive.state(), ", encrypted" if any(s.encrypted for s in segments) else ""))
+        print(f"  id {archive.id.hex()}, in file {files} of the cartridge")
+
+
+def mode_text(type_: str, mode: int) -> str:
+    kinds = {"d": stat.S_IFDIR, "l": stat.S_IFLNK, "p": stat.S_IFIFO, "c": stat.S_IFCHR, "b": stat.S_IFBLK}
+    return stat.filemode(kinds.get(type_, stat.S_IFREG) | mode)
+
+
+def command_files(archive: Archive, report: Report, wanted: Callable[[bytes], bool]) -> None:
+    catalog = Catalog(archive, report)
+    if not any(entry is None for entry in catalog.entries()):
+        for entry in catalog.entries():
+            if entry and wanted(entry.path):
+                link = {"l": " -> ", "h": " = "}.get(entry.type, "") + show(entry.link)
+                absent = f"   (not saved: {show(entry.note)})" if entry.flags & ABSENT else ""
+                row = (mode_text(entry.type, entry.mode), entry.size, when(entry.mtime_ns), show(entry.path))
+                print("%s %12d %s %s%s%s" % (*row, link, absent))
+        return
+    report.note("the catalog is not whole: reading the archive itself for its names")
+    stream = Stream(archive, report)
+    for member, _ in members(stream, catalog, wanted, report):
+        row = (
+            mode_text(CATALOG_TYPES[member.type], member.mode),
+            member.size,
+            when(member.mtime_ns),
+            show(member.name),
+        )
+        print("%s %12d %s %s" % row)
+
+
+def command_restore(
+    archive: Archive, report: Report, wanted: Callable[[bytes], bool], to: str, *, devices: bool, by_name: bool
+) -> None:
+    stream, catalog = Stream(archive, report), Catalog(archive, report)
+    restorer = Restorer(stream, Target(to), report, devices=devices, by_name=by_name)
+    if not restorer._root:
+        report.note("not run as root: the files will belong to you")
+    found = False
+    for member, entry in members(stream, catalog, wanted, report):
+        found = True
+        restorer.put_back(member, entry)
+    restorer.finish()
+    if not found and not report.damages:
+        raise Problem("nothing in the archive fits that name\n  `rescue.py files` shows its names")
+    print(f"{restorer.count} restored to {show(to)}")
+
+
+def command_check(cartridge: Cartridge, archives: List[Tuple[int, Archive]], report: Report, key: Passphrase) -> None:
+    cartridge.check_kit()
+    for number, archive in archives:
+        before, count = report.damages, 0
+        stream = Stream(archive, report, jumps=False)
+        try:
+            archive.unlock(key)
+        except NoKey as error:
+            stream.drain()
+            report.note(f"archive {number}: only its blocks are checked, not its files: {error}")
+            report.key_missing = True
+            continue
+        catalog = Catalog(archive, report)
+        for member, entry in members(stream, catalog, lambda name: True, report):
+            count += 1
+            if member.type == REGULAR:
+                try:
+                    trouble = read_content(stream, member, entry, lambda offset, data: None).trouble
+                except Damaged as error:
+                    trouble = str(error)
+                if trouble:
+                    report.damage(f"damaged: {show(member.name)}: {trouble}")
+        stream.drain()
+        if not archive.complete:
+            report.damage(f"archive {number}: {archive.state()}")
+        losses = report.damages - before
+        found = f"{losses} damaged or missing" if losses else "all is well"
+        print(f"archive {number} ({archive}): {count} members: {found}")
+
+
+def command_tar(archive: Archive, report: Report) -> None:
+    """The archive as a tar: each member whose headers are there, zeros where its content is lost."""
+    stream, catalog, out = Stream(archive, report), Catalog(archive, report), sys.stdout.buffer
+    for member, _ in members(stream, catalog, lambda name: True, report):
+        out.write(member.raw)
+        lost = 0
+        for count, piece in stream.pieces(member.size + -member.size % 512):
+            lost += count if piece is None else 0
+            if stream.ended and piece is None:
+                raise Problem(f"{show(member.name)}: the archive ends within it: the tar does too")
+            while piece is None and count > 0:
+                count -= out.write(bytes(min(count, MIB)))
+            out.write(piece or b"")
+        if lost:
+            report.damage(f"damaged: {show(member.name)}: {lost} of its bytes are lost, zeros stand for them")
+    out.write(bytes(1024))
+    out.flush()
+
+
+COMMANDS = ("list", "files", "restore", "check", "tar")
+
+
+def parse_arguments(arguments: List[str]) -> argparse.Namespace:
+    about = (__doc__ or "").partition("\n\nHow a cartridge is built")[0]
+    parser = argparse.ArgumentParser(
+        prog="rescue.py",
+        usage="rescue.py [list | files | restore | check | tar] DEVICE [OPTION ...] [PATTERN ...]",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("--archive", metavar="ID|N|latest", help="which archive (default: the latest; check: all)")
+    parser.add_argument("--to", metavar="DIR", help="restore: where the files go; best an empty directory")
+    parser.add_argument("--devices", action="store_true", help="restore: make device nodes too (as root)")
+    parser.add_argument("--by-name", action="store_true", help="restore: to owners by their names, not by number")
+    parser.add_argument("--passphrase-file", metavar="FILE", help="the passphrase is the first line of FILE")
+    parser.add_argument(
+        "--also", metavar="DEVICE", action="append", default=[], help="a further cartridge, with the rest of an archive"
+    )
+    parsed = parser.parse_intermixed_args(arguments)
+    words = parsed.words if parsed.words and parsed.words[0] in COMMANDS else ["list", *parsed.words]
+    parsed.command, parsed.device, parsed.patterns = words[0], words[1] if len(words) > 1 else None, words[2:]
+    if parsed.device is None:
+        parser.error("which DEVICE? (an image file, a disk /dev/sdX or a tape drive /dev/nst0)")
+    if parsed.patterns and parsed.command not in ("files", "restore"):
+        parser.error(f"{parsed.command} takes no PATTERN")
+    if parsed.command == "restore" and not parsed.to:
+        parser.error("where to? restore needs --to DIR")
+    return parsed
+
+
+def run(arguments: argparse.Namespace, report: Report) -> int:
+    command = arguments.command
+    if command == "tar" and sys.stdout.isatty():
+        raise Problem("a tar is not for a terminal: write `rescue.py tar DEVICE > archive.tar`")
+    cartridges = [Cartridge(open_medium(path, report), report) for path in [arguments.device, *arguments.also]]
+    archives = archives_of([segment for cartridge in cartridges for segment in cartridge.segments])
+    if command == "list":
+        command_list(cartridges[0], archives)
+        return report.exit_code()
+    key = Passphrase(arguments.passphrase_file)
+    if command == "check":
+        chosen = [choose(archives, arguments.archive)] if arguments.archive else list(enumerate(archives, 1))
+        command_check(cartridges[0], chosen, report, key)
+        return report.exit_code()
+    number, archive = choose(archives, arguments.archive or "latest")
+    of = f" of {len(archives)} (--archive takes another)" if len(archives) > 1 else ""
+    report.note(f"archive {number}{of}: {archive}")
+    archive.unlock(key)
+    if not archive.complete:
+        report.damage(f"this archive: {archive.state()}")
+    if command == "files":
+        command_files(archive, report, pattern_filter(arguments.patterns))
+    elif command == "tar":
+        command_tar(archive, report)
+    else:
+        command_restore(archive, report, pattern_filter(arguments.patterns), arguments.to,
+                        devices=arguments.devices, by_name=arguments.by_name)  # fmt: skip
+    code = report.exit_code()
+    if code == 6:
+        report.note(f"done, but with {report.damages} losses (see above)")
+    return code
+
+
+def main() -> int:
+    for output in (sys.stdout, sys.stderr):
+        if hasattr(output, "reconfigure"):
+            output.reconfigure(errors="backslashreplace")
+    report = Report()
+    try:
+        code = run(parse_arguments(sys.argv[1:]), report)
+        sys.stdout.flush()
+        return code
+    except Problem as error:
+        print(f"rescue.py: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 4
+    except KeyboardInterrupt:
+        print("rescue.py: stopped", file=sys.stderr)
+        return 4
+    except (OSError, MemoryError) as error:
+        print(f"rescue.py: cannot go on: {error if isinstance(error, OSError) else 'out of memory'}", file=sys.stderr)
+        return 4
+
+
+if __name__ == "__main__":
+    sys.exit(main())

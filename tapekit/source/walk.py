@@ -1,0 +1,252 @@
+"""Walking a source: every thing in a tree, in order, with what is needed to save it.
+
+Directories are opened relative to their parent, never by a whole path: paths of any length work, and a directory that
+is moved or replaced by a link while the walk goes on is not followed.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import os
+import resource
+import stat
+from collections.abc import Collection, Iterator, Sequence
+
+from tapekit.errors import TapekitError
+from tapekit.source import attributes
+from tapekit.source.attributes import Attributes
+from tapekit.source.exclude import CACHE_TAG_NAME, Excludes, is_cache
+
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""O_NONBLOCK: what was a file when it was listed may be a FIFO when it is opened."""
+
+
+OWN_FILE = "left out: it is the cartridge being written"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to leave out. `own_files` are (device, inode) of files that must not be saved: the cartridge itself."""
+
+    excludes: Excludes
+    one_file_system: bool = False
+    exclude_caches: bool = False
+    own_files: Collection[tuple[int, int]] = ()
+
+
+@dataclasses.dataclass
+class Thing:
+    """One thing in the source. A regular file comes open (`fd`), and is closed when the walk goes on.
+
+    `stat` is None, and `problem` says why, where it could not be looked at; `problem` with a stat means that only
+    part of it can be saved. `link` is a symbolic link's target.
+    """
+
+    path: bytes
+    stat: os.stat_result | None
+    fd: int | None = None
+    attributes: Attributes = attributes.NONE
+    link: bytes = b""
+    problem: str = ""
+
+
+@dataclasses.dataclass
+class _Level:
+    """A directory on the way down: `names` are what is still to be visited, last first.
+
+    Each name comes with whether it may be opened: opening a device or a FIFO can have effects.
+    """
+
+    fd: int
+    path: bytes
+    relative: str
+    names: list[tuple[str, bool]]
+
+
+def raise_descriptor_limit() -> None:
+    """Allow as many open directories as the system does: each level of a tree takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """The paths to save, as they were given, and the directory that members' paths are relative to."""
+
+    root: str
+    paths: tuple[str, ...]
+
+
+def plan_sources(paths: Sequence[str]) -> Sources:
+    """Decide how paths are stored: as tar does, a leading `/` stripped, relative ones relative to here.
+
+    As soon as one is absolute, or leads above the current directory, all are stored as absolute. A path below another
+    one is not saved twice.
+    """
+    normal = [os.path.normpath(path) for path in paths]
+    here = os.getcwd()  # noqa: PTH109 - a string, as everything in this module
+    unfit = [p for p in normal if os.path.isabs(p) or p == "." or p.startswith("..")]
+    if unfit or not _is_text(here):
+        normal, root = [os.path.normpath(os.path.join(here, p)).replace("//", "/") for p in normal], "/"  # noqa: PTH118
+    else:
+        root = here
+    kept: list[str] = []
+    for path in sorted(set(normal), key=lambda p: p.split("/")):
+        if not any(path == other or path.startswith(other.rstrip("/") + "/") for other in kept):
+            kept.append(path)
+    return Sources(root, tuple(kept))
+
+
+def walk(sources: Sources, options: Options) -> Iterator[Thing]:
+    """Everything below the sources, directories before what is in them, names in order.
+
+    Raises TapekitError only where no source path exists at all.
+    """
+    raise_descriptor_limit()
+    existing = 0
+    for source in sources.paths:
+        path = os.path.join(sources.root, source)  # noqa: PTH118
+        stored = os.fsencode(source.lstrip("/"))
+        try:
+            top = os.open(os.path.dirname(path) or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # noqa: PTH120
+            os.lstat(path)
+        except OSError as error:
+            yield Thing(stored, None, problem=_words(error))
+            continue
+        existing += 1
+        try:
+            yield from _walk_one(top, os.path.basename(path), stored, options)  # noqa: PTH119
+        finally:
+            os.close(top)
+    if not existing:
+        raise TapekitError(f"source: none of the paths exists: {', '.join(sources.paths)}")
+
+
+def _walk_one(top: int, name: str, stored: bytes, options: Options) -> Iterator[Thing]:
+    """One source path; the stack holds an open descriptor for each directory on the way down."""
+    stack: list[_Level] = []
+    status = os.stat(name or ".", dir_fd=top, follow_symlinks=False)
+    device = status.st_dev if options.one_file_system else None
+    may_open = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    try:
+        yield from _visit(top, (name or ".", may_open), stored, "", options, stack, device)
+        while stack:
+            level = stack[-1]
+            if not level.names:
+                os.close(stack.pop().fd)
+                continue
+            child, may_open = level.names.pop()
+            stored_child = level.path + b"/" + os.fsencode(child) if level.path else os.fsencode(child)
+            relative = f"{level.relative}/{child}" if level.relative else child
+            yield from _visit(level.fd, (child, may_open), stored_child, relative, options, stack, device)
+    finally:
+        for level in stack:
+            os.close(level.fd)
+
+
+def _visit(
+    parent: int, child: tuple[str, bool], stored: bytes, relative: str, options: Options, stack: list[_Level],
+    device: int | None,
+) -> Iterator[Thing]:  # fmt: skip
+    """One name: yields what it is, and puts a directory on the stack."""
+    name, may_open = child
+    fd = _open(name, parent) if may_open else -1
+    if fd < 0:
+        thing = _unopened(parent, name, stored)
+        is_directory = thing.stat is not None and stat.S_ISDIR(thing.stat.st_mode)
+        if not relative or not options.excludes.match(relative, is_directory=is_directory):
+            yield thing
+        return
+    try:
+        yield from _visit_open(fd, stored, relative, options, stack, device)
+    finally:
+        if not (stack and stack[-1].fd == fd):
+            os.close(fd)
+
+
+def _open(name: str, parent: int) -> int:
+    """A descriptor for reading, that leaves the access time alone where we may; -1 where it cannot be opened."""
+    for flags in (_READ_FLAGS | os.O_NOATIME, _READ_FLAGS):
+        try:
+            return os.open(name, flags, dir_fd=parent)
+        except OSError as error:
+            if error.errno != errno.EPERM:  # O_NOATIME is for the owner and root
+                break
+    return -1
+
+
+def _visit_open(
+    fd: int, stored: bytes, relative: str, options: Options, stack: list[_Level], device: int | None
+) -> Iterator[Thing]:
+    status = os.fstat(fd)
+    is_directory = stat.S_ISDIR(status.st_mode)
+    if relative and options.excludes.match(relative, is_directory=is_directory):
+        return
+    if (status.st_dev, status.st_ino) in options.own_files:
+        yield Thing(stored, None, problem=OWN_FILE)
+        return
+    try:
+        found, problem = attributes.read(fd), ""
+    except OSError as error:
+        found, problem = attributes.NONE, f"its extended attributes cannot be read: {_words(error)}"
+    if not is_directory:
+        yield Thing(stored, status, fd if stat.S_ISREG(status.st_mode) else None, found, problem=problem)
+        return
+    names: list[tuple[str, bool]] = []
+    if device is None or status.st_dev == device:
+        try:
+            names = _list(fd)
+        except OSError as error:
+            problem = f"cannot be listed: {_words(error)}"
+        if options.exclude_caches and names and is_cache(fd):
+            names = [(CACHE_TAG_NAME, True)]
+    yield Thing(stored, status, None, found, problem=problem)
+    stack.append(_Level(fd, stored, relative, names))
+
+
+def _list(fd: int) -> list[tuple[str, bool]]:
+    """The names in an open directory, last first, each with whether it is a file or directory."""
+    with os.scandir(fd) as entries:
+        names = [(e.name, e.is_file(follow_symlinks=False) or e.is_dir(follow_symlinks=False)) for e in entries]
+    names.sort(key=lambda item: os.fsencode(item[0]), reverse=True)
+    return names
+
+
+def _unopened(parent: int, name: str, stored: bytes) -> Thing:
+    """Something that open(2) does not open: a link, a socket, a device without a driver, or what we may not read."""
+    try:
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except OSError as error:
+        return Thing(stored, None, problem=_words(error))
+    kind = stat.S_IFMT(status.st_mode)
+    thing = Thing(stored, status)
+    try:
+        if kind == stat.S_IFLNK:
+            thing.link = os.readlink(os.fsencode(name), dir_fd=parent)
+        elif kind in (stat.S_IFREG, stat.S_IFDIR):
+            fd = os.open(name, _READ_FLAGS, dir_fd=parent)  # says why it cannot be opened
+            os.close(fd)
+        thing.attributes = attributes.read(f"/proc/self/fd/{parent}/{name}")
+    except OSError as error:
+        thing.problem = _words(error)
+    return thing
+
+
+def _words(error: OSError) -> str:
+    """Why, in words for the report."""
+    if error.errno == errno.ENOENT:
+        return "vanished"
+    if error.errno == errno.EMFILE:
+        return "the tree is deeper than the system's limit of open files"
+    return (error.strerror or str(error)).lower()
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

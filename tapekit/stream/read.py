@@ -1,0 +1,194 @@
+"""The plain stream of a segment, from any offset on, with holes where blocks are damaged."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+
+from drivers.base import Drive
+from formats.block import Kind
+from formats.errors import Damaged
+from tapekit.blocks.read import BadBlock, BlockRun, Expected, FileEnd, GoodBlock, decode, read_blocks, read_one
+from tapekit.cartridge.cartridge import Segment
+from tapekit.errors import VerificationFailed
+
+SKIP_BLOCKS = 16
+"""A jump further than this is a locate; a shorter one reads the blocks between."""
+
+
+class Hole(Exception):  # noqa: N818 - it is what the stream has there, and reading goes on behind it
+    """The stream has no bytes at the place that was asked for; they begin again at `end` (None: not known)."""
+
+    def __init__(self, start: int, end: int | None, why: str) -> None:
+        """Name the stretch of the stream that is missing."""
+        super().__init__(why)
+        self.start = start
+        self.end = end
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamLayout:
+    """Where a segment's data blocks are in its file, and what of the stream they carry.
+
+    `data_blocks` is None where no trailer tells; `end` likewise the stream offset behind the last data block.
+    """
+
+    file: int
+    first_block: int
+    data_blocks: int | None
+    cut: int
+    start: int
+    end: int | None
+    expected: Expected
+
+
+def find_layout(drive: Drive, segment: Segment) -> StreamLayout:
+    """The layout of a segment, from its header, or from its data blocks where the header is damaged.
+
+    Raises VerificationFailed where no data block can be found.
+    """
+    trailer, header = segment.trailer, segment.header
+    data_blocks = trailer.blocks.data if trailer else None
+    if header is not None:
+        expected = segment.expected()
+        assert expected is not None  # noqa: S101 - a header gives it
+        first, cut, start = segment.header_blocks, header.cut, header.stream_start
+    else:
+        good = _first_data_block(drive, segment)
+        found = good.header
+        cut = found.plain_bytes
+        expected = Expected(found.archive, found.segment, found.sequence - good.number)
+        first = trailer.blocks.header if trailer else good.number - (found.stream_offset // cut)
+        start = found.stream_offset - (good.number - first) * cut
+    end = start + trailer.stream_bytes if trailer else None
+    return StreamLayout(segment.file, first, data_blocks, cut, start, end, expected)
+
+
+def _first_data_block(drive: Drive, segment: Segment) -> GoodBlock:
+    drive.locate(segment.file, 0)
+    for number in range(1 << 20):
+        item = read_one(drive, number, None)
+        if isinstance(item, FileEnd):
+            break
+        if isinstance(item, GoodBlock) and item.header.kind == Kind.DATA:
+            return item
+    raise VerificationFailed(f"file {segment.file}: neither its header nor any data block can be read")
+
+
+class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
+    """Reads the stream of one segment forward; seeks by locating the block that holds an offset.
+
+    `on_block` is told of every block as it is read. `bad_blocks` counts the damaged ones that were met.
+    """
+
+    def __init__(
+        self, drive: Drive, layout: StreamLayout, on_block: Callable[[GoodBlock | BadBlock], None] | None = None,
+        *, skips: bool = True,
+    ) -> None:  # fmt: skip
+        """Stands at the start of the segment's part of the stream. Without `skips` every block on the way is read."""
+        self.layout = layout
+        self.offset = layout.start
+        self.bad_blocks: list[BadBlock] = []
+        self._drive = drive
+        self._skip_blocks = SKIP_BLOCKS if skips else 1 << 62
+        self._on_block = on_block or (lambda _item: None)
+        self._run: BlockRun | None = None
+        self._items: Iterator[GoodBlock | BadBlock | FileEnd] = iter(())
+        self._next_block = 0
+        self._plain: memoryview = memoryview(b"")
+        self._plain_start = layout.start
+        self._at_end = False
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the drive back."""
+        if self._run is not None:
+            self._run.close()
+            self._run = None
+
+    def seek(self, offset: int) -> None:
+        """Go to a stream offset; nothing is read before it is needed."""
+        self.offset = offset
+
+    def take(self, most: int) -> memoryview:
+        """Up to `most` bytes from here, at least one; none at the end of the stream. Raises Hole, once for each hole."""
+        place = self.offset - self._plain_start
+        if not 0 <= place < len(self._plain):
+            if not self._fetch():
+                return memoryview(b"")
+            place = self.offset - self._plain_start
+        part = self._plain[place : place + most]
+        self.offset += len(part)
+        return part
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` bytes. Raises Hole, and Damaged where the stream ends before."""
+        parts = []
+        while size:
+            part = self.take(size)
+            if not part:
+                raise Damaged("stream: it ends in the middle of a member")
+            parts.append(bytes(part))
+            size -= len(part)
+        return b"".join(parts)
+
+    def drain(self) -> None:
+        """Read every block that is left, for its digest's sake."""
+        while True:
+            try:
+                part = self.take(self.layout.cut)
+            except Hole as hole:
+                if hole.end is None:
+                    return
+                self.seek(hole.end)
+                continue
+            if not part:
+                return
+
+    def _fetch(self) -> bool:
+        """Bring the block that holds the offset; False at the end of the stream. Raises Hole."""
+        layout = self.layout
+        index = (self.offset - layout.start) // layout.cut
+        if self.offset < layout.start or (layout.end is not None and self.offset >= layout.end):
+            return False
+        wanted = layout.first_block + index
+        if self._run is None or not self._next_block <= wanted <= self._next_block + self._skip_blocks:
+            self.close()
+            start = wanted if self._skip_blocks == SKIP_BLOCKS else min(wanted, max(self._next_block, layout.first_block))
+            self._run = read_blocks(self._drive, layout.file, start, layout.expected)
+            self._items, self._next_block = iter(self._run), start
+        for item in self._items:
+            self._next_block = item.number + 1
+            if isinstance(item, FileEnd):
+                return False
+            if isinstance(item, GoodBlock) and item.header.kind != Kind.DATA:
+                if item.header.kind in (Kind.CATALOG, Kind.TRAILER):
+                    return False
+                continue
+            self._on_block(item)
+            if isinstance(item, BadBlock):
+                self.bad_blocks.append(item)
+            if item.number < wanted:
+                continue
+            return self._use(item, index)
+        return False
+
+    def _use(self, item: GoodBlock | BadBlock, index: int) -> bool:
+        """Make the block the current one; False where it ends before the offset. Raises Hole."""
+        layout = self.layout
+        start = layout.start + index * layout.cut
+        behind = start + layout.cut if layout.end is None else min(start + layout.cut, layout.end)
+        if isinstance(item, BadBlock):
+            raise Hole(self.offset, behind, f"block {item.number} of file {layout.file}: {item.why}")
+        if item.header.stream_offset != start:
+            bad = BadBlock(item.number, "carries another part of the stream")
+            self.bad_blocks.append(bad)
+            raise Hole(self.offset, behind, f"block {bad.number} of file {layout.file}: {bad.why}")
+        try:
+            self._plain = memoryview(decode(item))
+        except Damaged as error:
+            self.bad_blocks.append(BadBlock(item.number, str(error)))
+            raise Hole(self.offset, behind, f"block {item.number} of file {layout.file}: {error}") from error
+        self._plain_start = start
+        return self.offset < start + len(self._plain)

@@ -1,0 +1,185 @@
+"""The suite `archive`: one night's backup of a large file, and of many small ones, by tapekit and by others.
+
+Data and targets lie in the same directory, in memory where there is room, so that programs are measured and not disks.
+All data was read just before: it is in the page cache for everyone. Making a repository or labelling a cartridge is
+not measured.
+"""
+
+import shutil
+from pathlib import Path
+
+from tools.benchmarks.contenders import (
+    CONTENDERS,
+    PLAIN_RIVALS,
+    SHA256,
+    TAPEKIT,
+    TAPEKIT_PLAIN,
+    TAR,
+    ZSTD_RIVALS,
+    Contender,
+    image,
+    sha256,
+    tapekit,
+    untar,
+)
+from tools.benchmarks.data import DataSet, large_file, small_files, tree_digest
+from tools.benchmarks.measure import Command, Cost, Sample, measure, run_unmeasured
+from tools.benchmarks.report import MB, MIB, Result, Target
+from tools.benchmarks.settings import Settings, say
+
+LARGE_BYTES, QUICK_LARGE_BYTES = 2 * 1024 * MIB, 256 * MIB
+SMALL_FILES, QUICK_SMALL_FILES = 40_000, 4_000
+SMALL_FILE_BYTES = 12 * 1024  # on average, rounded up
+
+OURS = (TAPEKIT, TAPEKIT_PLAIN)
+
+OF_SHA256_BACKUP, OF_SHA256_VERIFY = 0.5, 0.6
+TIMES_TAR = 4.0
+PEAK_BYTES = 200 * MIB
+
+
+def room_bytes(*, quick: bool) -> int:
+    """Return what the suite needs: all data, and for the larger set a backup, a restored copy and some slack."""
+    large, files = (QUICK_LARGE_BYTES, QUICK_SMALL_FILES) if quick else (LARGE_BYTES, SMALL_FILES)
+    small = files * SMALL_FILE_BYTES
+    return large + small + 5 * max(large, small) // 2
+
+
+def run(settings: Settings) -> Result:
+    """Run all contenders in turn, in an order that moves on by one with each round, and the hash in each round too."""
+    result = Result("archive", TAR)
+    say("making or checking the data")
+    result.data = [
+        large_file(settings.directory, QUICK_LARGE_BYTES if settings.quick else LARGE_BYTES),
+        small_files(settings.directory, QUICK_SMALL_FILES if settings.quick else SMALL_FILES),
+    ]
+    for data in result.data:
+        say(f"{data.name}: {data.files} files, {data.size_bytes / MB:,.0f} MB in {data.path}")
+    able = [contender for contender in CONTENDERS if _can_run(result, contender)]
+    for data in result.data:
+        for number in range(settings.rounds):
+            turns = _Round(settings, result, data, check=number == 0)
+            say(f"{data.name}: round {number + 1} of {settings.rounds}")
+            turns.measure(SHA256, "hash", sha256(data.path))
+            first = number % max(1, len(able))
+            for contender in (*able[first:], *able[:first]):
+                turns.run(contender)
+    result.targets = _targets(result)
+    return result
+
+
+def _can_run(result: Result, contender: Contender) -> bool:
+    reason = contender.missing()
+    if reason is not None:
+        (result.wrong if contender.name in OURS else result.notes).append(f"{contender.name}: cannot run: {reason}")
+    return reason is None
+
+
+class _Round:
+    """The contenders' turns with one data set, each with an empty target."""
+
+    def __init__(self, settings: Settings, result: Result, data: DataSet, *, check: bool) -> None:
+        self._target = settings.directory / "target"
+        self._restored = settings.directory / "restored"
+        self._result = result
+        self._data = data
+        self._check = check
+
+    def run(self, contender: Contender) -> None:
+        """Give a contender its turn."""
+        for directory in (self._target, self._restored):
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir()
+        try:
+            self._back_up(contender)
+        finally:
+            for directory in (self._target, self._restored):
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def _back_up(self, contender: Contender) -> None:
+        size_bytes = self._data.size_bytes + self._data.files * 4096 + 256 * MIB
+        if contender.prepare is not None:
+            problem = run_unmeasured(contender.prepare(self._data.path, self._target, size_bytes // MIB * MIB))
+            if problem is not None:
+                self._failed(contender.name, "prepare", problem)
+                return
+        if not self.measure(contender.name, "backup", contender.backup(self._data.path, self._target)):
+            return
+        if contender.name == TAR:
+            self.measure(TAR, "restore", untar(self._target, self._restored))
+        if contender.name in OURS:
+            self.measure(contender.name, "verify", tapekit("verify", image(self._target)))
+            restore = tapekit("restore", image(self._target), "--to", str(self._restored))
+            if self.measure(contender.name, "restore", restore) and self._check:
+                self._compare(contender.name)
+
+    def measure(self, name: str, step: str, command: Command) -> bool:
+        """Measure a command; return whether it did what it should."""
+        cost = measure(command)
+        if cost.exit_code != 0:
+            self._failed(name, step, f"exit code {cost.exit_code}: {cost.message}")
+            return False
+        self._result.samples.append(self._sample(name, step, cost))
+        return True
+
+    def _sample(self, name: str, step: str, cost: Cost) -> Sample:
+        stored_bytes = _allocated_bytes(self._target) if step == "backup" else None
+        return Sample(self._data.name, name, step, self._data.size_bytes, stored_bytes, cost)
+
+    def _failed(self, name: str, step: str, problem: str) -> None:
+        """A rival that fails is left out of the comparison; tapekit must not fail."""
+        line = f"{name}: {step}: {self._data.name}: {problem}"
+        (self._result.wrong if name in OURS else self._result.notes).append(line)
+
+    def _compare(self, name: str) -> None:
+        place = self._restored / self._data.path.relative_to("/")  # paths in an archive begin at the root
+        if not place.is_dir():
+            self._failed(name, "restore", f"nothing at {place}")
+        elif tree_digest(place) != self._data.sha256:
+            self._failed(name, "restore", "the restored files are not those that were backed up")
+
+
+def _allocated_bytes(directory: Path) -> int:
+    """Return what the files take on the medium: an image is made larger than what is written to it."""
+    return sum(path.stat().st_blocks * 512 for path in directory.rglob("*") if path.is_file())
+
+
+def _targets(result: Result) -> list[Target]:
+    large, small = result.data
+    found = [
+        _speed(result, large, TAPEKIT_PLAIN, "backup", OF_SHA256_BACKUP),
+        _times(result, small, TAR, TIMES_TAR),
+        *(_ahead(result, data, TAPEKIT_PLAIN, rival) for data in result.data for rival in PLAIN_RIVALS),
+        *(_ahead(result, data, TAPEKIT, rival) for data in result.data for rival in ZSTD_RIVALS),
+        _speed(result, large, TAPEKIT_PLAIN, "verify", OF_SHA256_VERIFY),
+    ]
+    peak = result.peak_bytes(OURS)
+    what = f"peak memory < {PEAK_BYTES // MIB} MiB"
+    found.append(
+        Target(what, None, met=False) if peak is None else Target(what, f"{peak / MIB:.0f} MiB", peak < PEAK_BYTES)
+    )
+    return found
+
+
+def _speed(result: Result, data: DataSet, name: str, step: str, wanted: float) -> Target:
+    what = f"{data.name}: {name}: {step} >= {wanted} of the speed of {SHA256}"
+    ours, hashing = result.wall_s(data, name, step), result.wall_s(data, SHA256, "hash")
+    if ours is None or hashing is None:
+        return Target(what, None, met=False)
+    return Target(what, f"{hashing / ours:.2f}", hashing / ours >= wanted)
+
+
+def _times(result: Result, data: DataSet, rival: str, wanted: float) -> Target:
+    what = f"{data.name}: {TAPEKIT_PLAIN}: backup <= {wanted} times {rival}'s wall time"
+    ours, theirs = result.wall_s(data, TAPEKIT_PLAIN), result.wall_s(data, rival)
+    if ours is None or theirs is None:
+        return Target(what, None, met=False)
+    return Target(what, f"{ours / theirs:.2f}", ours / theirs <= wanted)
+
+
+def _ahead(result: Result, data: DataSet, name: str, rival: str) -> Target:
+    what = f"{data.name}: {name}: backup ahead of {rival}"
+    ours, theirs = result.wall_s(data, name), result.wall_s(data, rival)
+    if ours is None or theirs is None:
+        return Target(what, None, met=False)
+    return Target(what, f"{ours:.2f} s, {rival} {theirs:.2f} s", ours < theirs)
