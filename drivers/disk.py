@@ -38,11 +38,12 @@ def open_drive(path: str, *, writable: bool) -> RecordLogDrive:
         size_bytes = _ioctl_number(fd, _BLKGETSIZE64, "Q")
         if size_bytes == 0:
             raise NoMedium(f"{url}: no cartridge in the drive")
+        protected = bool(_ioctl_number(fd, _BLKROGET, "i"))
         storage = DirectFile(
             fd, url, size_bytes=size_bytes, sector_bytes=_ioctl_number(fd, _BLKSSZGET, "i"),
-            writable=can_write and not _ioctl_number(fd, _BLKROGET, "i"), is_device=True,
+            writable=can_write and not protected, is_device=True,
         )  # fmt: skip
-        return RecordLogDrive(url, _identity(path, status.st_rdev), storage)
+        return RecordLogDrive(url, _identity(path, status.st_rdev), storage, write_protected=protected)
     except OSError as error:
         os.close(fd)
         raise translated(error, url) from error

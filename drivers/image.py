@@ -40,7 +40,8 @@ def open_drive(path: str, *, writable: bool) -> RecordLogDrive:
         )
         if can_write:
             _restore_size(storage)
-        return RecordLogDrive(url, Identity(node=path, model="image file"), storage)
+        protected = not os.access(path, os.W_OK)
+        return RecordLogDrive(url, Identity(node=path, model="image file"), storage, write_protected=protected)
     except OSError as error:
         os.close(fd)
         raise translated(error, url) from error

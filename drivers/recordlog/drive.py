@@ -16,8 +16,12 @@ ERASED_BYTES = 1 << 20
 class RecordLogDrive:
     """A drive whose cartridge lies in a storage. See drivers.base.Drive for the methods."""
 
-    def __init__(self, url: str, identity: Identity, storage: Storage, let_go: Callable[[], None] | None = None):
+    def __init__(
+        self, url: str, identity: Identity, storage: Storage, *, write_protected: bool = False,
+        let_go: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
         """Take the storage over and look at what is on it; `let_go` is called by eject."""
+        self._write_protected = write_protected
         self.url = url
         self._identity = identity
         self._storage: Storage | None = storage
@@ -38,7 +42,7 @@ class RecordLogDrive:
             return MediumState(present=False)
         content = Content.CARTRIDGE if self._found.reader else Content.FOREIGN if self._found.name else Content.BLANK
         return MediumState(
-            present=True, content=content, write_protected=not storage.writable,
+            present=True, content=content, write_protected=self._write_protected,
             capacity_bytes=log.capacity_bytes if log else storage.size_bytes,
             remaining_bytes=log.remaining_bytes if log else 0, largest_block_bytes=LARGEST_BLOCK_BYTES,
             serial=self._identity.serial, found=self._found.name, description=self._found.sentence,

@@ -14,8 +14,6 @@ from formats import fat, foreign, gpt
 from formats.errors import Damaged, TooLarge
 
 VOLUME_LABEL = "TAPEKIT"
-LOOK_BYTES = 1 << 20
-"""How much of each end is looked at to tell what a disk holds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,23 +53,28 @@ def find(storage: Storage) -> Found:
     log_at: tuple[int, int] | None = (gpt.LOG_START, storage.size_bytes - gpt.LOG_START)
     is_cartridge = False
     try:
-        partition = gpt.record_log(gpt.parse(lambda o, s: bytes(storage.read(o, s)), storage.size_bytes, None))
+        partition = gpt.record_log(gpt.parse(_reader(storage), storage.size_bytes, None))
         if partition is not None:
             log_at, is_cartridge = (partition.first_byte, partition.size_bytes), True
-    except (Damaged, MediumError):
+    except Damaged:
         pass
     if log_at and log_at[1] > 0:
         reader = LogReader(storage, *log_at)
         if is_cartridge or reader.is_log:
             return Found(reader)
-    what = foreign.recognise(_look(storage, 0), _look(storage, storage.size_bytes - LOOK_BYTES), storage.size_bytes)
+    what = foreign.describe(_reader(storage), storage.size_bytes, None)
     return Found(None) if what is None else Found(None, what.name, what.sentence)
 
 
-def _look(storage: Storage, offset: int) -> bytes:
-    """Up to 1 MiB; what cannot be read does not look blank."""
-    start = max(0, offset)
-    try:
-        return bytes(storage.read(start, min(LOOK_BYTES, storage.size_bytes - start)))
-    except MediumError:
-        return b"\xa5" * 512
+def _reader(storage: Storage) -> gpt.Read:
+    """Reads for the formats, which know nothing of medium errors: what cannot be read comes short."""
+
+    def read(offset: int, size: int) -> bytes:
+        if offset < 0 or size <= 0:
+            return b""
+        try:
+            return bytes(storage.read(offset, size))
+        except MediumError:
+            return b""
+
+    return read

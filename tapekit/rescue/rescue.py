@@ -29,6 +29,7 @@ import argparse
 import array
 import base64
 import binascii
+import contextlib
 import errno
 import fcntl
 import fnmatch
@@ -1757,34 +1758,32 @@ def read_sparse_map(stream: Stream, most: int, size: int) -> Tuple[bytes, List[T
 # Nothing is ever written outside the target, whatever the names say: every path is walked from the target on, one
 # component at a time, and a symbolic link on the way is refused. Nothing that is there already is replaced.
 
-ACL_TAGS = {"user": (0x01, 0x02), "group": (0x04, 0x08), "mask": (0x10, 0x10), "other": (0x20, 0x20)}
+ACL_TAGS = {b"user": (0x01, 0x02), b"group": (0x04, 0x08), b"mask": (0x10, 0x10), b"other": (0x20, 0x20)}
 """Without and with an id (linux/posix_acl.h)."""
+NO_ID = 0xFFFFFFFF
 
 
 def acl_attribute(text: bytes) -> bytes:
     """A POSIX ACL in text form as the kernel takes it: version 2, then tag, permissions and id, little-endian."""
     entries = []
-    for part in filter(None, re.split(r"[,\n]", text.decode("ascii", "replace"))):
-        match = re.fullmatch(r"(user|group|mask|other):([0-9]{0,10}):([r-][w-][x-])", part.strip())
-        if not match:
-            raise ValueError(f"cannot be read: {show(part)}")
-        permissions = sum(bit for bit, letter in zip((4, 2, 1), match[3]) if letter != "-")
-        entries.append((ACL_TAGS[match[1]][bool(match[2])], permissions, int(match[2] or 0xFFFFFFFF)))
+    for part in filter(None, re.split(rb"[,\n]", text)):
+        match = re.fullmatch(rb"(user|group|mask|other):([0-9]{0,10}):([r-])([w-])([x-])", part)
+        if not match or int(match[2] or 0) >= NO_ID:
+            return text  # which the kernel refuses
+        permissions = sum(bit for bit, letter in zip((4, 2, 1), match.groups()[2:]) if letter != b"-")
+        entries.append((ACL_TAGS[match[1]][bool(match[2])], permissions, int(match[2] or NO_ID)))
     entries.sort(key=lambda entry: (entry[0], entry[2]))
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 
-def attributes_of(member: Member) -> Dict[bytes, Callable[[], bytes]]:
-    """The extended attributes to set: name, and what yields the value (a ValueError where it cannot)."""
-    attributes: Dict[bytes, Callable[[], bytes]] = {}
+def attributes_of(member: Member) -> Iterator[Tuple[bytes, bytes]]:
+    """The extended attributes, ACLs among them, as the kernel takes them."""
     for key, value in member.pax.items():
         if key.startswith(b"SCHILY.xattr.") and not key.startswith(b"SCHILY.xattr.system.posix_acl"):
-            # GNU tar spells the two characters that a pax keyword cannot hold, or that it spells with, like this.
-            name = re.sub(rb"%(3D|25)", lambda match: b"=" if match[1] == b"3D" else b"%", key[13:])
-            attributes[name] = lambda value=value: value  # type: ignore[misc]
+            # GNU tar spells a = in a name, which would end a pax keyword, as %3D, and so a % as %25.
+            yield re.sub(rb"%(3D|25)", lambda match: b"=" if match[1] == b"3D" else b"%", key[13:]), value
         elif key in (b"SCHILY.acl.access", b"SCHILY.acl.default") and value:
-            attributes[b"system.posix_acl_" + key[11:]] = lambda value=value: acl_attribute(value)  # type: ignore[misc]
-    return attributes
+            yield b"system.posix_acl_" + key[11:], acl_attribute(value)
 
 
 def components(name: bytes) -> List[bytes]:
@@ -1855,17 +1854,23 @@ def exists(parent: int, name: bytes) -> bool:
 
 
 class Draft:
-    """A file while it is filled, under a name of its own: it gets the right one only when it is whole."""
+    """A file while it is filled, under a name of its own: it gets the right one when it is whole.
 
-    def __init__(self, target: Target, name: bytes) -> None:
-        parent, self._name = target.place(name)
-        self._parent = os.dup(parent)
+    A file that was saved in parts (a pipe, whose size was not known) is one draft, filled part by part.
+    """
+
+    def __init__(self, target: Target, name: bytes, member: Member) -> None:
+        parent, self._place = target.place(name)
+        self.name, self.member = name, member
+        self.next_part = 1
+        self.trouble = ""  # why it is not whole
+        self.notes: List[str] = []
+        self._base = 0  # where in the file the part begins that is being filled
         self._draft = b".rescue-%d.part" % os.getpid()
-        self._base = 0
+        self._parent = os.dup(parent)
         try:
-            self.fd = os.open(
-                self._draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._parent
-            )
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self.fd = os.open(self._draft, flags, 0o600, dir_fd=self._parent)
         except BaseException:
             os.close(self._parent)
             raise
@@ -1877,19 +1882,18 @@ class Draft:
             offset, view = offset + count, view[count:]
 
     def end_part(self, size: int) -> None:
-        """Set the size; what is written next goes behind it."""
         self._base += size
         os.ftruncate(self.fd, self._base)
 
-    def keep(self, *, damaged: bool) -> str:
-        """Give the file its name, or NAME.damaged; returns what was added to the name."""
-        ending = b""
-        if damaged:
-            ending = next(e for e in damaged_endings() if not exists(self._parent, self._name[: 255 - len(e)] + e))
-        name = self._name[: 255 - len(ending)] + ending
+    def keep(self) -> bytes:
+        """Give the file its name; a damaged one gets .damaged behind it. Returns the last part of its path."""
+        name, number = self._place, 1
+        while self.trouble and (number == 1 or exists(self._parent, name)):
+            ending = b".damaged" if number == 1 else b".damaged-%d" % number
+            name, number = self._place[: 255 - len(ending)] + ending, number + 1
         os.rename(self._draft, name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
         self._draft = b""
-        return ending.decode()
+        return name
 
     def close(self) -> None:
         if self._draft:
@@ -1898,54 +1902,45 @@ class Draft:
         os.close(self._parent)
 
 
-def damaged_endings() -> Iterator[bytes]:
-    yield b".damaged"
-    for number in range(2, 1 << 31):
-        yield b".damaged-%d" % number
-
-
 class Restorer:
     """Puts members back into a target directory."""
 
     def __init__(self, stream: Stream, target: Target, report: Report, *, devices: bool, by_name: bool) -> None:
         self._stream, self._target, self._report = stream, target, report
         self._devices, self._by_name = devices, by_name
-        self._root = os.geteuid() == 0
+        self._is_root = os.geteuid() == 0
+        if not self._is_root:
+            report.note("not run as root: the files will belong to you; set-id bits, and attributes other than user.*, "
+                        "are left out")  # fmt: skip
         self.count = 0
-        self._directories = tempfile.TemporaryFile()  # headers of directories, which are finished last
+        self._draft: Optional[Draft] = None
+        self._directories = tempfile.TemporaryFile()  # noqa: SIM115  headers of directories, which are finished last
         self._directory_places = array.array("Q")
-        self._join: Optional[Tuple[bytes, Draft, Member]] = None  # a file that comes in parts
-        self._join_trouble = ""
-        self._next_part = 1
 
     def put_back(self, member: Member, entry: Optional[Entry]) -> None:
         try:
-            if b"TAPEKIT.part" in member.pax:
-                self._part(member, entry)
-                return
-            self._end_join()
             if b"TAPEKIT.base" in member.pax or (entry and entry.flags & DELTA):
                 raise Refused("holds only what changed since an earlier archive, which this kit cannot join")
             if member.type == REGULAR:
-                self._regular(member, entry)
-            elif member.type == DIRECTORY:
-                self._directory(member)
+                self._file(member, entry)
+                return
+            self._end_file()
+            if member.type == DIRECTORY:
+                self._directory(member, entry)
             elif member.type == HARD_LINK:
                 self._hard_link(member)
             else:
                 self._special(member)
-        except (Refused, Damaged) as error:
+        except (Refused, Damaged, OverflowError, ValueError) as error:  # the last two: numbers that no system can take
             self._report.damage(f"not restored: {show(member.name)}: {error}")
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
                 raise Problem(f"{show(member.name)}: cannot be written: {error.strerror}") from None
             self._report.damage(f"not restored: {show(member.name)}: {error.strerror}")
-        except (OverflowError, ValueError) as error:  # numbers that this system cannot take
-            self._report.damage(f"not restored: {show(member.name)}: {error}")
 
     def finish(self) -> None:
         """End what is begun; then the directories' owners, modes and times, from the last to the first."""
-        self._end_join()
+        self._end_file()
         for place in reversed(self._directory_places):
             self._directories.seek(place)
             (size,) = struct.unpack(">I", self._directories.read(4))
@@ -1955,83 +1950,76 @@ class Restorer:
             except (Refused, OSError) as error:
                 self._report.damage(f"{show(member.name)}: not finished: {error}")
 
-    def _regular(self, member: Member, entry: Optional[Entry]) -> None:
-        draft = Draft(self._target, member.name)
+    def _file(self, member: Member, entry: Optional[Entry]) -> None:
+        """A regular file, or a part of one."""
+        is_part = b"TAPEKIT.part" in member.pax
+        name = member.pax.get(b"TAPEKIT.path", b"") if is_part else member.name
+        number = decimal(member.pax[b"TAPEKIT.part"]) if is_part else 1
+        if self._draft and (not is_part or self._draft.name != name):
+            self._end_file()
+        draft = self._draft = self._draft or Draft(self._target, name, member)
+        if number != draft.next_part:
+            draft.trouble = f"part {draft.next_part} of it is missing"
+        draft.next_part = number + 1
         try:
             content = read_content(self._stream, member, entry, draft.write)
             draft.end_part(content.size)
-            self._keep(draft, member, member.name, content.trouble)
-            if entry and entry.flags & SHORT and not content.trouble:
-                self._report.damage(
-                    "{}: only its first {} of {} bytes were saved ({})".format(
-                        show(member.name), content.size, entry.size, show(entry.note) or "it became shorter meanwhile"
-                    )
-                )
+        except BaseException:
+            self._draft = None
+            draft.close()
+            raise
+        draft.trouble = draft.trouble or content.trouble
+        if entry and entry.flags & SHORT:
+            why = show(entry.note) or "it became shorter meanwhile"
+            draft.notes.append(f"{show(member.name)}: only {content.size} of its {entry.size} bytes were saved: {why}")
+        if not is_part or member.pax.get(b"TAPEKIT.last") == b"1":
+            self._end_file(is_whole=True)
+
+    def _end_file(self, *, is_whole: bool = False) -> None:
+        if self._draft is None:
+            return
+        draft, self._draft = self._draft, None
+        try:
+            if not is_whole:
+                draft.trouble = draft.trouble or "its last part is missing"
+            if not draft.trouble:
+                self._set_metadata(draft.member, fd=draft.fd)
+                self.count += 1
+            name = show(draft.keep())
+            if draft.trouble:
+                what = f"damaged: {show(draft.name)}: {draft.trouble}"
+                self._report.damage(f"{what}; what is left of it is in {name}, with zeros in place of what is lost")
+            for note in draft.notes:
+                self._report.damage(note)
         finally:
             draft.close()
 
-    def _keep(self, draft: Draft, member: Member, name: bytes, trouble: str) -> None:
-        if not trouble:
-            self._set_metadata(member, fd=draft.fd)
-        ending = draft.keep(damaged=bool(trouble))
-        if trouble:
-            self._report.damage(
-                f"damaged: {show(name)}: {trouble}; what is left stands in {show(name)}{ending}, with zeros in place of the rest"
-            )
-        else:
-            self.count += 1
-
-    def _part(self, member: Member, entry: Optional[Entry]) -> None:
-        """A part of a file whose size was not known when it was saved (a pipe): they are joined in order."""
-        name, number = member.pax.get(b"TAPEKIT.path", b""), decimal(member.pax[b"TAPEKIT.part"])
-        if self._join and self._join[0] != name:
-            self._end_join()
-        if self._join is None:
-            self._join, self._join_trouble, self._next_part = (name, Draft(self._target, name), member), "", 1
-        if number != self._next_part:
-            self._join_trouble = f"part {self._next_part} of it is missing"
-        draft = self._join[1]
-        content = read_content(self._stream, member, entry, draft.write)
-        draft.end_part(content.size)
-        if entry and entry.flags & SHORT:
-            self._join_trouble = self._join_trouble or "it was not saved to its end"
-        self._join_trouble = self._join_trouble or content.trouble
-        self._next_part = number + 1
-        if member.pax.get(b"TAPEKIT.last") == b"1":
-            self._end_join(last=True)
-
-    def _end_join(self, *, last: bool = False) -> None:
-        if self._join is not None:
-            (name, draft, member), self._join = self._join, None
-            try:
-                self._keep(draft, member, name, self._join_trouble or ("" if last else "its end is missing"))
-            finally:
-                draft.close()
-
-    def _directory(self, member: Member) -> None:
+    def _directory(self, member: Member, entry: Optional[Entry]) -> None:
         self._target.directory(components(member.name))
         self._directory_places.append(self._directories.seek(0, os.SEEK_END))
         self._directories.write(struct.pack(">I", len(member.raw)) + member.raw)
         self.count += 1
+        if entry and entry.flags & SHORT:
+            self._report.damage(f"{show(member.name)}: not all that was in it was saved: {show(entry.note)}")
 
     def _hard_link(self, member: Member) -> None:
-        source = components(member.link)
+        first = components(member.link)
         try:
-            source_parent = os.dup(self._target.directory(source[:-1], make=False))
+            first_parent = os.dup(self._target.directory(first[:-1], make=False))
         except FileNotFoundError:
             raise Refused(f"it is another name of {show(member.link)}, which was not restored") from None
         try:
-            if not exists(source_parent, source[-1]):
+            if not exists(first_parent, first[-1]):
                 raise Refused(f"it is another name of {show(member.link)}, which was not restored")
             parent, name = self._target.place(member.name)
-            os.link(source[-1], name, src_dir_fd=source_parent, dst_dir_fd=parent, follow_symlinks=False)
+            os.link(first[-1], name, src_dir_fd=first_parent, dst_dir_fd=parent, follow_symlinks=False)
             self.count += 1
         finally:
-            os.close(source_parent)
+            os.close(first_parent)
 
     def _special(self, member: Member) -> None:
         """Symbolic link, FIFO or device."""
-        if member.type in (CHARACTER, BLOCK_DEVICE) and not (self._devices and self._root):
+        if member.type in (CHARACTER, BLOCK_DEVICE) and not (self._devices and self._is_root):
             self._report.note(f"left out: {show(member.name)}: a device (root with --devices makes them)")
             return
         parent, name = self._target.place(member.name)
@@ -2046,57 +2034,41 @@ class Restorer:
         self.count += 1
 
     def _set_metadata(self, member: Member, *, fd: int = -1, parent: int = -1, name: bytes = b"") -> None:
-        """Owner, mode, attributes, times, in this order: each would undo a later one's effect if it came after it.
+        """Owner, mode, attributes, times: in this order, for a change of one takes back a later one.
 
         Through an open descriptor, or (links, FIFOs, devices) by name in its directory. What fails is reported.
         """
         where: Any = fd if fd >= 0 else name
+        path: Any = fd if fd >= 0 else b"/proc/self/fd/%d/%s" % (parent, name)
         how: Dict[str, Any] = {} if fd >= 0 else {"dir_fd": parent, "follow_symlinks": False}
-        mode = member.mode
-        steps: List[Tuple[str, Callable[[], None]]] = []
-        if self._root:
-            uid, gid = self._owner(member)
-            steps.append(("owner", lambda: os.chown(where, uid, gid, **how)))
-        elif mode & 0o6000:
-            mode &= 0o1777
-            self._report.note("not run as root: set-user-id and set-group-id bits are left out")
-        if member.type != SYMLINK:
-            only_directory = {} if fd >= 0 else {"dir_fd": parent}
-            steps.append(("mode", lambda: os.chmod(where, mode, **only_directory)))
-        for attribute, value in attributes_of(member).items():
-            if not self._root and not attribute.startswith((b"user.", b"system.")):
-                self._report.note("not run as root: attributes other than user.* are left out")
-                continue
-            path: Any = fd if fd >= 0 else b"/proc/self/fd/%d/%s" % (parent, name)
-            steps.append((show(attribute), lambda p=path, a=attribute, v=value: set_attribute(p, a, v())))  # type: ignore[misc]
-        times = (member.mtime_ns if member.atime_ns is None else member.atime_ns, member.mtime_ns)
-        steps.append(("times", lambda: os.utime(where, ns=times, **how)))
-        for what, step in steps:
+
+        def attempt(what: str, step: Callable[..., None], *arguments: Any, **options: Any) -> bool:
             try:
-                step()
+                step(*arguments, **options)
             except (OSError, OverflowError, ValueError) as error:
                 why = error.strerror if isinstance(error, OSError) else error
                 self._report.damage(f"{show(member.name)}: its {what} could not be set: {why}")
+                return False
+            return True
+
+        owned = self._is_root and attempt("owner", os.chown, where, *self._owner(member), **how)
+        if member.type != SYMLINK:
+            mode = member.mode if owned else member.mode & 0o1777  # set-id bits only for the right owner
+            attempt("mode", os.chmod, where, mode, **({} if fd >= 0 else {"dir_fd": parent}))
+        for attribute, value in attributes_of(member):
+            if self._is_root or attribute.startswith((b"user.", b"system.")):
+                attempt(show(attribute), os.setxattr, path, attribute, value, follow_symlinks=fd >= 0)
+        atime_ns = member.mtime_ns if member.atime_ns is None else member.atime_ns
+        attempt("times", os.utime, where, ns=(atime_ns, member.mtime_ns), **how)
 
     def _owner(self, member: Member) -> Tuple[int, int]:
         uid, gid = member.uid, member.gid
         if self._by_name:
-            try:
+            with contextlib.suppress(KeyError, ValueError):
                 uid = pwd.getpwnam(os.fsdecode(member.user)).pw_uid
-            except (KeyError, ValueError):
-                pass
-            try:
+            with contextlib.suppress(KeyError, ValueError):
                 gid = grp.getgrnam(os.fsdecode(member.group)).gr_gid
-            except (KeyError, ValueError):
-                pass
         return uid, gid
-
-
-def set_attribute(path: Union[int, bytes], name: bytes, value: bytes) -> None:
-    if isinstance(path, int):
-        os.setxattr(path, name, value)
-    else:
-        os.setxattr(path, name, value, follow_symlinks=False)
 
 
 # === Commands ====================================================================================================
@@ -2149,24 +2121,20 @@ def mode_text(type_: str, mode: int) -> str:
 
 def command_files(archive: Archive, report: Report, wanted: Callable[[bytes], bool]) -> None:
     catalog = Catalog(archive, report)
-    if not any(entry is None for entry in catalog.entries()):
-        for entry in catalog.entries():
-            if entry and wanted(entry.path):
+
+    def show_row(type_: str, mode: int, size: int, mtime_ns: int, text: str) -> None:
+        print(f"{mode_text(type_, mode)} {size:12} {when(mtime_ns)} {text}")
+
+    if all(catalog.entries()):
+        for entry in filter(None, catalog.entries()):
+            if wanted(entry.path):
                 link = {"l": " -> ", "h": " = "}.get(entry.type, "") + show(entry.link)
                 absent = f"   (not saved: {show(entry.note)})" if entry.flags & ABSENT else ""
-                row = (mode_text(entry.type, entry.mode), entry.size, when(entry.mtime_ns), show(entry.path))
-                print("%s %12d %s %s%s%s" % (*row, link, absent))
+                show_row(entry.type, entry.mode, entry.size, entry.mtime_ns, show(entry.path) + link + absent)
         return
     report.note("the catalog is not whole: reading the archive itself for its names")
-    stream = Stream(archive, report)
-    for member, _ in members(stream, catalog, wanted, report):
-        row = (
-            mode_text(CATALOG_TYPES[member.type], member.mode),
-            member.size,
-            when(member.mtime_ns),
-            show(member.name),
-        )
-        print("%s %12d %s %s" % row)
+    for member, _ in members(Stream(archive, report), catalog, wanted, report):
+        show_row(CATALOG_TYPES[member.type], member.mode, member.size, member.mtime_ns, show(member.name))
 
 
 def command_restore(
@@ -2174,13 +2142,13 @@ def command_restore(
 ) -> None:
     stream, catalog = Stream(archive, report), Catalog(archive, report)
     restorer = Restorer(stream, Target(to), report, devices=devices, by_name=by_name)
-    if not restorer._root:
-        report.note("not run as root: the files will belong to you")
     found = False
-    for member, entry in members(stream, catalog, wanted, report):
-        found = True
-        restorer.put_back(member, entry)
-    restorer.finish()
+    try:
+        for member, entry in members(stream, catalog, wanted, report):
+            found = True
+            restorer.put_back(member, entry)
+    finally:
+        restorer.finish()
     if not found and not report.damages:
         raise Problem("nothing in the archive fits that name\n  `rescue.py files` shows its names")
     print(f"{restorer.count} restored to {show(to)}")

@@ -325,7 +325,12 @@ def of_blkid(path: Path, key: str) -> str:
         ("swap", "swap", SIZE, "mkswap IMAGE"),
         ("swap", "swap", SIZE, "mkswap --pagesize 65536 IMAGE"),
         ("luks", "crypto_LUKS", SIZE, "cryptsetup -q luksFormat --type luks1 --pbkdf-force-iterations 1000 IMAGE KEY"),
-        ("luks", "crypto_LUKS", SIZE, "cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 IMAGE KEY"),
+        (
+            "luks",
+            "crypto_LUKS",
+            SIZE,
+            "cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 IMAGE KEY",
+        ),
         ("iso9660", "iso9660", 0, "genisoimage -quiet -o IMAGE FOLDER"),
         ("squashfs", "squashfs", 0, "mksquashfs FOLDER IMAGE -quiet -no-progress"),
     ),

@@ -224,12 +224,23 @@ def sealed(primary: bytes, **fields: tuple[int, int, int]) -> bytes:
         ((84, 4, 256), "128 entries of 256 bytes"),
         ((88, 4, 1), "checksum of the entries"),
         ((40, 8, 2049), "a partition from sector 2048 to 10239, usable are 2049"),
+        ((48, 8, 10239), "a partition from sector 10240 to 129023, usable are 34 to 10239"),
     ),
 )
 def test_a_header_that_is_sealed_but_wrong(field: tuple[int, int, int], why: str) -> None:
     _, table = cartridge(64 * MIB, 512)
     disk = Disk(64 * MIB, gpt.Table(sealed(table.primary, field=field), b"", table.backup_offset))
     with pytest.raises(Damaged, match=why):
+        gpt.parse(disk.read, disk.size_bytes, 512)
+
+
+def test_a_partition_that_ends_before_it_begins() -> None:
+    _, table = cartridge(64 * MIB, 512)
+    entries = bytearray(table.primary[1024:])
+    entries[40:48] = (2046).to_bytes(8, "little")
+    primary = sealed(table.primary[:1024] + bytes(entries), crc=(88, 4, zlib.crc32(entries)))
+    disk = Disk(64 * MIB, gpt.Table(primary, b"", table.backup_offset))
+    with pytest.raises(Damaged, match="a partition from sector 2048 to 2046"):
         gpt.parse(disk.read, disk.size_bytes, 512)
 
 

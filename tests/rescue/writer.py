@@ -423,14 +423,14 @@ RECORD_LOG = uuid.UUID("7B1D6F0E-52C9-4A86-9C3B-1F0A6E2D4B75")
 LOG_START = 5 * MIB
 
 
-def gpt(disk_bytes: int, sector: int) -> tuple[bytes, bytes]:
+def gpt(disk_bytes: int, sector: int, log_start: int) -> tuple[bytes, bytes]:
     """What stands at the start (protective MBR, table) and at the end of the disk."""
     sectors, entry_sectors = disk_bytes // sector, 128 * 128 // sector
     log_end = (disk_bytes - (entry_sectors + 1) * sector) // MIB * MIB
     entries = b""
     for kind, start, stop, name in (
-        (BASIC_DATA, MIB, LOG_START, "tapekit info"),
-        (RECORD_LOG, LOG_START, log_end, "tapekit log"),
+        (BASIC_DATA, MIB, log_start, "tapekit info"),
+        (RECORD_LOG, log_start, log_end, "tapekit log"),
     ):
         entries += kind.bytes_le + uuid.uuid5(kind, name).bytes_le
         entries += struct.pack("<QQQ", start // sector, stop // sector - 1, 0) + name.encode("utf-16-le").ljust(72, b"\0")
@@ -449,13 +449,13 @@ def gpt(disk_bytes: int, sector: int) -> tuple[bytes, bytes]:
     return front, back
 
 
-def image(log: bytes | bytearray, *, sector: int = 512, room_bytes: int = 2 * MIB) -> bytearray:
+def image(log: bytes | bytearray, *, sector: int = 512, start: int = LOG_START) -> bytearray:
     """A whole disk: partition tables and the log, with some room after it."""
-    size = LOG_START + (len(log) + room_bytes + MIB - 1) // MIB * MIB
-    front, back = gpt(size, sector)
+    size = start + (len(log) + 3 * MIB - 1) // MIB * MIB
+    front, back = gpt(size, sector, start)
     whole = bytearray(size)
     whole[: len(front)] = front
-    whole[LOG_START : LOG_START + len(log)] = log
+    whole[start : start + len(log)] = log
     whole[size - len(back) :] = back
     return whole
 

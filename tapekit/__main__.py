@@ -1,0 +1,6 @@
+"""`python -m tapekit`."""
+
+from tapekit.cli.main import main
+
+if __name__ == "__main__":
+    main()

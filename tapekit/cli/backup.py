@@ -1,0 +1,66 @@
+"""`tapekit backup`: save files and directories as a new archive."""
+
+import click
+
+from tapekit.cli import progress
+from tapekit.cli.common import (
+    drive_argument,
+    evidences,
+    json_option,
+    opened,
+    path_json,
+    print_json,
+    reasons,
+    reasons_json,
+    show_list,
+)
+from tapekit.errors import Exit
+from tapekit.jobs import backup
+from tapekit.source.exclude import Excludes
+from tapekit.source.walk import Options, plan_sources
+from tapekit.units import duration_text, size_text
+
+
+@click.command("backup")
+@drive_argument
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--job", default="backup", show_default=True, metavar="NAME", help="Name that the archive goes by.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out, as in .gitignore, relative to each PATH.")
+@click.option("--exclude-caches", is_flag=True, help="Leave out what is in directories tagged by CACHEDIR.TAG.")
+@click.option("--one-file-system", is_flag=True, help="Do not go into other file systems.")
+@click.option("--compression", default="auto", show_default=True, metavar="HOW", help="auto, none or zstd[:LEVEL].")
+@json_option
+@click.pass_context
+def command(
+    context: click.Context, drive: str, paths: tuple[str, ...], job: str, exclude: tuple[str, ...],
+    exclude_caches: bool, one_file_system: bool, compression: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Save each PATH, and all below it, as a new archive behind what the cartridge holds.
+
+    Exit code 3 means: done, but the members named were not saved whole and still.
+    """
+    options = Options(Excludes(exclude), one_file_system=one_file_system, exclude_caches=exclude_caches)
+    request = backup.Request(plan_sources(paths), options, job, compression)
+    with opened(context, drive, writable=True) as device:
+        result = backup.run(device, request, progress.shown(as_json=as_json), evidences())
+    warnings = [(warned.path, warned.why) for warned in result.warnings]
+    if as_json:
+        print_json({
+            "cartridge": result.cartridge, "archive": result.archive, "file": result.file, "state": result.state,
+            "members": result.members, "source_bytes": result.source_bytes, "stored_bytes": result.stored_bytes,
+            "duration_s": result.duration_s, "warnings": reasons_json(warnings),
+            "notes": [path_json(note.encode("utf-8", "surrogateescape")) for note in result.notes],
+            "remaining_bytes": result.remaining_bytes,
+        })  # fmt: skip
+    else:
+        show_list("not saved whole", reasons(warnings))
+        rate = size_text(result.source_bytes / max(result.duration_s, 0.001))
+        click.echo(
+            f"saved on {result.cartridge}: archive {result.archive[:8]}, {result.members} members, "
+            f"{size_text(result.source_bytes)} in {duration_text(result.duration_s)} ({rate}/s), "
+            f"{size_text(result.stored_bytes)} stored, {size_text(result.remaining_bytes)} left"
+        )
+        if result.notes:
+            click.echo(f"left out with a note: {len(result.notes)}; tapekit list shows them")
+    if result.warnings:
+        context.exit(Exit.WARNINGS)

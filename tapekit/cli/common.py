@@ -1,0 +1,76 @@
+"""What all commands share: the drive argument, options, and how results are shown."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from drivers.base import Drive
+from tapekit import config, drives
+from tapekit.evidence import Evidences, state_directory
+
+drive_argument = click.argument("drive")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+SHOWN = 20
+"""Lines of a long list that are shown; --json has them all."""
+
+
+def archive_option(default: str, *, several: bool) -> Callable[[Any], Any]:
+    """The --archive option: an id or its beginning, latest, and all where `several` make sense."""
+    choices = "ID, latest or all" if several else "ID or latest"
+    return click.option("--archive", default=default, show_default=True, metavar="ID", help=f"{choices}.")
+
+
+@contextlib.contextmanager
+def opened(context: click.Context, drive: str, *, writable: bool = False) -> Iterator[Drive]:
+    """The drive that a command names, closed again whatever happens."""
+    device = drives.open_drive(drive, config.drives(context.find_root().obj), writable=writable)
+    try:
+        yield device
+    finally:
+        device.close()
+
+
+def evidences() -> Evidences:
+    """The evidence journal of this machine."""
+    return Evidences(state_directory())
+
+
+def path_text(path: bytes) -> str:
+    """A member's path as a terminal may show it: control characters and broken UTF-8 are escaped."""
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def path_json(path: bytes) -> str:
+    """A member's path for programs: bytes that are not UTF-8 become lone surrogates, as Python's os.fsdecode has them."""
+    return os.fsdecode(path)
+
+
+def print_json(answer: dict[str, Any], *, to_error: bool = False) -> None:
+    """One JSON object on one line."""
+    click.echo(json.dumps(answer), err=to_error)
+
+
+def show_list(title: str, lines: Sequence[str]) -> None:
+    """A list for a person, on standard error, cut where it is long."""
+    if not lines:
+        return
+    click.echo(f"{title}:", err=True)
+    for line in lines[:SHOWN]:
+        click.echo(f"  {line}", err=True)
+    if len(lines) > SHOWN:
+        click.echo(f"  … and {len(lines) - SHOWN} more; --json names them all", err=True)
+
+
+def reasons(items: Sequence[tuple[bytes, str]]) -> list[str]:
+    """Paths and reasons as lines."""
+    return [f"{path_text(path)}: {why}" for path, why in items]
+
+
+def reasons_json(items: Sequence[tuple[bytes, str]]) -> list[dict[str, str]]:
+    """Paths and reasons for programs."""
+    return [{"path": path_json(path), "why": why} for path, why in items]

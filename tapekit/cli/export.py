@@ -1,0 +1,35 @@
+"""`tapekit export`: an archive as a pax tar."""
+
+import sys
+
+import click
+
+from tapekit.cli import progress
+from tapekit.cli.common import archive_option, drive_argument, opened, print_json, reasons, reasons_json, show_list
+from tapekit.errors import Exit, UsageError
+from tapekit.jobs import export
+
+
+@click.command("export")
+@drive_argument
+@archive_option("latest", several=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard error, at the end.")
+@click.pass_context
+def command(context: click.Context, drive: str, archive: str, as_json: bool) -> None:
+    """Write an archive as a pax tar to standard output: tapekit export DRIVE | tar x."""
+    if sys.stdout.isatty():
+        raise UsageError("export: standard output is a terminal", "send it on: tapekit export DRIVE | tar tv")
+    output = sys.stdout.buffer
+    with opened(context, drive) as device:
+        result = export.run(device, archive, output.write, progress.shown(as_json=as_json))
+    output.flush()
+    if as_json:
+        print_json({
+            "archive": result.archive, "members": result.members, "exported_bytes": result.exported_bytes,
+            "damaged": reasons_json(result.damaged), "problems": result.problems,
+        }, to_error=True)  # fmt: skip
+    else:
+        show_list("damaged", reasons(result.damaged))
+        show_list("cartridge", result.problems)
+    if result.damaged or result.problems:
+        context.exit(Exit.VERIFICATION)

@@ -1,0 +1,98 @@
+"""`tapekit inspect`: what a cartridge is and what is on it."""
+
+from typing import Any
+
+import click
+
+from tapekit.cli.common import drive_argument, evidences, json_option, opened, print_json
+from tapekit.errors import Exit
+from tapekit.jobs import inspect
+from tapekit.jobs.inspect import Archive
+from tapekit.units import size_text
+
+
+@click.command("inspect")
+@drive_argument
+@json_option
+@click.pass_context
+def command(context: click.Context, drive: str, as_json: bool) -> None:
+    """Show the label, every archive with its state and evidence, and the free space; needs no key."""
+    with opened(context, drive) as device:
+        result = inspect.run(device, evidences())
+    if as_json:
+        print_json(_json(result))
+    else:
+        _show(result)
+    if result.label is None:
+        context.exit(Exit.VERIFICATION)
+
+
+def _json(result: inspect.Result) -> dict[str, Any]:
+    label = result.label
+    return {
+        "device": {"node": result.device.node, "vendor": result.device.vendor, "model": result.device.model,
+                   "serial": result.device.serial},
+        "cartridge": label.cartridge if label else None,
+        "name": label.name if label else None,
+        "barcode": label.barcode if label else None,
+        "pool": label.pool if label else None,
+        "labelled": label.labelled if label else None,
+        "block_size": label.block_size if label else None,
+        "format": label.format if label else None,
+        "label_problem": result.label_problem or None,
+        "capacity_bytes": result.medium.capacity_bytes,
+        "remaining_bytes": result.medium.remaining_bytes,
+        "write_protected": result.medium.write_protected,
+        "archives": [_archive_json(archive) for archive in result.archives],
+    }  # fmt: skip
+
+
+def _archive_json(archive: Archive) -> dict[str, Any]:
+    segment, trailer = archive.segment, archive.segment.trailer
+    return {
+        "file": segment.file, "archive": segment.archive, "job": segment.job, "started": segment.started,
+        "finished": trailer.finished if trailer else None, "state": segment.state,
+        "complete": segment.is_complete, "members": trailer.members if trailer else None,
+        "problems": trailer.problems if trailer else None,
+        "source_bytes": trailer.source_bytes if trailer else None,
+        "stored_bytes": trailer.stored_bytes if trailer else None,
+        "encrypted": bool(segment.header and segment.header.cipher), "problem": segment.problem or None,
+        "evidence": {"rung": archive.evidence.rung, "at": archive.evidence.at} if archive.evidence else None,
+    }  # fmt: skip
+
+
+def _show(result: inspect.Result) -> None:
+    label, medium = result.label, result.medium
+    device = " ".join(part for part in (result.device.vendor, result.device.model, result.device.serial) if part)
+    click.echo(f"device     {result.device.node}{f' ({device})' if device else ''}")
+    if label is None:
+        click.echo(f"label      UNREADABLE: {result.label_problem}")
+    else:
+        click.echo(f"cartridge  {label.name}{f' (pool {label.pool})' if label.pool else ''}, id {label.cartridge}")
+        click.echo(f"labelled   {label.labelled} by {label.tool}, format {label.format}, blocks of {label.block_size >> 10} KiB")
+    protected = ", write-protected" if medium.write_protected else ""
+    click.echo(f"room       {size_text(medium.remaining_bytes)} free of {size_text(medium.capacity_bytes)}{protected}")
+    if not result.archives:
+        click.echo("archives   none")
+        return
+    rows = [("file", "archive", "job", "started", "state", "members", "size", "stored", "evidence")]
+    rows += [_row(archive) for archive in result.archives]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    click.echo()
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for archive in result.archives:
+        if archive.segment.problem:
+            click.echo(f"file {archive.segment.file}: {archive.segment.problem}", err=True)
+
+
+def _row(archive: Archive) -> tuple[str, ...]:
+    segment, trailer, evidence = archive.segment, archive.segment.trailer, archive.evidence
+    problems = f" ({trailer.problems} not whole)" if trailer and trailer.problems else ""
+    return (
+        str(segment.file), segment.archive[:8] or "?", segment.job, segment.started, segment.state.upper()
+        if not segment.is_complete else segment.state,
+        f"{trailer.members}{problems}" if trailer else "?",
+        size_text(trailer.source_bytes) if trailer else "?", size_text(trailer.stored_bytes) if trailer else "?",
+        f"{evidence.rung} {evidence.at}" if evidence else ("written" if trailer else "none"),
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""`tapekit label`: make a medium a cartridge."""
+
+import contextlib
+import os
+
+import click
+
+from drivers import image
+from tapekit import config, drives
+from tapekit.cli.common import drive_argument, json_option, opened, print_json
+from tapekit.errors import UsageError
+from tapekit.jobs import label
+from tapekit.units import parse_size, size_text
+
+
+@click.command("label")
+@drive_argument
+@click.option("--barcode", metavar="B", help="What is printed on the cartridge, for example WED-1.")
+@click.option("--pool", metavar="P", help="Media pool that the cartridge belongs to.")
+@click.option("--size", metavar="S", help="Make a new image file of this capacity (64M, 500GB, 1.5TiB).")
+@click.option("--block-size", metavar="S", help="Largest block; 1M on disks unless the medium is small.")
+@click.option("--destroy", metavar="NAME", help="Name of what is on the medium and may be lost for good.")
+@json_option
+@click.pass_context
+def command(
+    context: click.Context, drive: str, barcode: str | None, pool: str | None, size: str | None,
+    block_size: str | None, destroy: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Make the medium in DRIVE a cartridge: label, rescue kit, room for archives.
+
+    Refuses a medium that holds anything; the refusal says what it is, and what to give to --destroy.
+    """
+    created = _create_image(context, drive, size)
+    try:
+        with opened(context, drive, writable=True) as device:
+            result = label.run(
+                device, barcode=barcode, pool=pool, block_bytes=parse_size(block_size) if block_size else None,
+                destroy=destroy,
+            )  # fmt: skip
+    except BaseException:
+        if created:
+            with contextlib.suppress(OSError):
+                os.unlink(created)
+        raise
+    made = result.label
+    if as_json:
+        print_json({
+            "cartridge": made.cartridge, "name": made.name, "barcode": made.barcode, "pool": made.pool,
+            "block_size": made.block_size, "capacity_bytes": result.capacity_bytes,
+            "destroyed": result.destroyed or None,
+        })  # fmt: skip
+        return
+    if result.destroyed:
+        click.echo(f"destroyed: {result.destroyed}")
+    click.echo(f"labelled {made.name}: {size_text(result.capacity_bytes)}, blocks of {made.block_size >> 10} KiB, read back")
+
+
+def _create_image(context: click.Context, drive: str, size: str | None) -> str | None:
+    """Make the image file that --size asks for; its path, to be removed again if labelling fails."""
+    if size is None:
+        return None
+    scheme, path = drives.resolve(drive, config.drives(context.find_root().obj))
+    if scheme != image.SCHEME:
+        raise UsageError(f"size: only an image file can be made, not {drive}", "leave --size out")
+    image.create(path, parse_size(size))
+    return path

@@ -1,0 +1,64 @@
+"""`tapekit list`: the members of archives."""
+
+from typing import Any
+
+import click
+
+from formats import catalog
+from tapekit.cli.common import archive_option, drive_argument, json_option, opened, path_json, path_text, print_json, show_list
+from tapekit.errors import Exit
+from tapekit.jobs import listing
+from tapekit.jobs.listing import Listed
+from tapekit.units import time_text
+
+
+@click.command("list")
+@drive_argument
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@archive_option("latest", several=True)
+@click.option("--long", "is_long", is_flag=True, help="Mode, owner, size and time, as ls -l.")
+@json_option
+@click.pass_context
+def command(
+    context: click.Context, drive: str, patterns: tuple[str, ...], archive: str, is_long: bool, as_json: bool
+) -> None:
+    """List members; PATTERN is a path with all below it, or has * ? [ as in the shell."""
+    problems: list[str] = []
+    members = []
+    with opened(context, drive) as device:
+        for listed in listing.run(device, archive, patterns, problems):
+            if as_json:
+                members.append(_json(listed))
+            else:
+                click.echo(_line(listed, is_long=is_long, with_archive=archive == "all"))
+    if as_json:
+        print_json({"members": members, "problems": problems})
+    else:
+        show_list("damaged", problems)
+    if problems:
+        context.exit(Exit.VERIFICATION)
+
+
+def _line(listed: Listed, *, is_long: bool, with_archive: bool) -> str:
+    entry = listed.entry
+    text = path_text(entry.path)
+    if is_long:
+        size = f"{entry.reference >> 32},{entry.reference & 0xFFFFFFFF}" if entry.type in (b"c", b"b") else entry.size
+        text = f"{listing.mode_text(entry)} {listing.owner_text(entry):17} {size:>12} {time_text(entry.mtime_ns)} {text}"
+        if entry.link:
+            arrow = "link to" if entry.type == catalog.HARD_LINK else "->"
+            text += f" {arrow} {path_text(entry.link)}"
+    if entry.note:
+        text += f"  [{entry.note.decode('utf-8', 'replace')}]"
+    return f"{listed.segment.archive[:8]} {text}" if with_archive else text
+
+
+def _json(listed: Listed) -> dict[str, Any]:
+    entry = listed.entry
+    return {
+        "archive": listed.segment.archive, "path": path_json(entry.path), "type": entry.type.decode(),
+        "size": entry.size, "mode": f"{entry.mode:04o}", "uid": entry.uid, "gid": entry.gid,
+        "owner": path_json(entry.owner), "group": path_json(entry.group), "mtime_ns": entry.mtime_ns,
+        "link": path_json(entry.link) or None, "sha256": entry.sha256.hex() if any(entry.sha256) else None,
+        "saved": not entry.is_absent, "note": entry.note.decode("utf-8", "replace") or None,
+    }  # fmt: skip

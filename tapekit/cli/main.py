@@ -1,0 +1,87 @@
+"""The `tapekit` command: finds the sub-command, and turns errors into messages and exit codes."""
+
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+from tapekit import __version__
+from tapekit.errors import REPORTED, Exit, exit_code
+
+COMMANDS = (
+    ("label", "Make a medium a cartridge, or give a cartridge a new label."),
+    ("backup", "Save files and directories as a new archive."),
+    ("verify", "Read everything back from the medium, and check it."),
+    ("inspect", "Show what a cartridge is and what is on it."),
+    ("list", "List the members of archives."),
+    ("restore", "Put members of an archive back below a directory."),
+    ("export", "Write an archive as a pax tar to standard output."),
+)
+"""Name and summary; each command is `command` in the module of its name, read in only when it is called."""
+
+
+class Commands(click.Group):
+    """Reads in a command's module only when it is called, so that every command starts quickly."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's shape
+        """The names in the order in which a person needs them."""
+        return [name for name, _ in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name."""
+        if cmd_name not in dict(COMMANDS):
+            return None
+        command: click.Command = importlib.import_module(f"tapekit.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Names and summaries, without reading the modules in."""
+        with formatter.section("Commands"):
+            formatter.write_dl(COMMANDS)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", metavar="FILE", help="Configuration file; otherwise TAPEKIT_CONFIG, /etc/tapekit, or XDG.")
+@click.version_option(__version__, message="tapekit %(version)s")
+@click.pass_context
+def cli(context: click.Context, config: str | None) -> None:
+    """Save files to cartridges (image files, disks), read them back, and restore them.
+
+    DRIVE is image:FILE, disk:/dev/..., or a name from the configuration.
+    """
+    context.obj = config
+
+
+def main() -> None:
+    """Run, and exit with the code that docs/technician.md documents."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        code = Exit.USAGE
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("tapekit: interrupted", err=True)
+        code = Exit.FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = Exit.FAILED
+    except REPORTED as error:
+        code = report(error, as_json="--json" in sys.argv)
+    sys.exit(int(code or 0))
+
+
+def report(error: Exception, *, as_json: bool) -> Exit:
+    """Tell a person, and a program that asked for JSON, what went wrong."""
+    code, hint = exit_code(error), getattr(error, "hint", None)
+    click.echo(f"tapekit: {error}", err=True)
+    if hint:
+        click.echo(f"  hint: {hint}", err=True)
+    if as_json:
+        answer: dict[str, Any] = {"error": str(error), "hint": hint, "exit_code": int(code)}
+        click.echo(json.dumps(answer))
+    return code

@@ -1,0 +1,74 @@
+"""`tapekit restore`: put members of an archive back."""
+
+import click
+
+from tapekit.cli import progress
+from tapekit.cli.common import (
+    archive_option,
+    drive_argument,
+    json_option,
+    opened,
+    print_json,
+    reasons,
+    reasons_json,
+    show_list,
+)
+from tapekit.errors import Exit
+from tapekit.jobs import restore
+from tapekit.source.put_back import Overwrite
+from tapekit.units import size_text
+
+
+@click.command("restore")
+@drive_argument
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.option("--to", required=True, metavar="DIR", help="Directory that everything is put below.")
+@archive_option("latest", several=False)
+@click.option(
+    "--overwrite", type=click.Choice([choice.value for choice in Overwrite]), default="never", show_default=True,
+    help="What to do where a file is there already.",
+)  # fmt: skip
+@click.option("--devices", is_flag=True, help="Make device nodes too.")
+@json_option
+@click.pass_context
+def command(
+    context: click.Context, drive: str, patterns: tuple[str, ...], to: str, archive: str, overwrite: str,
+    devices: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Put back everything, or what PATTERN names (a path with all below it, or * ? [ as in the shell).
+
+    Nothing is ever written outside DIR. After damage, all that is intact is restored, and the rest is named (exit 6).
+    """
+    request = restore.Request(to, patterns, archive, Overwrite(overwrite), devices)
+    with opened(context, drive) as device:
+        result = restore.run(device, request, progress.shown(as_json=as_json))
+    restore.check_selection(result, patterns)
+    if as_json:
+        print_json({
+            "cartridge": result.cartridge, "archive": result.archive, "state": result.state,
+            "members": result.members, "restored_bytes": result.restored_bytes,
+            "damaged": reasons_json(result.damaged), "refused": reasons_json(result.refused),
+            "skipped": reasons_json(result.skipped), "warnings": reasons_json(result.warnings),
+            "problems": result.problems, "unmatched": result.unmatched,
+        })  # fmt: skip
+    else:
+        show_list("damaged, not restored", reasons(result.damaged))
+        show_list("refused", reasons(result.refused))
+        show_list("left out", reasons(result.skipped))
+        show_list("restored, but", reasons(result.warnings))
+        show_list("cartridge", result.problems)
+        show_list("nothing matches", result.unmatched)
+        state = "" if result.state == "complete" else f" ({result.state})"
+        click.echo(
+            f"restored to {to}: {result.members} members, {size_text(result.restored_bytes)}, "
+            f"of archive {result.archive[:8]}{state} on {result.cartridge}"
+        )
+    context.exit(_exit_code(result))
+
+
+def _exit_code(result: restore.Result) -> Exit:
+    if result.damaged or result.problems:
+        return Exit.VERIFICATION
+    if result.refused or result.warnings or result.unmatched or result.skipped:
+        return Exit.WARNINGS
+    return Exit.DONE

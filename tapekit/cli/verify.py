@@ -1,0 +1,104 @@
+"""`tapekit verify`: read everything back and check it."""
+
+import dataclasses
+from typing import Any
+
+import click
+
+from tapekit.cli import progress
+from tapekit.cli.common import (
+    archive_option,
+    drive_argument,
+    evidences,
+    json_option,
+    opened,
+    path_json,
+    path_text,
+    print_json,
+    show_list,
+)
+from tapekit.errors import Exit
+from tapekit.jobs import verify
+from tapekit.jobs.verify import Damage, SegmentResult
+from tapekit.units import size_text
+
+
+@click.command("verify")
+@drive_argument
+@archive_option("all", several=True)
+@click.option("--source", is_flag=True, help="Compare with the original files too.")
+@json_option
+@click.pass_context
+def command(context: click.Context, drive: str, archive: str, source: bool, as_json: bool) -> None:
+    """Read every block from the medium, decode it, and check every member's content.
+
+    Exit code 6 means: something is not as it was written; the members that are hit are named.
+    """
+    with opened(context, drive) as device:
+        result = verify.run(device, archive, progress.shown(as_json=as_json), evidences(), with_source=source)
+    if as_json:
+        print_json(_json(result))
+    else:
+        _show(result)
+    if not result.ok:
+        context.exit(Exit.VERIFICATION)
+
+
+def _json(result: verify.Result) -> dict[str, Any]:
+    damage = result.damage + [item for segment in result.segments for item in segment.damage]
+    return {
+        "cartridge": result.cartridge,
+        "ok": result.ok,
+        "blocks": result.blocks,
+        "bad_blocks": result.bad_blocks,
+        "members": sum(segment.members for segment in result.segments),
+        "bad_members": sum(segment.bad_members for segment in result.segments),
+        "members_hit": [path_json(path) for path in verify.members_hit(result)],
+        "damage": [_damage_json(item) for item in damage],
+        "archives": [_segment_json(segment) for segment in result.segments],
+    }
+
+
+def _damage_json(item: Damage) -> dict[str, Any]:
+    member = None if item.member is None else path_json(item.member)
+    return {"why": item.why, "file": item.file, "block": item.block, "member": member}
+
+
+def _segment_json(segment: SegmentResult) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "archive": segment.archive, "file": segment.file, "state": segment.state, "ok": segment.ok,
+        "blocks": segment.blocks, "bad_blocks": segment.bad_blocks, "members": segment.members,
+        "bad_members": segment.bad_members,
+    }  # fmt: skip
+    if segment.comparison is not None:
+        answer["source"] = {
+            key: [path_json(path) for path in value] if isinstance(value, list) else value
+            for key, value in dataclasses.asdict(segment.comparison).items()
+        }
+    return answer
+
+
+def _show(result: verify.Result) -> None:
+    show_list("cartridge", [item.why for item in result.damage])
+    for segment in result.segments:
+        lines = [f"{path_text(d.member)}: {d.why}" if d.member is not None else _place(d) for d in segment.damage]
+        show_list(f"archive {segment.archive[:8] or '?'} (file {segment.file})", lines)
+        verdict = "good" if segment.ok else "DAMAGED"
+        click.echo(
+            f"archive {segment.archive[:8] or '?'} {segment.job}: {verdict}: {segment.state}, "
+            f"{segment.blocks} blocks ({size_text(segment.stored_bytes)}) read, {segment.bad_blocks} bad; "
+            f"{segment.members} members, {segment.bad_members} bad"
+        )
+        if segment.comparison is not None:
+            found = segment.comparison
+            click.echo(
+                f"  compared with the source: {found.same} the same, {found.changed} changed since, "
+                f"{found.gone} gone since, {len(found.differing)} differ though not changed since"
+            )
+            show_list("  differ from the source", [path_text(path) for path in found.differing])
+            show_list("  could not be compared", [path_text(path) for path in found.unreadable])
+    click.echo(f"cartridge {result.cartridge}: {'good' if result.ok else 'DAMAGED'}: {result.blocks} blocks read back")
+
+
+def _place(item: Damage) -> str:
+    return item.why if item.block is None else f"block {item.block}: {item.why}"

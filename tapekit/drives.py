@@ -1,0 +1,34 @@
+"""From what a person writes to an open drive."""
+
+from collections.abc import Callable, Mapping
+
+from drivers import disk, image
+from drivers.base import Drive
+from tapekit.errors import UsageError
+
+DRIVERS: tuple[tuple[str, Callable[..., Drive]], ...] = (
+    (image.SCHEME, image.open_drive),
+    (disk.SCHEME, disk.open_drive),
+)
+"""One line for each driver: its scheme, and what opens a drive of it."""
+
+
+def resolve(drive: str, named: Mapping[str, str]) -> tuple[str, str]:
+    """Scheme and path of a drive, given as a URL or by its name in the configuration. Raises UsageError."""
+    url = named.get(drive, drive)
+    scheme, colon, path = url.partition(":")
+    known = ", ".join(f"{name}:" for name, _ in DRIVERS)
+    if not colon or scheme not in dict(DRIVERS):
+        names = f"; drives in the configuration: {', '.join(sorted(named))}" if named else ""
+        raise UsageError(
+            f"drive: {drive!r} is no drive", f"write it as {known} with a file or device behind it, or a name{names}"
+        )
+    if not path:
+        raise UsageError(f"drive: {drive!r}: a file or device must stand behind {scheme}:")
+    return scheme, path
+
+
+def open_drive(drive: str, named: Mapping[str, str], *, writable: bool) -> Drive:
+    """Open a drive. Raises UsageError and DriveError."""
+    scheme, path = resolve(drive, named)
+    return dict(DRIVERS)[scheme](path, writable=writable)

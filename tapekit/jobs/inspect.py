@@ -1,0 +1,44 @@
+"""Inspection: what a cartridge is and what is on it, without a key and without the catalog database."""
+
+import dataclasses
+
+from drivers.base import Drive, Identity, MediumState
+from formats.label import Label
+from formats.segment import Evidence
+from tapekit.cartridge.cartridge import Segment, open_cartridge
+from tapekit.evidence import Evidences
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """One segment, and the highest rung of evidence that is known of it."""
+
+    segment: Segment
+    evidence: Evidence | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A cartridge as it describes itself."""
+
+    device: Identity
+    medium: MediumState
+    label: Label | None
+    label_problem: str
+    archives: tuple[Archive, ...]
+
+
+def run(drive: Drive, evidences: Evidences) -> Result:
+    """Look at a cartridge. Raises the errors of `open_cartridge`."""
+    cartridge = open_cartridge(drive)
+    segments = cartridge.segments()
+    carried = {
+        entry.archive: entry.evidence for s in segments if s.trailer for entry in s.trailer.directory if entry.evidence
+    }
+    archives = []
+    for segment in segments:
+        known = None
+        if cartridge.label:
+            known = evidences.highest(cartridge.label.cartridge, segment.archive)
+        archives.append(Archive(segment, known or carried.get(segment.archive)))
+    return Result(drive.identify(), drive.medium(), cartridge.label, cartridge.label_problem, tuple(archives))

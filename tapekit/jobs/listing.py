@@ -1,0 +1,90 @@
+"""Listing: the members of archives, from their catalogs, or from the stream where there is none."""
+
+import dataclasses
+import os
+import stat
+from collections.abc import Iterator, Sequence
+
+from drivers.base import Drive
+from formats import catalog, pax
+from formats.catalog import NO_DIGEST, Entry
+from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
+from tapekit.cartridge.catalog import read_catalog
+from tapekit.errors import VerificationFailed
+from tapekit.patterns import Patterns
+from tapekit.stream.read import PlainStream, find_layout
+from tapekit.stream.unpack import LostMember, one_by_one
+
+_TYPE_OF_PAX = {
+    pax.REGULAR: catalog.REGULAR, pax.HARD_LINK: catalog.HARD_LINK, pax.SYMLINK: catalog.SYMLINK,
+    pax.CHARACTER_DEVICE: catalog.CHARACTER_DEVICE, pax.BLOCK_DEVICE: catalog.BLOCK_DEVICE,
+    pax.DIRECTORY: catalog.DIRECTORY, pax.FIFO: catalog.FIFO,
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """A member of an archive."""
+
+    segment: Segment
+    entry: Entry
+
+
+def run(drive: Drive, wanted: str, patterns: Sequence[str], problems: list[str]) -> Iterator[Listed]:
+    """The members that the patterns name, of `all` archives, the `latest`, or one by its id.
+
+    What is damaged is said in `problems`. Raises NoSuchArchive and DriveError.
+    """
+    chosen = Patterns(patterns)
+    cartridge = open_cartridge(drive)
+    segments = cartridge.segments()
+    for segment in segments if wanted == "all" else [choose(segments, wanted)]:
+        for entry in _entries(cartridge, segment, problems):
+            if chosen.match(entry.path):
+                yield Listed(segment, entry)
+
+
+def _entries(cartridge: Cartridge, segment: Segment, problems: list[str]) -> Iterator[Entry]:
+    found = read_catalog(cartridge.drive, segment)
+    with found.tables:
+        problems += found.problems
+        if found.is_whole:
+            yield from found.tables.entries()
+            return
+    try:
+        layout = find_layout(cartridge.drive, segment)
+    except VerificationFailed as error:
+        problems.append(str(error))
+        return
+    with PlainStream(cartridge.drive, layout) as stream:
+        for item in one_by_one(stream):
+            if isinstance(item, LostMember):
+                problems.append(item.why)
+            else:
+                yield _entry(item.member)
+
+
+def _entry(member: pax.Member) -> Entry:
+    """A catalog entry as far as the stream tells it."""
+    return Entry(
+        type=_TYPE_OF_PAX[member.type], flags=0, mode=member.mode, uid=member.uid, gid=member.gid,
+        owner=member.owner, group=member.group, note=b"", base=0, reference=member.device[0] << 32 | member.device[1],
+        inode=0, size=member.size_bytes, valid=member.size_bytes, mtime_ns=member.mtime_ns, ctime_ns=0, offset=0,
+        sha256=NO_DIGEST, path=member.path, link=member.link,
+    )  # fmt: skip
+
+
+def mode_text(entry: Entry) -> str:
+    """Type and permissions as `ls -l` shows them."""
+    kinds = {
+        catalog.REGULAR: stat.S_IFREG, catalog.DIRECTORY: stat.S_IFDIR, catalog.SYMLINK: stat.S_IFLNK,
+        catalog.HARD_LINK: stat.S_IFREG, catalog.FIFO: stat.S_IFIFO, catalog.CHARACTER_DEVICE: stat.S_IFCHR,
+        catalog.BLOCK_DEVICE: stat.S_IFBLK, catalog.SOCKET: stat.S_IFSOCK,
+    }  # fmt: skip
+    text = stat.filemode(kinds[entry.type] | entry.mode)
+    return "h" + text[1:] if entry.type == catalog.HARD_LINK else text
+
+
+def owner_text(entry: Entry) -> str:
+    """Owner and group by name, or by number where there is none."""
+    return f"{os.fsdecode(entry.owner) or entry.uid}:{os.fsdecode(entry.group) or entry.gid}"
