@@ -34,5 +34,8 @@ def drives(chosen: str | None) -> dict[str, str]:
         raise UsageError(f"configuration: {path}: {error}") from error
     named = content.get("drives", {})
     if not isinstance(named, dict) or not all(isinstance(url, str) for url in named.values()):
-        raise UsageError(f"configuration: {path}: drives: expected names with a URL each", 'for example: office = "disk:/dev/sdb"')
+        raise UsageError(
+            f"configuration: {path}: drives: expected names with a URL each",
+            'for example: office = "disk:/dev/sdb"',
+        )
     return named

@@ -90,7 +90,7 @@ def compressor(setting: str) -> Compressor:
 
 def decompress(frame: "bytes | memoryview", plain_bytes: int) -> bytes:
     """The plain bytes of a zstd frame. Raises Damaged unless it yields exactly `plain_bytes`."""
-    options = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX}
+    options = {int(zstd.DecompressionParameter.window_log_max): WINDOW_LOG_MAX}
     decompressor = zstd.ZstdDecompressor(options=options)
     try:
         plain = decompressor.decompress(frame, max_length=plain_bytes + 1)

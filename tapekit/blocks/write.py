@@ -165,7 +165,7 @@ class SegmentWriter:
         self._sealed.put(None)
 
     def _pass_on(self, piece: Piece | threading.Event) -> None:
-        """Let an event through; give a piece's buffer back unwritten, so that the caller wakes up and sees the failure."""
+        """Let an event through; give a piece's buffer back unwritten, so that the caller sees the failure."""
         if isinstance(piece, threading.Event):
             self._sealed.put(piece)
         else:

@@ -97,7 +97,7 @@ class CatalogBuilder:
         return self.tables
 
     def needed_bytes(self, overhead_bytes: int) -> int:
-        """At most what the tables take on the medium if the catalog ended here, with so much overhead for each block."""
+        """At most what the tables take on the medium if the catalog ended here; each block costs an overhead."""
         return self.tables.stored_bytes + self._cut + (len(self.tables) + 1) * overhead_bytes
 
     def _finish_table(self) -> None:

@@ -46,7 +46,7 @@ def path_text(path: bytes) -> str:
 
 
 def path_json(path: bytes) -> str:
-    """A member's path for programs: bytes that are not UTF-8 become lone surrogates, as Python's os.fsdecode has them."""
+    """A member's path for programs: bytes that are not UTF-8 become lone surrogates, as os.fsdecode has them."""
     return os.fsdecode(path)
 
 

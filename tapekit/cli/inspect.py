@@ -10,6 +10,10 @@ from tapekit.jobs import inspect
 from tapekit.jobs.inspect import Archive
 from tapekit.units import size_text
 
+COLUMNS: tuple[str, ...] = (
+    "file", "archive", "job", "started", "state", "members", "size", "stored", "evidence",
+)  # fmt: skip
+
 
 @click.command("inspect")
 @drive_argument
@@ -69,13 +73,14 @@ def _show(result: inspect.Result) -> None:
         click.echo(f"label      UNREADABLE: {result.label_problem}")
     else:
         click.echo(f"cartridge  {label.name}{f' (pool {label.pool})' if label.pool else ''}, id {label.cartridge}")
-        click.echo(f"labelled   {label.labelled} by {label.tool}, format {label.format}, blocks of {label.block_size >> 10} KiB")
+        blocks = f"blocks of {label.block_size >> 10} KiB"
+        click.echo(f"labelled   {label.labelled} by {label.tool}, format {label.format}, {blocks}")
     protected = ", write-protected" if medium.write_protected else ""
     click.echo(f"room       {size_text(medium.remaining_bytes)} free of {size_text(medium.capacity_bytes)}{protected}")
     if not result.archives:
         click.echo("archives   none")
         return
-    rows = [("file", "archive", "job", "started", "state", "members", "size", "stored", "evidence")]
+    rows = [COLUMNS]
     rows += [_row(archive) for archive in result.archives]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     click.echo()
@@ -90,8 +95,8 @@ def _row(archive: Archive) -> tuple[str, ...]:
     segment, trailer, evidence = archive.segment, archive.segment.trailer, archive.evidence
     problems = f" ({trailer.problems} not whole)" if trailer and trailer.problems else ""
     return (
-        str(segment.file), segment.archive[:8] or "?", segment.job, segment.started, segment.state.upper()
-        if not segment.is_complete else segment.state,
+        str(segment.file), segment.archive[:8] or "?", segment.job, segment.started,
+        segment.state if segment.is_complete else segment.state.upper(),
         f"{trailer.members}{problems}" if trailer else "?",
         size_text(trailer.source_bytes) if trailer else "?", size_text(trailer.stored_bytes) if trailer else "?",
         f"{evidence.rung} {evidence.at}" if evidence else ("written" if trailer else "none"),

@@ -1,7 +1,7 @@
 """`tapekit label`: make a medium a cartridge."""
 
 import contextlib
-import os
+from pathlib import Path
 
 import click
 
@@ -40,7 +40,7 @@ def command(
     except BaseException:
         if created:
             with contextlib.suppress(OSError):
-                os.unlink(created)
+                Path(created).unlink()
         raise
     made = result.label
     if as_json:
@@ -52,7 +52,8 @@ def command(
         return
     if result.destroyed:
         click.echo(f"destroyed: {result.destroyed}")
-    click.echo(f"labelled {made.name}: {size_text(result.capacity_bytes)}, blocks of {made.block_size >> 10} KiB, read back")
+    capacity = size_text(result.capacity_bytes)
+    click.echo(f"labelled {made.name}: {capacity}, blocks of {made.block_size >> 10} KiB, read back")
 
 
 def _create_image(context: click.Context, drive: str, size: str | None) -> str | None:

@@ -5,7 +5,16 @@ from typing import Any
 import click
 
 from formats import catalog
-from tapekit.cli.common import archive_option, drive_argument, json_option, opened, path_json, path_text, print_json, show_list
+from tapekit.cli.common import (
+    archive_option,
+    drive_argument,
+    json_option,
+    opened,
+    path_json,
+    path_text,
+    print_json,
+    show_list,
+)
 from tapekit.errors import Exit
 from tapekit.jobs import listing
 from tapekit.jobs.listing import Listed
@@ -44,7 +53,8 @@ def _line(listed: Listed, *, is_long: bool, with_archive: bool) -> str:
     text = path_text(entry.path)
     if is_long:
         size = f"{entry.reference >> 32},{entry.reference & 0xFFFFFFFF}" if entry.type in (b"c", b"b") else entry.size
-        text = f"{listing.mode_text(entry)} {listing.owner_text(entry):17} {size:>12} {time_text(entry.mtime_ns)} {text}"
+        when = time_text(entry.mtime_ns)
+        text = f"{listing.mode_text(entry)} {listing.owner_text(entry):17} {size:>12} {when} {text}"
         if entry.link:
             arrow = "link to" if entry.type == catalog.HARD_LINK else "->"
             text += f" {arrow} {path_text(entry.link)}"

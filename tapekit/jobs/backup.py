@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from drivers.base import Drive
-from drivers.errors import DriveError, EndOfMedium, WriteProtected
+from drivers.errors import WriteProtected
 from formats import segment
 from formats.block import HEADER_BYTES, TAG_BYTES, Kind
 from formats.catalog import Entry
@@ -70,7 +70,7 @@ class Result:
     stopped: str = ""
 
 
-class _SegmentFull(Exception):  # noqa: N818 - no error: the medium's natural end
+class _SegmentFull(Exception):
     """No more data belongs in this segment."""
 
 

@@ -621,6 +621,8 @@ class RecordLog(Medium):
         last = None
         if newest.records > 0:
             if not self._chain(newest.last_filemark):
+                if newest.end <= self._size:
+                    self._report.damage("a filemark on the cartridge is damaged: looking for the records themselves")
                 self._files.clear()
                 self._walk_files(FIRST_RECORD, min(newest.end, self._size), None, strict=False)
             last = self._record(newest.last_filemark) or Record(
@@ -2161,7 +2163,7 @@ def command_check(cartridge: Cartridge, archives: List[Tuple[int, Archive]], rep
         stream = Stream(archive, report, jumps=False)
         try:
             archive.unlock(key)
-        except NoKey as error:
+        except Problem as error:
             stream.drain()
             report.note(f"archive {number}: only its blocks are checked, not its files: {error}")
             report.key_missing = True

@@ -36,7 +36,7 @@ def compare(root: bytes, entries: Iterable[Entry], stop: Callable[[], None]) -> 
             continue
         stop()
         try:
-            fd = os.open(os.path.join(root, entry.path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # noqa: PTH118
+            fd = os.open(os.path.join(root, entry.path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             result.gone += 1
             continue

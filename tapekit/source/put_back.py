@@ -32,7 +32,7 @@ class Overwrite(enum.Enum):
     ALWAYS = "always"
 
 
-class Refused(Exception):  # noqa: N818 - one member is not put back; the restore goes on
+class Refused(Exception):
     """A member cannot, or must not, be put back; the message says why."""
 
 
@@ -60,7 +60,7 @@ class Target:
         self._devices = devices
         self._is_root = os.geteuid() == 0
         try:
-            os.makedirs(path, exist_ok=True)  # noqa: PTH103
+            os.makedirs(path, exist_ok=True)
             self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise TapekitError(f"{path}: cannot be used as the target: {(error.strerror or '').lower()}") from error

@@ -87,10 +87,10 @@ def plan_sources(paths: Sequence[str]) -> Sources:
     one is not saved twice.
     """
     normal = [os.path.normpath(path) for path in paths]
-    here = os.getcwd()  # noqa: PTH109 - a string, as everything in this module
+    here = os.getcwd()
     unfit = [p for p in normal if os.path.isabs(p) or p == "." or p.startswith("..")]
     if unfit or not _is_text(here):
-        normal, root = [os.path.normpath(os.path.join(here, p)).replace("//", "/") for p in normal], "/"  # noqa: PTH118
+        normal, root = [os.path.normpath(os.path.join(here, p)).replace("//", "/") for p in normal], "/"
     else:
         root = here
     kept: list[str] = []
@@ -108,17 +108,17 @@ def walk(sources: Sources, options: Options) -> Iterator[Thing]:
     raise_descriptor_limit()
     existing = 0
     for source in sources.paths:
-        path = os.path.join(sources.root, source)  # noqa: PTH118
+        path = os.path.join(sources.root, source)
         stored = os.fsencode(source.lstrip("/"))
         try:
-            top = os.open(os.path.dirname(path) or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # noqa: PTH120
+            top = os.open(os.path.dirname(path) or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             os.lstat(path)
         except OSError as error:
             yield Thing(stored, None, problem=_words(error))
             continue
         existing += 1
         try:
-            yield from _walk_one(top, os.path.basename(path), stored, options)  # noqa: PTH119
+            yield from _walk_one(top, os.path.basename(path), stored, options)
         finally:
             os.close(top)
     if not existing:

@@ -15,7 +15,7 @@ SKIP_BLOCKS = 16
 """A jump further than this is a locate; a shorter one reads the blocks between."""
 
 
-class Hole(Exception):  # noqa: N818 - it is what the stream has there, and reading goes on behind it
+class Hole(Exception):
     """The stream has no bytes at the place that was asked for; they begin again at `end` (None: not known)."""
 
     def __init__(self, start: int, end: int | None, why: str) -> None:
@@ -84,7 +84,7 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
         self, drive: Drive, layout: StreamLayout, on_block: Callable[[GoodBlock | BadBlock], None] | None = None,
         *, skips: bool = True,
     ) -> None:  # fmt: skip
-        """Stands at the start of the segment's part of the stream. Without `skips` every block on the way is read."""
+        """Begin at the start of the segment's part of the stream; without `skips`, no block is jumped over."""
         self.layout = layout
         self.offset = layout.start
         self.bad_blocks: list[BadBlock] = []
@@ -112,7 +112,7 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
         self.offset = offset
 
     def take(self, most: int) -> memoryview:
-        """Up to `most` bytes from here, at least one; none at the end of the stream. Raises Hole, once for each hole."""
+        """Up to `most` bytes from here, at least one; none at the end of the stream. Raises Hole."""
         place = self.offset - self._plain_start
         if not 0 <= place < len(self._plain):
             if not self._fetch():
@@ -155,7 +155,9 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
         wanted = layout.first_block + index
         if self._run is None or not self._next_block <= wanted <= self._next_block + self._skip_blocks:
             self.close()
-            start = wanted if self._skip_blocks == SKIP_BLOCKS else min(wanted, max(self._next_block, layout.first_block))
+            start = wanted
+            if self._skip_blocks != SKIP_BLOCKS:
+                start = min(wanted, max(self._next_block, layout.first_block))
             self._run = read_blocks(self._drive, layout.file, start, layout.expected)
             self._items, self._next_block = iter(self._run), start
         for item in self._items:
