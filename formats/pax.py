@@ -8,6 +8,7 @@ Files" (format 1.0); star(5) for SCHILY.xattr and SCHILY.acl.
 
 import dataclasses
 import re
+import zlib
 from collections.abc import Iterable
 
 from formats.errors import Damaged, TooLarge
@@ -194,8 +195,12 @@ def _ustar(
         type_, link.ljust(100, b"\0"), b"ustar\x0000", owner.ljust(32, b"\0"), group.ljust(32, b"\0"),
         b"%07o\0%07o\0" % device, prefix.ljust(155, b"\0"), bytes(12),
     ))  # fmt: skip
-    checksum = sum(head) + sum(tail) + 8 * 0x20
-    return b"%b%06o\0 %b" % (head, checksum, tail)
+    return b"%b%06o\0 %b" % (head, _byte_sum(head + b" " * 8 + tail), tail)
+
+
+def _byte_sum(block: bytes) -> int:
+    """The sum of 512 bytes. The low half of Adler-32 is one more than the sum, modulo 65,521, and 256 bytes are below."""
+    return (zlib.adler32(block[:256]) & 0xFFFF) + (zlib.adler32(block[256:]) & 0xFFFF) - 2
 
 
 def _time_text(time_ns: int) -> bytes:
@@ -241,7 +246,7 @@ def looks_like_header(block: "bytes | memoryview") -> bool:
         stored = _octal(data[148:156], "checksum")
     except Damaged:
         return False
-    return stored == sum(data[:148]) + sum(data[156:]) + 8 * 0x20
+    return stored == _byte_sum(data[:148] + b" " * 8 + data[156:])
 
 
 def parse_header(block: "bytes | memoryview") -> RawHeader:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tapekit.errors import UsageError
 
 FILE_NAME = "tapekit.toml"
+SYSTEM_FILE = Path("/etc/tapekit") / FILE_NAME
 
 
 def find(chosen: str | None) -> Path | None:
@@ -18,7 +19,7 @@ def find(chosen: str | None) -> Path | None:
     if named := chosen or os.environ.get("TAPEKIT_CONFIG"):
         return Path(named)
     user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "tapekit" / FILE_NAME
-    return next((path for path in (Path("/etc/tapekit") / FILE_NAME, user) if path.is_file()), None)
+    return next((path for path in (SYSTEM_FILE, user) if path.is_file()), None)
 
 
 def drives(chosen: str | None) -> dict[str, str]:

@@ -4,7 +4,6 @@ The journal is a file of JSON lines in the state directory; a cartridge carries 
 written (formats/SPEC.md section 6.3, `evidence`).
 """
 
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -36,16 +35,17 @@ class Evidences:
         self._path = directory / "evidence.jsonl"
         self._highest: dict[tuple[str, str], Evidence] = {}
         self.problem = ""
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                lines = self._path.read_text("utf-8", "replace").splitlines()
-            except FileNotFoundError:
-                raise
-            except OSError as error:
-                self.problem = f"{self._path}: {error.strerror}"
-                return
-            for line in lines:
-                self._take(line)
+        self._is_torn = False
+        try:
+            text = self._path.read_text("utf-8", "replace")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.problem = f"{self._path}: {error.strerror}"
+            return
+        self._is_torn = not text.endswith("\n")
+        for line in text.splitlines():
+            self._take(line)
 
     def highest(self, cartridge: str, archive: str) -> Evidence | None:
         """The highest rung that a copy has climbed, and when last."""
@@ -58,9 +58,10 @@ class Evidences:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as journal:
-                journal.write(line + "\n")
+                journal.write("\n" * self._is_torn + line + "\n")
                 journal.flush()
                 os.fsync(journal.fileno())
+            self._is_torn = False
         except OSError as error:
             self.problem = f"{self._path}: {error.strerror}"
 

@@ -41,8 +41,8 @@ def command(
     """
     options = Options(Excludes(exclude), one_file_system=one_file_system, exclude_caches=exclude_caches)
     request = backup.Request(plan_sources(paths), options, job, compression)
-    with opened(context, drive, writable=True) as device:
-        result = backup.run(device, request, progress.shown(as_json=as_json), evidences())
+    with opened(context, drive, writable=True) as device, evidences() as journal:
+        result = backup.run(device, request, progress.shown(as_json=as_json), journal)
     warnings = [(warned.path, warned.why) for warned in result.warnings]
     if as_json:
         print_json({

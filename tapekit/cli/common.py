@@ -34,9 +34,15 @@ def opened(context: click.Context, drive: str, *, writable: bool = False) -> Ite
         device.close()
 
 
-def evidences() -> Evidences:
-    """The evidence journal of this machine."""
-    return Evidences(state_directory())
+@contextlib.contextmanager
+def evidences() -> Iterator[Evidences]:
+    """The evidence journal of this machine; a journal that cannot be kept is said, and stops nothing."""
+    journal = Evidences(state_directory())
+    try:
+        yield journal
+    finally:
+        if journal.problem:
+            click.echo(f"tapekit: the evidence journal cannot be kept: {journal.problem}", err=True)
 
 
 def path_text(path: bytes) -> str:

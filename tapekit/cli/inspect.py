@@ -21,8 +21,8 @@ COLUMNS: tuple[str, ...] = (
 @click.pass_context
 def command(context: click.Context, drive: str, as_json: bool) -> None:
     """Show the label, every archive with its state and evidence, and the free space; needs no key."""
-    with opened(context, drive) as device:
-        result = inspect.run(device, evidences())
+    with opened(context, drive) as device, evidences() as journal:
+        result = inspect.run(device, journal)
     if as_json:
         print_json(_json(result))
     else:

@@ -34,8 +34,8 @@ def command(context: click.Context, drive: str, archive: str, source: bool, as_j
 
     Exit code 6 means: something is not as it was written; the members that are hit are named.
     """
-    with opened(context, drive) as device:
-        result = verify.run(device, archive, progress.shown(as_json=as_json), evidences(), with_source=source)
+    with opened(context, drive) as device, evidences() as journal:
+        result = verify.run(device, archive, progress.shown(as_json=as_json), journal, with_source=source)
     if as_json:
         print_json(_json(result))
     else:
