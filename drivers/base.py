@@ -123,7 +123,7 @@ class Drive(Protocol):
     def eject(self) -> None:
         """Let the cartridge go; whatever was written is durable before."""
 
-    def lock(self, locked: bool) -> None:
+    def lock(self, locked: bool) -> None:  # noqa: FBT001 - one thing, in two states
         """Forbid, or allow again, taking the cartridge out."""
 
     def erase(self) -> None:

@@ -38,7 +38,7 @@ def open_drive(path: str, *, writable: bool) -> RecordLogDrive:
         size_bytes = _ioctl_number(fd, _BLKGETSIZE64, "Q")
         if size_bytes == 0:
             raise NoMedium(f"{url}: no cartridge in the drive")
-        protected = bool(_ioctl_number(fd, _BLKROGET, "i"))
+        protected = (writable and not can_write) or bool(_ioctl_number(fd, _BLKROGET, "i"))
         storage = DirectFile(
             fd, url, size_bytes=size_bytes, sector_bytes=_ioctl_number(fd, _BLKSSZGET, "i"),
             writable=can_write and not protected, is_device=True,

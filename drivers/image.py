@@ -7,11 +7,9 @@ import os
 import stat
 
 from drivers.base import Identity
-from drivers.errors import Busy, DriveError, MediumError, NoDevice, translated
+from drivers.errors import Busy, DriveError, NoDevice, translated
 from drivers.recordlog.drive import RecordLogDrive
 from drivers.recordlog.storage import DirectFile
-from formats import gpt
-from formats.errors import Damaged
 
 SCHEME = "image"
 SECTOR_BYTES = 512
@@ -38,9 +36,7 @@ def open_drive(path: str, *, writable: bool) -> RecordLogDrive:
         storage = DirectFile(
             fd, url, size_bytes=status.st_size, sector_bytes=SECTOR_BYTES, writable=can_write, is_device=False
         )
-        if can_write:
-            _restore_size(storage)
-        protected = not os.access(path, os.W_OK)
+        protected = (writable and not can_write) or not os.access(path, os.W_OK)
         return RecordLogDrive(url, Identity(node=path, model="image file"), storage, write_protected=protected)
     except OSError as error:
         os.close(fd)
@@ -88,10 +84,3 @@ def _open(path: str, url: str, *, writable: bool) -> tuple[int, bool]:
 
 
 _READ_ONLY = frozenset((errno.EPERM, errno.EACCES, errno.EISDIR, errno.EROFS))
-
-
-def _restore_size(storage: DirectFile) -> None:
-    """An image that was cut short gets its size back, the missing part a hole, so that it can be written again."""
-    with contextlib.suppress(Damaged, MediumError):
-        for partition in gpt.parse(lambda o, s: bytes(storage.read(o, s)), storage.size_bytes, SECTOR_BYTES):
-            storage.extend(partition.first_byte + partition.size_bytes)

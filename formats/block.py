@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import hashlib
 import zlib
+from typing import Any
 
 import construct as cs
 
@@ -81,7 +82,7 @@ class BlockHeader(BlockHead):
         return bool(self.flags & Flags.LAST)
 
 
-def _head_fields() -> tuple["cs.Construct[object, object]", ...]:
+def _head_fields() -> "tuple[cs.Construct[Any, Any], ...]":
     return (
         "magic" / cs.Const(MAGIC),
         "kind" / cs.Int8ub,

@@ -26,6 +26,8 @@ NO_DIGEST = bytes(32)
 _ENTRY_BYTES = 118
 """One member's share of the fixed-width columns."""
 _HEAD_BYTES = 26
+_LONGEST_STRING = 0xFFFF
+_MOST_STRINGS = 0xFFFF
 
 
 class Entry(NamedTuple):
@@ -62,7 +64,7 @@ class Entry(NamedTuple):
         return bool(self.flags & ABSENT)
 
 
-class _Column(cs.Adapter):  # type: ignore[misc]
+class _Column(cs.Adapter):  # type: ignore[type-arg]  # generic in its stubs alone
     """`n` integers of one struct format, big-endian."""
 
     def __init__(self, code: str) -> None:
@@ -72,7 +74,7 @@ class _Column(cs.Adapter):  # type: ignore[misc]
     def _decode(self, obj: bytes, context: Any, path: str) -> tuple[int, ...]:  # noqa: ANN401, ARG002
         return struct.unpack(f">{context.n}{self._code}", obj)
 
-    def _encode(self, obj: Sequence[int], context: Any, path: str) -> bytes:  # noqa: ANN401, ARG002
+    def _encode(self, obj: Sequence[int], context: Any, path: str) -> bytes:  # noqa: ANN401
         try:
             return struct.pack(f">{context.n}{self._code}", *obj)
         except struct.error as error:
@@ -85,7 +87,7 @@ class _Table:
     first: int
     s: int
     p: int
-    l: int
+    l: int  # noqa: E741 - its name in the specification
     types: bytes
     flags: bytes
     mode: Sequence[int]
@@ -168,9 +170,11 @@ class TableBuilder:
         """
         strings = self._strings
         cost = _ENTRY_BYTES + len(entry.path) + len(entry.link)
-        missing = {text for text in (entry.owner, entry.group, entry.note) if text not in strings}
+        missing = dict.fromkeys(text for text in (entry.owner, entry.group, entry.note) if text not in strings)
+        if any(len(text) > _LONGEST_STRING for text in missing):
+            raise TooLarge(f"catalog: an owner, group or note of over {_LONGEST_STRING} bytes")
         cost += sum(2 + len(text) for text in missing)
-        if self._bytes + cost > self._limit_bytes or len(strings) + len(missing) > 0xFFFF:
+        if self._bytes + cost > self._limit_bytes or len(strings) + len(missing) > _MOST_STRINGS:
             if not self._entries:
                 raise TooLarge(f"catalog: an entry of {cost} bytes, a block has room for {self._limit_bytes}")
             return False
@@ -186,23 +190,22 @@ class TableBuilder:
         (types, flags, mode, uid, gid, owner, group, note, base, reference, inode,
          size, valid, mtime_ns, ctime_ns, offset, sha256, path, link) = columns  # fmt: skip
         number = self._strings.__getitem__
-        return _TABLE.build(
-            _Table(
-                n=len(self._entries), first=self.first, s=len(self._strings),
-                p=sum(map(len, path)), l=sum(map(len, link)),
-                types=b"".join(types), flags=bytes(flags), mode=mode, uid=uid, gid=gid,
-                owner=tuple(map(number, owner)), group=tuple(map(number, group)), note=tuple(map(number, note)),
-                base=base, reference=reference, inode=inode, size=size, valid=valid,
-                mtime_ns=mtime_ns, ctime_ns=ctime_ns, offset=offset, sha256=b"".join(sha256),
-                path_bytes=tuple(map(len, path)), link_bytes=tuple(map(len, link)),
-                paths=b"".join(path), links=b"".join(link), strings=tuple(self._strings),
-            )  # fmt: skip
-        )
+        table = _Table(
+            n=len(self._entries), first=self.first, s=len(self._strings),
+            p=sum(map(len, path)), l=sum(map(len, link)),
+            types=b"".join(types), flags=bytes(flags), mode=mode, uid=uid, gid=gid,
+            owner=tuple(map(number, owner)), group=tuple(map(number, group)), note=tuple(map(number, note)),
+            base=base, reference=reference, inode=inode, size=size, valid=valid,
+            mtime_ns=mtime_ns, ctime_ns=ctime_ns, offset=offset, sha256=b"".join(sha256),
+            path_bytes=tuple(map(len, path)), link_bytes=tuple(map(len, link)),
+            paths=b"".join(path), links=b"".join(link), strings=tuple(self._strings),
+        )  # fmt: skip
+        return _TABLE.build(table)
 
 
 def parse_table(data: bytes) -> tuple[int, list[Entry]]:
     """Ordinal of the first member, and the members, of a table. Raises Damaged where it does not add up."""
-    if len(data) >= 8 and int.from_bytes(data[4:8], "big") * _ENTRY_BYTES > len(data):
+    if int.from_bytes(data[4:8], "big") * _ENTRY_BYTES > len(data):
         raise Damaged("catalog table: claims more members than it has bytes for")
     table = _TABLE.parse(data)
     if table.n == 0 or not table.strings or table.strings[0] != b"":

@@ -2,10 +2,12 @@
 
 import dataclasses
 import enum
+import itertools
+import struct
 
 import construct as cs
 
-from formats.errors import Damaged
+from formats.errors import Damaged, TooLarge
 from formats.layout import Layout
 
 
@@ -29,37 +31,44 @@ class Extent:
 @dataclasses.dataclass(frozen=True)
 class _Map:
     n: int
-    extents: list[dict[str, int]]
+    extents: bytes
 
 
-_EXTENT = cs.Struct("kind" / cs.Int8ub, "length" / cs.Int64ub, "offset" / cs.Int64ub)
+_MAGIC = b"TKD1"
+_EXTENT = struct.Struct(">BQQ")
 _MAP = Layout(
     "delta map",
     _Map,
-    cs.Struct("magic" / cs.Const(b"TKD1"), "n" / cs.Int32ub, "extents" / cs.Array(cs.this.n, _EXTENT)),
+    cs.Struct("magic" / cs.Const(_MAGIC), "n" / cs.Int32ub, "extents" / cs.Bytes(cs.this.n * _EXTENT.size)),
 )
 _HEAD_BYTES = 8
+_KINDS = frozenset(ExtentKind)
 
 
 def build(extents: tuple[Extent, ...]) -> bytes:
-    """The map's bytes."""
-    return _MAP.build(_Map(len(extents), [dataclasses.asdict(extent) for extent in extents]))
+    """The map's bytes. Raises TooLarge where a number does not fit."""
+    try:
+        packed = b"".join(_EXTENT.pack(extent.kind, extent.length, extent.offset) for extent in extents)
+    except struct.error as error:
+        raise TooLarge(f"delta map: a value does not fit: {error}") from error
+    return _MAP.build(_Map(len(extents), packed))
 
 
 def map_bytes(count: int) -> int:
     """Bytes of a map with `count` extents."""
-    return _HEAD_BYTES + count * int(_EXTENT.sizeof())
+    return _HEAD_BYTES + count * _EXTENT.size
 
 
 def parse(data: bytes, result_bytes: int) -> tuple[Extent, ...]:
     """The extents of a map. Raises Damaged where they do not add up to `result_bytes`."""
+    if data[:4] != _MAGIC:
+        raise Damaged("delta map: no delta magic")
     count = int.from_bytes(data[4:_HEAD_BYTES], "big")
     if len(data) < map_bytes(count):
         raise Damaged(f"delta map: {count} extents, but only {len(data)} bytes")
-    raw = _MAP.parse(data)
-    extents = tuple(Extent(item["kind"], item["length"], item["offset"]) for item in raw.extents)
+    extents = tuple(itertools.starmap(Extent, _EXTENT.iter_unpack(_MAP.parse(data).extents)))
     for extent in extents:
-        if extent.kind not in frozenset(ExtentKind):
+        if extent.kind not in _KINDS:
             raise Damaged(f"delta map: unknown extent kind {extent.kind}")
         if extent.offset and extent.kind != ExtentKind.BASE:
             raise Damaged("delta map: an offset where none belongs")

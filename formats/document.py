@@ -1,6 +1,7 @@
 """Documents: canonical JSON to and from frozen dataclasses (SPEC.md section 3.4)."""
 
 import dataclasses
+import functools
 import json
 import re
 import types
@@ -8,13 +9,14 @@ import typing
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from formats.errors import Damaged, TooLarge
+from formats.errors import Damaged, NewerFormat, TooLarge
 
 LARGEST_DOCUMENT_BYTES = 16 << 20
 T = TypeVar("T")
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -31,10 +33,11 @@ def build(document: object) -> bytes:
     return data
 
 
-def parse(name: str, document_type: type[T], data: "bytes | memoryview") -> T:
+def parse(name: str, document_type: type[T], data: "bytes | memoryview", newest_format: int | None = None) -> T:
     """The document in `data`; `name` is what errors call it.
 
-    Unknown keys are ignored. Raises Damaged for anything that is not JSON, a duplicate or missing key, or a wrong type.
+    Unknown keys are ignored. Raises Damaged for anything that is not JSON, a duplicate or missing key, or a wrong type;
+    NewerFormat where the key `format` is over `newest_format`, whatever else such a document holds.
     """
     if len(data) > LARGEST_DOCUMENT_BYTES:
         raise Damaged(f"{name}: {len(data)} bytes, limit {LARGEST_DOCUMENT_BYTES}")
@@ -44,6 +47,8 @@ def parse(name: str, document_type: type[T], data: "bytes | memoryview") -> T:
         )
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{name}: not a document: {error}") from error
+    if newest_format is not None:
+        _check_format(name, value, newest_format)
     converted: T = _convert(name, document_type, value)
     return converted
 
@@ -60,11 +65,27 @@ def check_digest(name: str, value: str) -> None:
         raise Damaged(f"{name}: not a digest: {value[:80]!r}")
 
 
+def check_time(name: str, value: str) -> None:
+    """Raises Damaged unless `value` has the form `2026-11-23T21:30:00Z`."""
+    if not _TIME.fullmatch(value):
+        raise Damaged(f"{name}: not a time: {value[:80]!r}")
+
+
 def check_count(name: str, *values: int) -> None:
     """Raises Damaged where a number that counts or measures is negative or over 2⁶⁴."""
     for value in values:
         if not 0 <= value < 1 << 64:
             raise Damaged(f"{name}: number out of range: {str(value)[:40]}")
+
+
+def _check_format(name: str, value: Any, newest: int) -> None:  # noqa: ANN401 - any JSON value
+    version = value.get("format") if isinstance(value, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool):
+        return  # the conversion says what is wrong with it
+    if version > newest:
+        raise NewerFormat(f"{name}: format version {str(version)[:20]}, this program reads up to {newest}")
+    if version < 1:
+        raise Damaged(f"{name}: format version {str(version)[:20]}")
 
 
 def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -86,35 +107,38 @@ def _no_float(text: str) -> None:
 
 def _convert(name: str, wanted: Any, value: Any) -> Any:  # noqa: ANN401 - follows a type annotation
     """`value` as the annotated type `wanted`; tuples and dataclasses are built from lists and objects."""
-    origin = typing.get_origin(wanted)
-    if origin is types.UnionType or origin is typing.Union:
-        arguments = typing.get_args(wanted)
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in arguments:
             return None
         return _convert(name, next(a for a in arguments if a is not type(None)), value)
     if origin is tuple:
-        if not isinstance(value, list):
-            raise Damaged(f"{name}: expected a list, got {type(value).__name__}")
-        item = typing.get_args(wanted)[0]
-        return tuple(_convert(f"{name}[{i}]", item, v) for i, v in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise Damaged(f"{name}: expected an object, got {type(value).__name__}")
-        item = typing.get_args(wanted)[1]
-        return {k: _convert(f"{name}.{k}", item, v) for k, v in value.items()}
+        _check_type(name, value, list)
+        return tuple(_convert(f"{name}[{i}]", arguments[0], v) for i, v in enumerate(value))
     if dataclasses.is_dataclass(wanted):
         return _convert_object(name, wanted, value)
-    if wanted is Any:
-        return value
-    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        raise Damaged(f"{name}: expected {wanted.__name__}, got {type(value).__name__}")
+    _check_type(name, value, wanted)
     return value
 
 
+_JSON_NAMES = {dict: "an object", list: "a list", str: "a string", int: "an integer", bool: "a boolean"}
+
+
+def _check_type(name: str, value: Any, wanted: type) -> None:  # noqa: ANN401 - any JSON value
+    if type(value) is not wanted:
+        got = "null" if value is None else _JSON_NAMES[type(value)]
+        raise Damaged(f"{name}: expected {_JSON_NAMES[wanted]}, got {got}")
+
+
+@functools.cache
+def _type_hints(wanted: type) -> dict[str, Any]:
+    """The annotations of a dataclass; a trailer converts thousands of one class."""
+    return typing.get_type_hints(wanted)
+
+
 def _convert_object(name: str, wanted: Any, value: Any) -> Any:  # noqa: ANN401 - follows a type annotation
-    if not isinstance(value, dict):
-        raise Damaged(f"{name}: expected an object, got {type(value).__name__}")
-    hints = typing.get_type_hints(wanted)
+    _check_type(name, value, dict)
+    hints = _type_hints(wanted)
     arguments = {}
     for field in dataclasses.fields(wanted):
         if field.name in value:

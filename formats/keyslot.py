@@ -3,7 +3,7 @@
 import dataclasses
 
 MOST_SLOTS = 32
-PASSPHRASE = "passphrase"
+PASSPHRASE = "passphrase"  # noqa: S105 - a kind of slot, no password
 RECIPIENT = "hpke"
 
 

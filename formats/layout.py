@@ -42,8 +42,17 @@ class Layout(Generic[T]):
             parsed: Any = self.struct.parse(data)
             return self.value_type(**{name: parsed[name] for name in self._fields})
         except (cs.ConstructError, OverflowError, ValueError, MemoryError) as error:
-            first_line = next((line for line in str(error).splitlines() if line and "(parsing)" not in line), "")
-            raise Damaged(f"{self.name}: {first_line or type(error).__name__}") from error
+            raise Damaged(f"{self.name}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Which field construct could not parse, and why, in at most a line."""
+    field = str(getattr(error, "path", None) or "").rpartition("-> ")[2]
+    if field.startswith("reserved"):
+        return f"{field}: not zero"
+    lines = [line for line in str(error).splitlines() if line and "(parsing)" not in line]
+    why = lines[0].removeprefix("parsing ") if lines else type(error).__name__
+    return f"{field}: {why:.120}" if field else f"{why:.120}"
 
 
 def reserved(size: int) -> "cs.Construct[Any, Any]":

@@ -7,6 +7,9 @@ import construct as cs
 from formats.errors import Damaged
 from formats.layout import Layout, reserved
 
+MOST_SHARDS = 256
+"""Members and parity blocks of a group: elements of GF(2⁸)."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ParityMember:
@@ -63,7 +66,7 @@ def parse(payload: bytes) -> ParityBlock:
     """Raises Damaged where the payload does not add up."""
     raw = _PAYLOAD.parse(payload)
     members = tuple(ParityMember(item["sequence"], item["stored_bytes"]) for item in raw.members)
-    if not 1 <= raw.k <= 256 - raw.m or raw.index >= raw.m:
+    if not 1 <= raw.k <= MOST_SHARDS - raw.m or raw.index >= raw.m:
         raise Damaged(f"parity block: {raw.k} + {raw.m} blocks, index {raw.index}")
     if any(member.stored_bytes > raw.shard_bytes for member in members):
         raise Damaged("parity block: a member is larger than the shard")

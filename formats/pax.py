@@ -29,8 +29,13 @@ TAPEKIT_PREFIX = b"TAPEKIT."
 
 _OCTAL_7 = 0o7777777
 _OCTAL_11 = 0o77777777777
+_NAME_BYTES, _PREFIX_BYTES = 100, 155
+_OWNER_BYTES = 31
+"""The field less the NUL that it must end with."""
 _SECOND_NS = 1_000_000_000
 _DECIMAL = re.compile(rb"[0-9]{1,20}")
+_OCTAL = re.compile(rb"[0-7]+")
+_XATTR_ESCAPE = re.compile(rb"%(3D|25)")
 _TIME = re.compile(rb"(-?)([0-9]{1,20})(?:\.([0-9]{1,30}))?")
 
 
@@ -85,54 +90,64 @@ def sparse_map(extents: Iterable[tuple[int, int]]) -> bytes:
 def build_headers(member: Member) -> bytes:
     """The headers of a member: a pax header where one is needed, then the ustar header.
 
-    Raises TooLarge where the pax header would exceed its limit (very large extended attributes).
+    Raises TooLarge where the pax header would exceed its limit (very large extended attributes), or where a sparse map
+    or a device number does.
     """
     records: list[tuple[bytes, bytes]] = []
     path = member.path + b"/" if member.type == DIRECTORY else member.path
-    field_size = member.stored_bytes
     if member.sparse is not None:
-        records += [
-            (b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0"),
-            (b"GNU.sparse.name", path), (b"GNU.sparse.realsize", b"%d" % member.size_bytes),
-        ]  # fmt: skip
-        folder, slash, base = path.rpartition(b"/")
-        path = folder + slash + b"GNUSparseFile.0/" + base
+        path = _add_sparse_records(records, member)
     prefix, name = _split(path)
     if name is None:
         if member.sparse is None:
             records.append((b"path", path))
-        prefix, name = b"", path[:100]
-    link = member.link
-    if len(link) > 100:  # noqa: PLR2004 - the field's width
-        records.append((b"linkpath", link))
-        link = link[:100]
-    uid, gid, size, mtime = member.uid, member.gid, field_size, member.mtime_ns // _SECOND_NS
-    if uid > _OCTAL_7:
-        records.append((b"uid", b"%d" % uid))
-        uid = 0
-    if gid > _OCTAL_7:
-        records.append((b"gid", b"%d" % gid))
-        gid = 0
-    if size > _OCTAL_11:
-        records.append((b"size", b"%d" % size))
-        size = 0
+        prefix, name = b"", path[:_NAME_BYTES]
+    link = _text_field(records, b"linkpath", member.link, _NAME_BYTES)
+    uid = _number_field(records, b"uid", member.uid, _OCTAL_7)
+    gid = _number_field(records, b"gid", member.gid, _OCTAL_7)
+    size = _number_field(records, b"size", member.stored_bytes, _OCTAL_11)
+    mtime = member.mtime_ns // _SECOND_NS
     if member.mtime_ns % _SECOND_NS or not 0 <= mtime <= _OCTAL_11:
         records.append((b"mtime", _time_text(member.mtime_ns)))
         mtime = min(max(mtime, 0), _OCTAL_11)
     if member.atime_ns is not None:
         records.append((b"atime", _time_text(member.atime_ns)))
     records += _attribute_records(member)
-    owner, group = member.owner, member.group
-    if len(owner) > 31:  # noqa: PLR2004 - the field's width less its NUL
-        records.append((b"uname", owner))
-        owner = b""
-    if len(group) > 31:  # noqa: PLR2004
-        records.append((b"gname", group))
-        group = b""
+    owner = _text_field(records, b"uname", member.owner, _OWNER_BYTES)
+    group = _text_field(records, b"gname", member.group, _OWNER_BYTES)
     header = _ustar(name, prefix, member.type, member.mode, uid, gid, size, mtime, link, owner, group, member.device)
     if not records:
         return header
     return _pax_header(records, path) + header
+
+
+def _add_sparse_records(records: list[tuple[bytes, bytes]], member: Member) -> bytes:
+    """The records of a sparse member; returns the name that its ustar header has (GNU tar manual, format 1.0)."""
+    extents = len(member.sparse or ())
+    if extents > MOST_SPARSE_EXTENTS:
+        raise TooLarge(f"sparse map: {extents} extents, limit {MOST_SPARSE_EXTENTS}")
+    records += [
+        (b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0"),
+        (b"GNU.sparse.name", member.path), (b"GNU.sparse.realsize", b"%d" % member.size_bytes),
+    ]  # fmt: skip
+    folder, slash, base = member.path.rpartition(b"/")
+    return folder + slash + b"GNUSparseFile.0/" + base
+
+
+def _number_field(records: list[tuple[bytes, bytes]], keyword: bytes, value: int, largest: int) -> int:
+    """A number for its octal field; where it does not fit, a record carries it and the field holds 0."""
+    if value <= largest:
+        return value
+    records.append((keyword, b"%d" % value))
+    return 0
+
+
+def _text_field(records: list[tuple[bytes, bytes]], keyword: bytes, value: bytes, width: int) -> bytes:
+    """A text for its field; where it does not fit, a record carries it and the field its beginning."""
+    if len(value) <= width:
+        return value
+    records.append((keyword, value))
+    return value[:width]
 
 
 def build_pax_records(records: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -153,9 +168,7 @@ def _pax_header(records: list[tuple[bytes, bytes]], path: bytes) -> bytes:
     if len(body) > LARGEST_PAX_HEADER_BYTES:
         raise TooLarge(f"pax header: {len(body)} bytes, limit {LARGEST_PAX_HEADER_BYTES}")
     base = path.rstrip(b"/").rpartition(b"/")[2]
-    header = _ustar(
-        b"PaxHeaders/" + base[:80], b"", PAX_HEADER, 0o644, 0, 0, len(body), 0, b"", b"", b"", (0, 0)
-    )
+    header = _ustar(b"PaxHeaders/" + base[:80], b"", PAX_HEADER, 0o644, 0, 0, len(body), 0, b"", b"", b"", (0, 0))
     return header + body + bytes(padding(len(body)))
 
 
@@ -168,26 +181,37 @@ def _attribute_records(member: Member) -> list[tuple[bytes, bytes]]:
         records.append((ACL_ACCESS, member.acl_access))
     if member.acl_default is not None:
         records.append((ACL_DEFAULT, member.acl_default))
-    records += [(XATTR_PREFIX + name, value) for name, value in member.xattrs]
+    records += [(XATTR_PREFIX + _escaped(name), value) for name, value in member.xattrs]
     records += list(member.extra)
     return records
 
 
+def _escaped(name: bytes) -> bytes:
+    """The name of an attribute as GNU tar spells it in a keyword, which ends at the first `=`."""
+    return name.replace(b"%", b"%25").replace(b"=", b"%3D")
+
+
+def _unescaped(keyword: bytes) -> bytes:
+    return _XATTR_ESCAPE.sub(lambda match: b"=" if match[1] == b"3D" else b"%", keyword[len(XATTR_PREFIX) :])
+
+
 def _split(path: bytes) -> tuple[bytes, bytes | None]:
-    """ustar prefix and name of a path; the name is None where the path does not fit the two fields."""
-    if len(path) <= 100:  # noqa: PLR2004 - the field's width
+    """Prefix and name of a path; the name is None where the path does not fit the two fields."""
+    if len(path) <= _NAME_BYTES:
         return b"", path
-    if len(path) <= 256:  # noqa: PLR2004 - 155 + "/" + 100
-        cut = path.rfind(b"/", 0, 156)
-        if cut > 0 and 0 < len(path) - cut - 1 <= 100:  # noqa: PLR2004
-            return path[:cut], path[cut + 1 :]
+    # The last slash that leaves a prefix which fits, and a name: not the one that ends a directory.
+    cut = path.rfind(b"/", 0, min(_PREFIX_BYTES + 1, len(path) - 1))
+    if cut > 0 and len(path) - cut - 1 <= _NAME_BYTES:
+        return path[:cut], path[cut + 1 :]
     return b"", None
 
 
-def _ustar(
+def _ustar(  # noqa: PLR0913, PLR0917 - the header's fields, in their order
     name: bytes, prefix: bytes, type_: bytes, mode: int, uid: int, gid: int, size: int, mtime: int,
     link: bytes, owner: bytes, group: bytes, device: tuple[int, int],
 ) -> bytes:  # fmt: skip
+    if max(device) > _OCTAL_7:
+        raise TooLarge(f"tar header: device {device[0]}:{device[1]} does not fit")
     head = b"".join((
         name.ljust(100, b"\0"), b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode & 0o7777, uid, gid, size, mtime),
     ))  # fmt: skip
@@ -199,7 +223,7 @@ def _ustar(
 
 
 def _byte_sum(block: bytes) -> int:
-    """The sum of 512 bytes. The low half of Adler-32 is one more than the sum, modulo 65,521, and 256 bytes are below."""
+    """The sum of 512 bytes. The low half of Adler-32 is the sum and 1, modulo 65,521, which 256 bytes never reach."""
     return (zlib.adler32(block[:256]) & 0xFFFF) + (zlib.adler32(block[256:]) & 0xFFFF) - 2
 
 
@@ -281,6 +305,8 @@ def parse_pax_records(body: bytes) -> dict[bytes, bytes]:
         if end > len(body) or end <= space + 1 or body[end - 1 : end] != b"\n" or equals <= space + 1:
             raise Damaged("pax header: a record's length is wrong")
         keyword = body[space + 1 : equals]
+        if b"\0" in keyword:
+            raise Damaged(f"pax header: keyword {keyword[:60]!r}")
         if keyword in records:
             raise Damaged(f"pax header: keyword {keyword[:60]!r} twice")
         records[keyword] = body[equals + 1 : end - 1]
@@ -293,11 +319,16 @@ def combine(header: RawHeader, records: dict[bytes, bytes]) -> tuple[Member, int
 
     A sparse member comes with an empty extent list: its map stands in the content (see `parse_sparse_map`).
     """
+    if header.type == PAX_HEADER:
+        raise Damaged("pax header: two in a row")
     take = records.get
     size = _number(take(b"size"), header.size_bytes)
     path = take(b"GNU.sparse.name") or take(b"path") or header.name
     if b"\0" in path or not path.strip(b"/"):
         raise Damaged(f"tar header: member name {path[:80]!r}")
+    link = take(b"linkpath", header.link)
+    if b"\0" in link:
+        raise Damaged(f"tar header: link target {link[:80]!r}")
     real_size, sparse = size, None
     if header.type != REGULAR:
         size = real_size = 0
@@ -312,9 +343,9 @@ def combine(header: RawHeader, records: dict[bytes, bytes]) -> tuple[Member, int
         type=header.type, path=path.rstrip(b"/"), mode=header.mode, uid=_number(take(b"uid"), header.uid),
         gid=_number(take(b"gid"), header.gid), owner=take(b"uname", header.owner), group=take(b"gname", header.group),
         size_bytes=real_size, mtime_ns=header.mtime * _SECOND_NS if mtime is None else _parse_time(mtime),
-        atime_ns=None if atime is None else _parse_time(atime), link=take(b"linkpath", header.link),
+        atime_ns=None if atime is None else _parse_time(atime), link=link,
         device=header.device, sparse=sparse, acl_access=take(ACL_ACCESS), acl_default=take(ACL_DEFAULT),
-        xattrs=tuple((k[len(XATTR_PREFIX) :], v) for k, v in records.items() if k.startswith(XATTR_PREFIX)),
+        xattrs=tuple((_unescaped(k), v) for k, v in records.items() if k.startswith(XATTR_PREFIX)),
         extra=tuple((k, v) for k, v in records.items() if k.startswith(TAPEKIT_PREFIX)),
     )  # fmt: skip
     return member, size
@@ -357,7 +388,7 @@ def _octal(field: bytes, what: str) -> int:
     text = field.rstrip(b"\0 ").lstrip(b" ")
     if not text:
         return 0
-    if not all(0x30 <= byte <= 0x37 for byte in text):
+    if not _OCTAL.fullmatch(text):
         raise Damaged(f"tar header: {what} is not an octal number: {field!r}")
     return int(text, 8)
 
@@ -375,5 +406,7 @@ def _parse_time(text: bytes) -> int:
     if not match:
         raise Damaged(f"pax header: not a time: {text[:40]!r}")
     sign, seconds, fraction = match.groups()
+    if int(seconds) >= 1 << 63:
+        raise Damaged(f"pax header: time {text[:40]!r} is over 64 bits")
     time_ns = int(seconds) * _SECOND_NS + int((fraction or b"").ljust(9, b"0")[:9])
     return -time_ns if sign else time_ns

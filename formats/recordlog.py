@@ -3,6 +3,7 @@
 import array
 import dataclasses
 import enum
+import itertools
 import sys
 import zlib
 
@@ -17,6 +18,7 @@ FIRST_RECORD = 2 * UNIT_BYTES
 SUPERBLOCK_MAGIC = b"TKLOGSB1"
 RECORD_MAGIC = b"TKR1"
 
+_MOST_UNITS = 0xFFFFFFFF
 _SUPERBLOCK_CRC_OFFSET = UNIT_BYTES - 4
 _RECORD_CRC_OFFSET = HEADER_BYTES - 4
 
@@ -140,7 +142,8 @@ def parse_superblock(unit: "bytes | memoryview") -> Superblock:
     value = _SUPERBLOCK.parse(data)
     if value.size_bytes % UNIT_BYTES or value.end % UNIT_BYTES or not FIRST_RECORD <= value.end <= value.size_bytes:
         raise Damaged(f"superblock: end {value.end} and size {value.size_bytes} do not agree")
-    if value.last_filemark and not FIRST_RECORD <= value.last_filemark < value.end:
+    is_place = value.last_filemark % UNIT_BYTES == 0 and FIRST_RECORD <= value.last_filemark < value.end
+    if value.last_filemark and not is_place:
         raise Damaged(f"superblock: last filemark {value.last_filemark} is not before end {value.end}")
     return value
 
@@ -183,7 +186,7 @@ def parse_filemark_table(payload: "bytes | memoryview") -> FilemarkTable:
         raise Damaged(f"filemark table: {len(body)} bytes for {head.count} blocks")
     distances.frombytes(body)
     distances = _big_endian(distances)
-    if any(later <= earlier for earlier, later in zip(distances, distances[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(distances)):
         raise Damaged("filemark table: blocks are not in order")
     return FilemarkTable(head.start, head.previous, distances)
 
@@ -191,8 +194,8 @@ def parse_filemark_table(payload: "bytes | memoryview") -> FilemarkTable:
 def distance(start: int, position: int) -> int:
     """Units from a file's first record to another of its records. Raises TooLarge over 16 TiB."""
     units = (position - start) // UNIT_BYTES
-    if units > 0xFFFFFFFF:
-        raise TooLarge(f"filemark table: a file of over {0xFFFFFFFF * UNIT_BYTES} bytes")
+    if units > _MOST_UNITS:
+        raise TooLarge(f"filemark table: a file of over {_MOST_UNITS * UNIT_BYTES} bytes")
     return units
 
 

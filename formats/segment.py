@@ -3,10 +3,11 @@
 import dataclasses
 
 from formats import document
-from formats.block import HEADER_BYTES, TAG_BYTES
-from formats.errors import Damaged, NewerFormat
+from formats.block import HEADER_BYTES, LARGEST_BLOCK_BYTES, TAG_BYTES
+from formats.errors import Damaged, TooLarge
 from formats.keyslot import MOST_SLOTS, Commitment, KeySlot, Signature
 from formats.label import FORMAT_VERSION, check_block_size
+from formats.parity import MOST_SHARDS
 
 COMPLETE = "complete"
 CONTINUED = "continued"
@@ -141,25 +142,40 @@ def build_header(header: SegmentHeader) -> bytes:
 
 def parse_header(data: "bytes | memoryview") -> SegmentHeader:
     """Raises NewerFormat or Damaged where this is not a header that can be read."""
-    header = document.parse("header", SegmentHeader, data)
-    if header.format > FORMAT_VERSION:
-        raise NewerFormat(f"header: format version {header.format}, this program reads up to {FORMAT_VERSION}")
+    header = document.parse("header", SegmentHeader, data, newest_format=FORMAT_VERSION)
     document.check_id("header.archive", header.archive)
+    document.check_time("header.started", header.started)
     document.check_count("header", header.segment, header.stream_start, header.sequence_start)
     check_block_size(header.block_size)
     if not 1 <= header.cut <= header.block_size - HEADER_BYTES - TAG_BYTES:
-        raise Damaged(f"header.cut: {header.cut} with a block size of {header.block_size}")
+        raise Damaged(f"header.cut: {str(header.cut)[:20]} with a block size of {header.block_size}")
     if header.stream_start % header.cut:
         raise Damaged(f"header.stream_start: {header.stream_start} is not a multiple of {header.cut}")
     if len(header.slots) > MOST_SLOTS:
         raise Damaged(f"header.slots: {len(header.slots)}, limit {MOST_SLOTS}")
     for base in header.bases:
         document.check_id("header.bases", base)
+    if header.previous is not None:
+        document.check_id("header.previous.cartridge", header.previous.cartridge)
+        document.check_digest("header.previous.trailer_sha256", header.previous.trailer_sha256)
+    if header.parity is not None:
+        _check_parity(header.parity)
     return header
 
 
+def _check_parity(parity: ParityScheme) -> None:
+    if parity.scheme != "rs8":
+        raise Damaged(f"header.parity: unknown scheme {parity.scheme[:40]!r}")
+    if parity.k < 1 or parity.m < 1 or parity.k + parity.m > MOST_SHARDS or not 0 < parity.shard <= LARGEST_BLOCK_BYTES:
+        sizes = f"{str(parity.k)[:20]} + {str(parity.m)[:20]} blocks of {str(parity.shard)[:20]} bytes"
+        raise Damaged(f"header.parity: {sizes}, limit {MOST_SHARDS} blocks of {LARGEST_BLOCK_BYTES} bytes")
+
+
 def build_trailer(trailer: Trailer, limit_bytes: int = document.LARGEST_DOCUMENT_BYTES) -> bytes:
-    """The trailer document; drops the oldest directory entries, and counts them, where it would exceed `limit_bytes`."""
+    """The trailer document; drops the oldest directory entries, and counts them, where it would exceed `limit_bytes`.
+
+    Raises TooLarge where it exceeds the limit without any directory.
+    """
     data = document.canonical(dataclasses.asdict(trailer))
     while len(data) > limit_bytes and trailer.directory:
         drop = max(1, len(trailer.directory) // 8)
@@ -167,6 +183,8 @@ def build_trailer(trailer: Trailer, limit_bytes: int = document.LARGEST_DOCUMENT
             trailer, directory=trailer.directory[drop:], directory_omitted=trailer.directory_omitted + drop
         )
         data = document.canonical(dataclasses.asdict(trailer))
+    if len(data) > limit_bytes:
+        raise TooLarge(f"trailer: {len(data)} bytes, limit {limit_bytes}")
     return data
 
 
@@ -175,6 +193,8 @@ def parse_trailer(data: "bytes | memoryview") -> Trailer:
     trailer = document.parse("trailer", Trailer, data)
     document.check_id("trailer.archive", trailer.archive)
     document.check_digest("trailer.blocks_sha256", trailer.blocks_sha256)
+    document.check_time("trailer.started", trailer.started)
+    document.check_time("trailer.finished", trailer.finished)
     if trailer.state not in (COMPLETE, CONTINUED, ABORTED):
         raise Damaged(f"trailer.state: {trailer.state[:40]!r}")
     counts = trailer.blocks
@@ -185,4 +205,23 @@ def parse_trailer(data: "bytes | memoryview") -> Trailer:
     )  # fmt: skip
     if trailer.catalog_block != counts.header + counts.data + counts.parity:
         raise Damaged(f"trailer.catalog_block: {trailer.catalog_block} does not follow from the block counts")
+    if trailer.audit is not None:
+        document.check_count("trailer.audit.sequence", trailer.audit.sequence)
+        document.check_digest("trailer.audit.sha256", trailer.audit.sha256)
+    for entry in trailer.directory:
+        _check_directory_entry(entry)
     return trailer
+
+
+def _check_directory_entry(entry: DirectoryEntry) -> None:
+    """Id and start are unknown where neither header nor trailer of that file could be read."""
+    name = "trailer.directory"
+    if entry.state not in (COMPLETE, CONTINUED, ABORTED, INCOMPLETE):
+        raise Damaged(f"{name}: state {entry.state[:40]!r}")
+    if entry.archive or entry.state != INCOMPLETE:
+        document.check_id(f"{name}.archive", entry.archive)
+    if entry.trailer_sha256 is not None:
+        document.check_digest(f"{name}.trailer_sha256", entry.trailer_sha256)
+    document.check_count(
+        name, entry.file, entry.segment, entry.members, entry.problems, entry.source_bytes, entry.stored_bytes
+    )

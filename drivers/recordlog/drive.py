@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 
 from drivers.base import Content, Health, Identity, Mark, MediumState, Position
 from drivers.errors import BlankMedium, DriveError, ForeignMedium, NoMedium, WriteProtected
-from drivers.recordlog import front
-from drivers.recordlog.log import RecordLog
+from drivers.recordlog import front as disk_front
+from drivers.recordlog.log import RecordLog, forget_records
 from drivers.recordlog.storage import Storage
 from formats.block import LARGEST_BLOCK_BYTES
+from formats.gpt import LOG_START
 
 ERASED_BYTES = 1 << 20
-"""Zeros at both ends and over the log's superblocks: no reader finds a cartridge afterwards."""
+"""Zeros at both ends and over the log's superblocks; of its records, what a reader searches for the first."""
 
 
 class RecordLogDrive:
@@ -27,7 +28,7 @@ class RecordLogDrive:
         self._storage: Storage | None = storage
         self._let_go = let_go
         self._log: RecordLog | None = None
-        self._found = front.Found(None)
+        self._found = disk_front.Found(None)
         self._counters = {"blocks read": 0, "blocks written": 0, "read errors": 0, "write errors": 0}
         self._examine()
 
@@ -48,10 +49,13 @@ class RecordLogDrive:
             serial=self._identity.serial, found=self._found.name, description=self._found.sentence,
         )  # fmt: skip
 
-    def format(self, files: Mapping[str, bytes]) -> None:
+    def format(self, front: Mapping[str, bytes]) -> None:
         """See Drive."""
-        front.write(self._writable(), files)
+        storage, before = self._writable(), self._found.reader
+        disk_front.write(storage, front)
         self._examine()
+        if before is not None:
+            self._forget(before.start)
 
     def write_block(self, block: "bytes | bytearray | memoryview") -> bool:
         """See Drive."""
@@ -76,7 +80,8 @@ class RecordLogDrive:
         except DriveError:
             self._counters["read errors"] += 1
             raise
-        self._counters["blocks read"] += 1
+        if not isinstance(block, Mark):
+            self._counters["blocks read"] += 1
         return block
 
     def position(self) -> Position:
@@ -118,9 +123,10 @@ class RecordLogDrive:
         """See Drive."""
         storage = self._writable()
         zeros = bytes(ERASED_BYTES)
-        places = {0, max(0, storage.size_bytes - ERASED_BYTES)}
-        if self._found.reader:
-            places.add(self._found.reader.start)
+        logs = {LOG_START} | ({self._found.reader.start} if self._found.reader else set())
+        places = {0, max(0, storage.size_bytes - ERASED_BYTES)} | {log for log in logs if log < storage.size_bytes}
+        for log in logs:
+            self._forget(log)
         for place in sorted(places):
             storage.write(place, zeros[: storage.size_bytes - place])
         storage.flush()
@@ -138,9 +144,14 @@ class RecordLogDrive:
 
     def _examine(self) -> None:
         storage = self._present()
-        self._found = front.find(storage)
+        self._found = disk_front.find(storage)
         reader = self._found.reader
         self._log = RecordLog(reader, self.url) if reader else None
+
+    def _forget(self, log: int) -> None:
+        """Overwrite the records of a log that is, or may have been, at byte `log`."""
+        storage = self._writable()
+        forget_records(storage, log, storage.size_bytes - log)
 
     def _present(self) -> Storage:
         if self._storage is None:

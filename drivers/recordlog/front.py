@@ -49,21 +49,43 @@ def write(storage: Storage, files: Mapping[str, bytes]) -> None:
 
 
 def find(storage: Storage) -> Found:
-    """What a disk holds. Does not trust the partition table alone: a log is looked for in its usual place as well."""
-    log_at: tuple[int, int] | None = (gpt.LOG_START, storage.size_bytes - gpt.LOG_START)
-    is_cartridge = False
+    """What a disk holds.
+
+    What stands at the front counts first: an old log, or the backup of an old partition table, outlives what was made
+    over it later. Only where the front is damaged the backup counts, or a log in its usual place.
+    """
+    read, size_bytes = _reader(storage), storage.size_bytes
+    head = read(0, foreign.END_BYTES)
+    at_front = foreign.recognise(head, b"", size_bytes)
+    try:
+        partition = gpt.record_log(gpt.parse(lambda offset, size: head[offset : offset + size], size_bytes, None))
+    except Damaged:
+        if at_front is None or at_front.name in _DAMAGED_FRONT:
+            reader = _find_log(storage)
+            if reader is not None:
+                return Found(reader)
+    else:
+        if partition is not None:
+            return Found(LogReader(storage, partition.first_byte, partition.size_bytes))
+    what = foreign.describe(read, size_bytes, None)
+    if what is not None and what.name == "tapekit":  # its backup table alone is left
+        what = at_front
+    return Found(None) if what is None else Found(None, what.name, what.sentence)
+
+
+_DAMAGED_FRONT = frozenset(("data", "gpt", "tapekit"))
+"""What the front of a cartridge may look like when its first sectors are lost; a file system there is foreign."""
+
+
+def _find_log(storage: Storage) -> LogReader | None:
+    """The log of a disk whose primary partition table is damaged: by the backup, or at 5 MiB."""
     try:
         partition = gpt.record_log(gpt.parse(_reader(storage), storage.size_bytes, None))
-        if partition is not None:
-            log_at, is_cartridge = (partition.first_byte, partition.size_bytes), True
     except Damaged:
-        pass
-    if log_at and log_at[1] > 0:
-        reader = LogReader(storage, *log_at)
-        if is_cartridge or reader.is_log:
-            return Found(reader)
-    what = foreign.describe(_reader(storage), storage.size_bytes, None)
-    return Found(None) if what is None else Found(None, what.name, what.sentence)
+        start, size_bytes = gpt.LOG_START, storage.size_bytes - gpt.LOG_START
+        reader = LogReader(storage, start, size_bytes) if size_bytes > 0 else None
+        return reader if reader is not None and reader.is_log else None
+    return None if partition is None else LogReader(storage, partition.first_byte, partition.size_bytes)
 
 
 def _reader(storage: Storage) -> gpt.Read:

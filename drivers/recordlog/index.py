@@ -20,7 +20,8 @@ RESYNC_BYTES = 64 << 20
 class FileIndex:
     """One file of the log: where its blocks are, as distances in units from `start`.
 
-    `mark` is the position of its filemark (0: not known), `end` the position behind the file's last record.
+    `mark` is the position of its filemark (0: not known), `end` the position behind the file's last record,
+    `epoch` that of its last known record: no record of the file has a higher one.
     """
 
     start: int
@@ -41,16 +42,21 @@ class FileIndex:
         units = self.distances[block_number]
         return None if units == LOST else self.start + units * UNIT_BYTES
 
-    def add(self, block_number: int, position: int, epoch: int = 0) -> None:
+    def add(self, block_number: int, position: int, epoch: int) -> None:
         """Note where a block is; the blocks between the last known one and this one are lost."""
         self.epoch = epoch
         self.distances.extend([LOST] * (block_number - len(self.distances)))
         self.distances.append(recordlog.distance(self.start, position))
 
-    def complete(self, blocks: int, mark: int, end: int, epoch: int = 0) -> None:
+    def complete(self, blocks: int, mark: int, end: int, epoch: int) -> None:
         """The file ends with its filemark at `mark`."""
         self.distances.extend([LOST] * (blocks - len(self.distances)))
         self.is_complete, self.mark, self.end, self.epoch = True, mark, end, epoch
+
+
+def filemark_table_bytes(blocks: int) -> int:
+    """Payload of a filemark behind so many blocks: a head of 20 bytes, 4 for each block, 4 of checksum."""
+    return 24 + 4 * blocks
 
 
 class LogReader:
@@ -73,11 +79,9 @@ class LogReader:
         """Every file of the log, the last one perhaps incomplete."""
         superblock = self.superblock
         if superblock is None:
-            return self._found_again(self.size_bytes, RESYNC_BYTES, None)
-        try:
-            files = self._from_filemarks(superblock)
-        except (Damaged, MediumError):
-            files = self._found_again(superblock.end, superblock.end, superblock)
+            files, current = self._found_again(self.size_bytes, RESYNC_BYTES)
+            return [*files, current] if current.distances else files
+        files = self._before_end(superblock)
         self._add_tail(files, superblock)
         return files
 
@@ -107,6 +111,10 @@ class LogReader:
             raise Damaged("record: belongs to another log or place")
         if header.kind == RecordKind.BLOCK and header.length > block.LARGEST_BLOCK_BYTES:
             raise Damaged(f"record: a block of {header.length} bytes")
+        if header.kind == RecordKind.FILEMARK and header.length != filemark_table_bytes(header.block):
+            raise Damaged(f"record: a filemark of {header.length} bytes for {header.block} blocks")
+        if header.block + header.file > header.number or header.number > (position - FIRST_RECORD) // UNIT_BYTES:
+            raise Damaged("record: its numbers do not agree")  # every record takes a unit at least
         if position + recordlog.record_bytes(header.length) > self.size_bytes:
             raise Damaged("record: reaches beyond the log")
 
@@ -116,6 +124,7 @@ class LogReader:
             try:
                 unit = self.storage.read(self.start + slot * UNIT_BYTES, UNIT_BYTES)
                 superblock = recordlog.parse_superblock(unit)
+                _check_counts(superblock)
             except (Damaged, MediumError):
                 continue
             found.append(superblock)
@@ -136,25 +145,35 @@ class LogReader:
         """The log's size, or less where an image file was cut."""
         return min(self.size_bytes, self.storage.size_bytes - self.start)
 
-    def _from_filemarks(self, superblock: Superblock) -> list[FileIndex]:
-        """The files before the superblock's end, by the chain of filemarks. Raises Damaged where it is broken."""
+    def _before_end(self, superblock: Superblock) -> list[FileIndex]:
+        """The files before the superblock's end.
+
+        The chain of filemarks leads from the last one back; what is before a broken link is found record by record.
+        """
         files: list[FileIndex] = []
         position, end, next_number = superblock.last_filemark, superblock.end, superblock.records
         for file in range(superblock.files - 1, -1, -1):
-            header, table = self._filemark(position)
-            if header.file != file or header.number != next_number - 1 or header.block != len(table.distances):
-                raise Damaged(f"filemark of file {file}: out of place")
-            first_number = header.number - header.block
-            if table.start > position or (table.start == FIRST_RECORD) != (file == 0):
-                raise Damaged(f"filemark of file {file}: wrong start {table.start}")
-            index = FileIndex(table.start, first_number, table.distances)
-            index.complete(len(table.distances), position, end, header.epoch)
+            try:
+                index, position_before = self._file_of(position, file, next_number, end)
+            except (Damaged, MediumError):
+                files.extend(reversed(self._found_before(end, next_number, file + 1)))
+                break
             files.append(index)
-            position, end, next_number = table.previous, table.start, first_number
-        if next_number != 0 or end != FIRST_RECORD:
-            raise Damaged("filemarks: the chain does not reach the first record")
+            position, end, next_number = position_before, index.start, index.first_number
         files.reverse()
         return files
+
+    def _file_of(self, mark: int, file: int, next_number: int, end: int) -> tuple[FileIndex, int]:
+        """The file that the filemark at `mark` ends, and where the mark before is. Raises Damaged, MediumError."""
+        header, table = self._filemark(mark)
+        if (header.file, header.number, header.block) != (file, next_number - 1, len(table.distances)):
+            raise Damaged(f"filemark of file {file}: out of place")
+        first_number = header.number - header.block
+        if not FIRST_RECORD <= table.start <= mark < end or (file == 0) != (first_number == 0):
+            raise Damaged(f"filemark of file {file}: wrong start {table.start}")
+        index = FileIndex(table.start, first_number, table.distances)
+        index.complete(len(table.distances), mark, end, header.epoch)
+        return index, table.previous
 
     def _filemark(self, position: int) -> tuple[RecordHeader, FilemarkTable]:
         header, payload = self.payload(position, 0)
@@ -165,7 +184,7 @@ class LogReader:
     def _add_tail(self, files: list[FileIndex], superblock: Superblock) -> None:
         """Follow the records that continue the log behind what the superblock knows (SPEC.md section 13.3)."""
         position, number = superblock.end, superblock.records
-        epoch = files[-1].epoch if files else 0
+        epoch = max((index.epoch for index in files), default=0)
         current = FileIndex(position, number, end=position)
         while position < self.size_bytes:
             try:
@@ -190,52 +209,77 @@ class LogReader:
         if current.distances:
             files.append(current)
 
-    def _found_again(self, bound: int, patience_bytes: int, superblock: Superblock | None) -> list[FileIndex]:
-        """The files before `bound`, record by record, stepping over what is damaged."""
+    def _found_before(self, end: int, records: int, count: int) -> list[FileIndex]:
+        """As many files as end before `end`, the last of them with a filemark that is lost; `records` are before it."""
+        files, current = self._found_again(end, end)
+        return _with_lost(files[:count], current, count - len(files), records, end)[:count]
+
+    def _found_again(self, bound: int, patience_bytes: int) -> tuple[list[FileIndex], FileIndex]:
+        """The files before `bound`, record by record, stepping over what is damaged, and what is behind the last."""
         files: list[FileIndex] = []
         current = FileIndex(FIRST_RECORD, 0, end=FIRST_RECORD)
         for header in self._scan(bound, patience_bytes):
-            if header.file > len(files):  # the filemark between was lost
+            if header.file > len(files):  # the filemarks between were lost
                 first_number = header.number - header.block
                 start = header.position if header.block == 0 else current.end
-                current.complete(max(0, first_number - 1 - current.first_number), 0, start)
-                files.append(current)
-                while len(files) < header.file:
-                    files.append(FileIndex(start, first_number, is_complete=True, end=start))
-                current = FileIndex(start, first_number, end=start)
+                files = _with_lost(files, current, header.file - len(files), first_number, start)
+                current = FileIndex(start, first_number, end=start, epoch=current.epoch)
             behind = header.position + recordlog.record_bytes(header.length)
             if header.kind == RecordKind.FILEMARK:
                 current.complete(header.block, header.position, behind, header.epoch)
                 files.append(current)
-                current = FileIndex(behind, header.number + 1, end=behind)
+                current = FileIndex(behind, header.number + 1, end=behind, epoch=header.epoch)
             else:
                 current.add(header.block, header.position, header.epoch)
                 current.end = behind
-        if superblock is not None:
-            missing = superblock.files - len(files)
-            if missing > 0:
-                current.complete(max(0, superblock.records - missing - current.first_number), 0, superblock.end)
-                files.append(current)
-                last = FileIndex(superblock.end, superblock.records, is_complete=True, end=superblock.end)
-                files += [dataclasses.replace(last, first_number=superblock.records - i) for i in range(missing - 1, 0, -1)]
-        elif current.distances:
-            files.append(current)
-        return files
+        return files, current
 
     def _scan(self, bound: int, patience_bytes: int) -> Iterator[RecordHeader]:
         """The valid record headers before `bound`, in order."""
         bound = min(bound, self._readable_bytes)
-        position, number, file, epoch, last_good = FIRST_RECORD, 0, 0, 0, FIRST_RECORD
+        position, last_good = FIRST_RECORD, FIRST_RECORD
+        last: RecordHeader | None = None
         while position < bound and position - last_good <= patience_bytes:
             try:
                 header = self.record(position)
-                if header.number < number or header.file < file or header.epoch < epoch:
-                    raise Damaged("record: an old one")
-                if header.block + header.file > header.number:
-                    raise Damaged("record: its numbers do not agree")
+                if last is not None:
+                    _check_order(last, header)
             except (Damaged, MediumError):
                 position += UNIT_BYTES
                 continue
             yield header
             position += recordlog.record_bytes(header.length)
-            number, file, epoch, last_good = header.number + 1, header.file, header.epoch, position
+            last, last_good = header, position
+
+
+def _with_lost(files: list[FileIndex], current: FileIndex, lost: int, next_number: int, start: int) -> list[FileIndex]:
+    """`files`, then `current` and what else was before record `next_number` at `start`, with `lost` filemarks lost.
+
+    Of the records that are missing, one is each filemark; the others are taken for blocks of `current`.
+    """
+    files = list(files)
+    for number in range(next_number - lost, next_number):
+        blocks = max(len(current.distances), number - current.first_number)
+        current.complete(blocks, 0, start, current.epoch)
+        files.append(current)
+        current = FileIndex(start, number + 1, end=start, epoch=current.epoch)
+    return files
+
+
+def _check_counts(superblock: Superblock) -> None:
+    """Raises Damaged for more files or records than there is room for: every record takes a unit at least."""
+    if not superblock.files <= superblock.records <= (superblock.end - FIRST_RECORD) // UNIT_BYTES:
+        raise Damaged(f"superblock: {superblock.files} files, {superblock.records} records before {superblock.end}")
+
+
+def _check_order(last: RecordHeader, header: RecordHeader) -> None:
+    """Raises Damaged where a record cannot stand behind another, whatever was lost between them."""
+    gap = header.number - last.number
+    is_same_file = header.file == last.file and last.kind == RecordKind.BLOCK
+    if is_same_file:
+        is_possible = header.block == last.block + gap
+    else:
+        first_behind = last.file + (last.kind == RecordKind.FILEMARK)
+        is_possible = header.file >= first_behind and gap > header.block + header.file - first_behind
+    if gap < 1 or header.epoch < last.epoch or not is_possible:
+        raise Damaged("record: an old one, or of another place")

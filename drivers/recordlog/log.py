@@ -1,19 +1,23 @@
 """The record log as numbered files of blocks: reading, writing, positions (formats/SPEC.md section 13)."""
 
-import array
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 from drivers.base import Mark, Position
 from drivers.errors import DeviceFailure, EndOfData, EndOfMedium, MediumError
-from drivers.recordlog.index import FileIndex, LogReader
+from drivers.recordlog.index import RESYNC_BYTES, FileIndex, LogReader, filemark_table_bytes
 from drivers.recordlog.storage import BadPlace, Storage
 from formats import block, recordlog
 from formats.errors import Damaged
 from formats.recordlog import FIRST_RECORD, UNIT_BYTES, FilemarkTable, RecordHeader, RecordKind, Superblock
 
+_ZEROS_BYTES = 1 << 20
 EARLY_WARNING_BYTES = 4 << 20
 EARLY_WARNING_SHARE = 16
-"""Early warning comes when less than 4 MiB, or a sixteenth of a small log, is left."""
+"""Early warning comes when less than 4 MiB, or a sixteenth of a small log, is left, or less than the block just written
+took: end of medium never comes without it to one who writes blocks of one size.
+"""
 
 
 def create(storage: Storage, start: int, size_bytes: int, log_id: bytes) -> None:
@@ -28,6 +32,15 @@ def create(storage: Storage, start: int, size_bytes: int, log_id: bytes) -> None
     storage.flush()
 
 
+def forget_records(storage: Storage, start: int, size_bytes: int) -> None:
+    """Overwrite as much of a log's beginning as any reader searches for a first record; superblocks stay."""
+    end = min(FIRST_RECORD + RESYNC_BYTES + UNIT_BYTES, size_bytes, storage.size_bytes - start)
+    zeros = bytes(_ZEROS_BYTES)
+    for position in range(FIRST_RECORD, end, _ZEROS_BYTES):
+        storage.write(start + position, zeros[: end - position])
+    storage.flush()
+
+
 class RecordLog:
     """One log, open. `where` names it in messages."""
 
@@ -37,7 +50,7 @@ class RecordLog:
         self._reader = reader
         self._where = where
         self._superblock = reader.superblock
-        self._size_bytes = reader.superblock.size_bytes if reader.superblock else reader.size_bytes
+        self._size_bytes = _usable_bytes(reader)
         self._files = reader.files()
         self._file = 0
         self._block = 0
@@ -108,49 +121,50 @@ class RecordLog:
             header, payload = self._reader.payload(position, expected)
             if header.kind != RecordKind.BLOCK or header.number != index.first_number + number:
                 raise Damaged(f"record {header.number} is in its place")
+            if header.epoch > index.epoch:
+                raise Damaged("a later record is in its place")
         except (Damaged, BadPlace) as error:
             raise MediumError(f"{place}: {error}", self._file, number) from error
         return payload
 
     def write_block(self, data: "bytes | bytearray | memoryview") -> bool:
-        """Write a block here, and forget what was behind; True: early warning. Raises EndOfMedium where it does not fit."""
+        """Write a block here, and forget what was behind; True: early warning.
+
+        Raises EndOfMedium where it does not fit, before anything is forgotten; MediumError.
+        """
         if not 0 < len(data) <= block.LARGEST_BLOCK_BYTES:
             raise ValueError(f"a block of {len(data)} bytes, the limit is {block.LARGEST_BLOCK_BYTES}")
-        index = self._begin_writing()
-        needed = recordlog.record_bytes(len(data)) + _filemark_bytes(len(index.distances) + 1)
-        if index.end + needed > self._size_bytes:
-            raise EndOfMedium(f"{self._where}: full: {self._size_bytes} bytes, block {self._block} does not fit")
-        position = index.end
-        try:
+        record_bytes = recordlog.record_bytes(len(data))
+        self._check_room(record_bytes + _filemark_bytes(self._block + 1), f"block {self._block} of file {self._file}")
+        with self._naming_the_block():
+            index = self._begin_writing()
+            position = index.end
             self._write_record(RecordKind.BLOCK, index, data)
-        except BadPlace as error:
-            message = f"{self._where}: block {self._block} of file {self._file} cannot be written: {error}"
-            raise MediumError(message, self._file, self._block) from error
-        index.add(self._block, position)
-        index.end = position + recordlog.record_bytes(len(data))
+        index.add(self._block, position, self._durable.epoch)
+        index.end = position + record_bytes
         self._block += 1
-        return self.remaining_bytes < min(EARLY_WARNING_BYTES, self._size_bytes // EARLY_WARNING_SHARE)
+        warning_bytes = min(EARLY_WARNING_BYTES, self._size_bytes // EARLY_WARNING_SHARE)
+        return self.remaining_bytes < max(warning_bytes, record_bytes)
 
     def write_filemark(self) -> None:
         """End the file here; when this returns, all of it is durable (SPEC.md section 13.4)."""
-        index = self._begin_writing()
-        mark = index.end
-        previous = self._files[self._file - 1].mark if self._file else 0
-        table = FilemarkTable(index.start, previous, index.distances)
-        payload = recordlog.build_filemark_table(table)
-        if mark + recordlog.record_bytes(len(payload)) > self._size_bytes:
-            raise EndOfMedium(f"{self._where}: full: no room for a filemark")
-        self._storage.flush()
-        self._write_record(RecordKind.FILEMARK, index, payload)
-        self._storage.flush()
-        behind = mark + recordlog.record_bytes(len(payload))
+        self._check_room(_filemark_bytes(self._block), f"the filemark of file {self._file}")
+        with self._naming_the_block():
+            index = self._begin_writing()
+            mark = index.end
+            previous = self._files[self._file - 1].mark if self._file else 0
+            payload = recordlog.build_filemark_table(FilemarkTable(index.start, previous, index.distances))
+            self._storage.flush()
+            self._write_record(RecordKind.FILEMARK, index, payload)
+            self._storage.flush()
+            behind = mark + recordlog.record_bytes(len(payload))
+            self._write_superblock(
+                dataclasses.replace(
+                    self._durable, end=behind, records=index.next_number + 1, files=self._file + 1, last_filemark=mark
+                )
+            )
         index.complete(len(index.distances), mark, behind, self._durable.epoch)
         self._file, self._block = self._file + 1, 0
-        self._write_superblock(
-            dataclasses.replace(
-                self._durable, end=behind, records=index.next_number, files=self._file, last_filemark=mark
-            )
-        )
 
     @property
     def _durable(self) -> Superblock:
@@ -161,43 +175,56 @@ class RecordLog:
             )
         return self._superblock
 
+    def _place(self) -> int:
+        """Where the next record goes. Raises MediumError where damage hides that."""
+        if self._file == len(self._files):
+            return self._files[-1].end if self._files else FIRST_RECORD
+        index = self._files[self._file]
+        if self._block < len(index.distances):
+            position = index.position(self._block)
+        else:
+            position = (index.mark or None) if index.is_complete else index.end
+        if position is None:
+            message = f"{self._where}: block {self._block} of file {self._file} cannot be found, nor replaced"
+            raise MediumError(message, self._file, self._block)
+        return position
+
+    def _check_room(self, size_bytes: int, what: str) -> None:
+        """Raises EndOfMedium before anything is changed."""
+        if self._place() + size_bytes > self._size_bytes:
+            raise EndOfMedium(f"{self._where}: full: {self._size_bytes} bytes: {what} does not fit")
+
     def _begin_writing(self) -> FileIndex:
         """The file that is written to, with everything behind the position forgotten.
 
-        Before the first write of a session the superblock takes a new epoch, so that no remains of an earlier
-        session continue this one.
+        Before the first write of a session the superblock takes a new epoch, so that no remains of an earlier session
+        continue this one. A unit of zeros then breaks the log off at this place, so that no record that is still there
+        is taken for one of this session's if a power cut loses the new one and keeps a later one.
         """
-        end = self.end_of_data()
-        at_end = (self._file, self._block) == (end.file, end.block)
-        if not self._is_writing or not at_end:
-            newest_epoch = max(self._durable.epoch, *(index.epoch for index in self._files[-1:]), 0)
-            self._truncate()
-            current = self._current()
-            previous = self._files[self._file - 1] if self._file else None
-            last_filemark = (previous.mark or previous.end - UNIT_BYTES) if previous else 0
-            self._storage.flush()
-            self._write_superblock(
-                dataclasses.replace(
-                    self._durable, epoch=newest_epoch + 1, end=current.start, records=current.first_number,
-                    files=self._file, last_filemark=last_filemark,
-                )  # fmt: skip
-            )
-            self._is_writing = True
-        return self._current()
+        if self._is_writing and self.position == self.end_of_data():
+            return self._current()
+        epoch = 1 + max([self._durable.epoch, *(index.epoch for index in self._files)])
+        self._is_writing = False
+        self._truncate(self._place())
+        current = self._current()
+        previous = self._files[self._file - 1] if self._file else None
+        last_filemark = (previous.mark or previous.end - UNIT_BYTES) if previous else 0
+        self._storage.flush()
+        superblock = dataclasses.replace(
+            self._durable, epoch=epoch, end=current.start, records=current.first_number, files=self._file,
+            last_filemark=last_filemark,
+        )  # fmt: skip
+        self._write_superblock(superblock)
+        self._storage.write(self._reader.start + current.end, bytes(UNIT_BYTES))
+        self._storage.flush()
+        self._is_writing = True
+        return current
 
-    def _truncate(self) -> None:
+    def _truncate(self, place: int) -> None:
         if self._file < len(self._files):
             index = self._files[self._file]
-            if self._block < len(index.distances):
-                position = index.position(self._block)
-                if position is None:
-                    message = f"{self._where}: block {self._block} of file {self._file} cannot be found, nor replaced"
-                    raise MediumError(message, self._file, self._block)
-                index.end = position
-            elif index.is_complete:
-                index.end = index.mark or index.end
-            kept = index.distances[: self._block]
-            index.distances, index.is_complete, index.mark = array.array("I", kept), False, 0
+            index.distances = index.distances[: self._block]
+            index.is_complete, index.mark, index.end = False, 0, place
             del self._files[self._file + 1 :]
 
     def _current(self) -> FileIndex:
@@ -206,6 +233,15 @@ class RecordLog:
             start = previous.end if previous else FIRST_RECORD
             self._files.append(FileIndex(start, previous.next_number if previous else 0, end=start))
         return self._files[self._file]
+
+    @contextlib.contextmanager
+    def _naming_the_block(self) -> Iterator[None]:
+        """Medium errors of writing, as the drive's contract has them: the storage knows only bytes."""
+        try:
+            yield
+        except BadPlace as error:
+            message = f"{self._where}: block {self._block} of file {self._file} cannot be written: {error}"
+            raise MediumError(message, self._file, self._block) from error
 
     def _write_record(self, kind: RecordKind, index: FileIndex, payload: "bytes | bytearray | memoryview") -> None:
         header = RecordHeader(
@@ -224,5 +260,11 @@ class RecordLog:
 
 
 def _filemark_bytes(blocks: int) -> int:
-    """What a filemark for so many blocks takes in the log: a head of 20 bytes, 4 for each block, 4 of checksum."""
-    return recordlog.record_bytes(24 + 4 * blocks)
+    """What a filemark for so many blocks takes in the log."""
+    return recordlog.record_bytes(filemark_table_bytes(blocks))
+
+
+def _usable_bytes(reader: LogReader) -> int:
+    """Size of the log; less where the medium is shorter, as an image file that was cut."""
+    there = min(reader.size_bytes, reader.storage.size_bytes - reader.start) // UNIT_BYTES * UNIT_BYTES
+    return min(there, reader.superblock.size_bytes) if reader.superblock else there

@@ -1,6 +1,7 @@
 """Bytes of a disk or an image file, past the page cache."""
 
 import errno
+import fcntl
 import mmap
 import os
 from typing import Protocol
@@ -8,7 +9,7 @@ from typing import Protocol
 from drivers.errors import DriveError, MediumError, NoMedium, WriteProtected, translated
 
 DIRECT_ALIGNMENT = 4096
-"""Alignment of memory that every O_DIRECT device accepts (open(2), "O_DIRECT")."""
+"""Alignment of memory, offset and size that every O_DIRECT device accepts (open(2), "O_DIRECT")."""
 
 _MEDIUM_ERRNOS = (errno.EIO, errno.ENODATA, errno.EREMOTEIO, errno.EILSEQ)
 """A medium error reaches user space as ENODATA with O_DIRECT and as EIO through the cache."""
@@ -28,7 +29,10 @@ class Storage(Protocol):
         """
 
     def write(self, offset: int, *parts: "bytes | bytearray | memoryview") -> None:
-        """Write the parts one behind the other, filled up with zeros to a whole unit of 4,096 (or to a sector)."""
+        """Write the parts one behind the other, filled up with zeros to a whole unit of 4,096 (or to a sector).
+
+        Raises WriteProtected, HostFull, NoMedium, BadPlace where the medium cannot be written.
+        """
 
     def flush(self) -> None:
         """Return when everything written is on the medium."""
@@ -52,7 +56,9 @@ class DirectFile:
     `where` names it in messages. `is_device`: a read of 0 bytes means that the device went away, not its end.
     """
 
-    def __init__(self, fd: int, where: str, *, size_bytes: int, sector_bytes: int, writable: bool, is_device: bool):
+    def __init__(
+        self, fd: int, where: str, *, size_bytes: int, sector_bytes: int, writable: bool, is_device: bool
+    ) -> None:
         """Take over the descriptor `fd`."""
         self.size_bytes = size_bytes
         self.sector_bytes = sector_bytes
@@ -60,14 +66,13 @@ class DirectFile:
         self._fd = fd
         self._where = where
         self._is_device = is_device
-        self._is_direct = _set_direct(fd)
+        self._is_direct = _set_direct(fd, on=True)
         self._buffer = mmap.mmap(-1, DIRECT_ALIGNMENT)
 
     def read(self, offset: int, size_bytes: int) -> memoryview:
         """See Storage."""
-        sector = self.sector_bytes
-        start = offset - offset % sector
-        wanted = -(-(offset + size_bytes - start) // sector) * sector
+        start = offset - offset % DIRECT_ALIGNMENT
+        wanted = -(-(offset + size_bytes - start) // DIRECT_ALIGNMENT) * DIRECT_ALIGNMENT
         view = self._room(wanted)
         done = 0
         try:
@@ -75,9 +80,9 @@ class DirectFile:
                 os.posix_fadvise(self._fd, start, wanted, os.POSIX_FADV_DONTNEED)
             while done < wanted:
                 got = os.preadv(self._fd, [view[done:wanted]], start + done)
-                if got == 0:
-                    break
                 done += got
+                if got == 0 or done % DIRECT_ALIGNMENT:  # the end; O_DIRECT refuses to go on from an odd place
+                    break
         except OSError as error:
             raise self._translated(error, "read", start + done) from error
         if self._is_device and done < min(wanted, self.size_bytes - start):
@@ -97,12 +102,19 @@ class DirectFile:
             view[place : place + len(part)] = part
             place += len(part)
         view[place:padded] = bytes(padded - place)
+        # The backup partition table of an image may lie where a host disk with large sectors takes no direct write.
+        around_cache = self._is_direct and (self._is_device or (offset | padded) % DIRECT_ALIGNMENT == 0)
         done = 0
         try:
+            if around_cache != self._is_direct:
+                _set_direct(self._fd, on=False)
             while done < padded:
                 done += os.pwritev(self._fd, [view[done:padded]], offset + done)
         except OSError as error:
             raise self._translated(error, "written", offset + done) from error
+        finally:
+            if around_cache != self._is_direct:
+                _set_direct(self._fd, on=True)
 
     def flush(self) -> None:
         """See Storage."""
@@ -114,15 +126,6 @@ class DirectFile:
                 os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
         except OSError as error:
             raise self._translated(error, "flushed", 0) from error
-
-    def extend(self, size_bytes: int) -> None:
-        """Make a shorter file this long; the new part is a hole."""
-        if size_bytes > self.size_bytes:
-            try:
-                os.ftruncate(self._fd, size_bytes)
-            except OSError as error:
-                raise self._translated(error, "written", size_bytes) from error
-            self.size_bytes = size_bytes
 
     def close(self) -> None:
         """See Storage."""
@@ -146,12 +149,11 @@ class DirectFile:
         return translated(error, self._where)
 
 
-def _set_direct(fd: int) -> bool:
-    """Switch O_DIRECT on after opening; False where the file system refuses it (tmpfs, some network shares)."""
-    import fcntl  # noqa: PLC0415 - Linux alone; kept beside its one use
-
+def _set_direct(fd: int, *, on: bool) -> bool:
+    """Switch O_DIRECT after opening; False where the file system refuses it (old tmpfs, some network shares)."""
     try:
-        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_DIRECT)
+        others = fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_DIRECT
+        fcntl.fcntl(fd, fcntl.F_SETFL, others | os.O_DIRECT if on else others)
     except OSError as error:
         if error.errno == errno.EINVAL:
             return False

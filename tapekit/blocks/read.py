@@ -9,14 +9,21 @@ from collections.abc import Iterator
 from drivers.base import Drive, Mark
 from drivers.errors import DriveError, MediumError
 from formats import block
-from formats.block import BlockHeader, Kind
+from formats.block import BlockHeader, Flags, Kind
+from formats.document import LARGEST_DOCUMENT_BYTES
 from formats.errors import Damaged, FormatError, NewerFormat
 from tapekit.blocks.codec import decompress
 from tapekit.errors import KeyNeeded
 
-READ_AHEAD_BLOCKS = 8
+READ_AHEAD_BLOCKS = 4
 MOST_BAD_IN_A_ROW = 1_000_000
 """Gives up on a drive that answers nothing but errors."""
+_FLAGS_OF: dict[int, Flags] = {
+    Kind.DATA: Flags.COMPRESSED | Flags.ENCRYPTED | Flags.LAST,
+    Kind.CATALOG: Flags.COMPRESSED | Flags.ENCRYPTED | Flags.LAST,
+    Kind.TRAILER: Flags.COMPRESSED | Flags.LAST,
+}
+"""Flags that a block of these kinds may have (SPEC.md section 3.3); any other kind, *last* alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +83,11 @@ def read_one(drive: Drive, number: int, expected: Expected | None) -> "GoodBlock
             expected.check(header, number)
     except MediumError as error:
         return BadBlock(number, str(error))
-    except NewerFormat:
-        raise
+    except NewerFormat as error:
+        if expected is None:
+            raise
+        # The format of a whole cartridge is one (SPEC.md section 15): where the place is known, this is damage.
+        return BadBlock(number, str(error))
     except FormatError as error:
         return BadBlock(number, str(error))
     return GoodBlock(number, header, data)
@@ -141,6 +151,8 @@ class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
 def decode(good: GoodBlock) -> "bytes | memoryview":
     """The plain bytes of a block. Raises Damaged, or KeyNeeded for an encrypted one."""
     header = good.header
+    if header.flags & ~_FLAGS_OF.get(header.kind, Flags.LAST):
+        raise Damaged(f"block: flags {header.flags:#04x}, which a block of kind {header.kind} never has")
     if header.is_encrypted:
         raise KeyNeeded(f"block {good.number}: encrypted, and no key was given")
     if header.is_compressed:
@@ -165,8 +177,10 @@ def read_document(
         header = item.header
         if header.kind != kind or header.stream_offset != size:
             raise Damaged(f"{kind.name.lower()} of file {file}: block {item.number} is no part of it")
+        if not header.plain_bytes and not header.is_last:
+            raise Damaged(f"{kind.name.lower()} of file {file}: block {item.number} of it is empty")
         parts.append(item)
-        size += len(item.payload)
-        if size > block.LARGEST_PLAIN_BYTES:
-            raise Damaged(f"{kind.name.lower()} of file {file}: over {block.LARGEST_PLAIN_BYTES} bytes")
+        size += header.plain_bytes
+        if size > LARGEST_DOCUMENT_BYTES:
+            raise Damaged(f"{kind.name.lower()} of file {file}: over {LARGEST_DOCUMENT_BYTES} bytes")
     return b"".join(decode(part) for part in parts), parts

@@ -46,7 +46,7 @@ class SealedBlock:
     data: "bytes | memoryview"
     digest: bytes
     kind: Kind
-    pooled: bytearray | None
+    pooled: bytearray
 
 
 class SegmentWriter:
@@ -58,7 +58,7 @@ class SegmentWriter:
     def __init__(
         self, drive: Drive, archive: bytes, segment: int, sequence_start: int, block_size: int, compressor: Compressor
     ) -> None:
-        """Start the threads. The drive belongs to them until `finish` or `abandon`."""
+        """Start the threads. The drive belongs to them until `threads` is left."""
         self.cut = block_size - HEADER_BYTES - TAG_BYTES
         self.early_warning = False
         self.stored_bytes = 0
@@ -95,6 +95,7 @@ class SegmentWriter:
 
     def write_data(self, buffer: bytearray, plain_bytes: int, stream_offset: int) -> None:
         """Take a filled buffer: `plain_bytes` of the stream from `stream_offset`."""
+        self._raise_failure()
         self._pieces.put(Piece(Kind.DATA, buffer, plain_bytes, stream_offset))
 
     def write_table(self, stored: bytes, plain_bytes: int, first: int, *, last: bool) -> None:
@@ -187,8 +188,8 @@ class SegmentWriter:
         self._sequence += 1
         digest = block.digest(header)
         if frame is not None:
-            self._pool.put(piece.buffer)
-            return SealedBlock(header + frame, digest, piece.kind, None)
+            # The buffer goes back only when the drive has the block: it stands for the frame in the pool's bound.
+            return SealedBlock(header + frame, digest, piece.kind, piece.buffer)
         piece.buffer[:HEADER_BYTES] = header
         data = memoryview(piece.buffer)[: HEADER_BYTES + piece.plain_bytes]
         return SealedBlock(data, digest, piece.kind, piece.buffer)
@@ -203,8 +204,7 @@ class SegmentWriter:
                     self._write(sealed)
                 except Exception as error:  # noqa: BLE001 - handed to the caller's thread
                     self._failure = error
-            if sealed.pooled is not None:
-                self._pool.put(sealed.pooled)
+            self._pool.put(sealed.pooled)
 
     def _write(self, sealed: SealedBlock) -> None:
         if self._drive.write_block(sealed.data):

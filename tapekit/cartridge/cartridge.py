@@ -6,7 +6,7 @@ from drivers.base import Content, Drive, MediumState
 from drivers.errors import BlankMedium, EndOfData, ForeignMedium, NoMedium
 from formats import block, label, segment
 from formats.block import Kind
-from formats.errors import Damaged
+from formats.errors import Damaged, FormatError
 from formats.label import Label
 from formats.segment import COMPLETE, INCOMPLETE, SegmentHeader, Trailer
 from tapekit.blocks.read import BadBlock, Expected, FileEnd, GoodBlock, decode, read_document, read_one
@@ -93,22 +93,26 @@ class Cartridge:
         problems = []
         header, header_blocks = None, 0
         try:
-            document, parts = read_document(self.drive, file, 0, Kind.HEADER, None)
-            header = segment.parse_header(document)
-            header_blocks = len(parts)
-            if parts[0].header.archive.hex() != header.archive:
-                raise Damaged("header: belongs to another archive")
-        except (Damaged, EndOfData) as error:
+            header, header_blocks = self._read_header(file)
+        except (FormatError, EndOfData) as error:
             problems.append(str(error))
         trailer, digest = None, None
         try:
             trailer, digest = self._read_trailer(file)
-        except (Damaged, EndOfData) as error:
+        except (FormatError, EndOfData) as error:
             problems.append(str(error))
         if header and trailer and (header.archive, header.segment) != (trailer.archive, trailer.segment):
             problems.append("header and trailer belong to different archives")
             trailer = None
         return Segment(file, header, header_blocks, trailer, digest, "; ".join(problems))
+
+    def _read_header(self, file: int) -> tuple[SegmentHeader, int]:
+        """The header of a file, and how many blocks it takes."""
+        document, parts = read_document(self.drive, file, 0, Kind.HEADER, None)
+        header = segment.parse_header(document)
+        if parts[0].header.archive.hex() != header.archive:
+            raise Damaged(f"header of file {file}: belongs to another archive")
+        return header, len(parts)
 
     def _read_trailer(self, file: int) -> tuple[Trailer, str]:
         """The trailer of a file: the run of trailer blocks at its end, before the filemark."""
@@ -125,7 +129,7 @@ class Cartridge:
             first -= 1
             self.drive.locate(file, first)
             earlier = read_one(self.drive, first, None)
-            if not isinstance(earlier, GoodBlock):
+            if not isinstance(earlier, GoodBlock) or earlier.header.kind != Kind.TRAILER:
                 raise Damaged(f"trailer of file {file}: block {first} of it is damaged")
             offset = earlier.header.stream_offset
         document, parts = read_document(self.drive, file, first, Kind.TRAILER, None)

@@ -137,14 +137,16 @@ def read_catalog(drive: Drive, segment: Segment) -> Catalog:
             try:
                 if header.kind != Kind.CATALOG:
                     raise Damaged("another kind of block is in its place")
-                first, entries = parse_table(bytes(decode(item)))
+                plain = bytes(decode(item))
+                first, entries = parse_table(plain)
                 if first != header.stream_offset:
                     raise Damaged("its first member is not the one that the block says")
             except Damaged as error:
                 problems.append(f"catalog: block {item.number} of file {segment.file}: {error}")
                 continue
             members += len(entries)
-            tables.append(StoredTable(first, header.plain_bytes, bytes(item.payload)))
+            stored = bytes(item.payload) if len(item.payload) < len(plain) else plain
+            tables.append(StoredTable(first, len(plain), stored))
     if not problems and members != trailer.members:
         problems.append(f"catalog: {members} members, the trailer says {trailer.members}")
     return Catalog(tables, tuple(problems))

@@ -3,11 +3,12 @@
 import dataclasses
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator, Sequence
 
 from drivers.base import Drive
-from drivers.errors import WriteProtected
+from drivers.errors import DriveError, WriteProtected
 from formats import segment
 from formats.block import HEADER_BYTES, TAG_BYTES, Kind
 from formats.catalog import Entry
@@ -23,7 +24,7 @@ from tapekit.evidence import WRITTEN, Evidences
 from tapekit.jobs.interrupt import StopRequest
 from tapekit.jobs.save import Saver
 from tapekit.progress import Progress
-from tapekit.source.walk import Options, Sources, Thing, walk
+from tapekit.source.walk import Options, Sources, Thing, check_sources, given_links, walk
 from tapekit.stream.pack import StreamPacker
 from tapekit.units import now_text, size_text
 
@@ -32,6 +33,10 @@ RECORD_OVERHEAD_BYTES = 4096 + HEADER_BYTES
 """What a block may take on the medium beyond its payload."""
 CLOSING_BLOCKS = 8
 """Blocks kept free for the trailer and for what rounding takes."""
+SMALLEST_ARCHIVE_BLOCKS = 4
+"""Header, the data block that is filled, the one behind it, and one for luck: with less room nothing is begun."""
+NEXT_CARTRIDGE = "put in a cartridge with more room, and run the backup again"
+LINK_GIVEN = "a symbolic link: it was saved, and nothing of what it leads to; give that path to save it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,21 +95,24 @@ def run(drive: Drive, request: Request, progress: Progress, evidences: Evidences
         )
     if cartridge.medium.write_protected:
         raise WriteProtected(f"{drive.url}: cartridge {cartridge.name} is write-protected")
+    packing = compressor(request.compression)
+    check_sources(request.sources)
+    options = dataclasses.replace(request.options, own_files=_own_files(drive))
+    request = dataclasses.replace(request, options=options)
     with StopRequest() as stop:
-        earlier = _find_place(cartridge)
-        packing = compressor(request.compression)
+        earlier = cartridge.segments()
         header = _header(request, label.block_size, packing)
-        return _Backup(cartridge, request, header, packing, earlier, evidences).run(progress, stop, begun)
+        backup = _Backup(cartridge, request, header, packing, earlier, evidences)
+        return backup.run(progress, stop, begun)
 
 
-def _find_place(cartridge: Cartridge) -> list[Segment]:
-    """Go to the end of data, closing a file that a crash left without its filemark; what is on the cartridge."""
-    drive = cartridge.drive
-    earlier = cartridge.segments()
-    drive.to_end_of_data()
-    if drive.position().block:
-        drive.write_filemark()
-    return earlier
+def _own_files(drive: Drive) -> tuple[tuple[int, int], ...]:
+    """The image file that is written to, lest it be saved into itself."""
+    try:
+        status = os.stat(drive.identify().node)
+    except OSError:
+        return ()
+    return ((status.st_dev, status.st_ino),) if stat.S_ISREG(status.st_mode) else ()
 
 
 def _header(request: Request, block_size: int, packing: Compressor) -> SegmentHeader:
@@ -129,12 +137,46 @@ class _Backup:
         self._packing = packing
         self._earlier = earlier
         self._evidences = evidences
-        self._file = cartridge.drive.position().file
-        self._warnings: list[Warned] = []
+        self._file = 0
+        self._warnings = [Warned(path, LINK_GIVEN) for path in given_links(request.sources)]
         self._notes: list[str] = []
         self._builder = CatalogBuilder(header.cut)
 
     def run(self, progress: Progress, stop: StopRequest, begun: float) -> Result:
+        self._find_place()
+        try:
+            trailer, ended = self._write(progress, stop)
+            self._drive.write_filemark()
+        except DriveError as error:
+            if error.hint is None:
+                error.hint = (
+                    f"archive {self._header.archive[:8]} is incomplete: restore what it holds with --archive; "
+                    "the archives before it are as they were"
+                )
+            raise
+        progress.end()
+        self._evidences.note(self._cartridge_id(), self._header.archive, WRITTEN)
+        result = self._result(trailer, begun)
+        if ended is not None:
+            self._raise_ended(ended, result)
+        return result
+
+    def _find_place(self) -> None:
+        """Go to the end of data, closing a file that a crash left without its filemark. Raises MediumFull."""
+        drive = self._drive
+        drive.to_end_of_data()
+        room = drive.medium().remaining_bytes
+        if room < self._closing_bytes() + SMALLEST_ARCHIVE_BLOCKS * (self._header.block_size + RECORD_OVERHEAD_BYTES):
+            raise MediumFull(
+                f"{drive.url}: cartridge {self._cartridge.name} is full: {size_text(room)} left: nothing was written",
+                NEXT_CARTRIDGE,
+            )
+        if drive.position().block:
+            drive.write_filemark()
+        self._file = drive.position().file
+
+    def _write(self, progress: Progress, stop: StopRequest) -> tuple[Trailer, Exception | None]:
+        """The blocks of the segment; the trailer, and why it ended before its end."""
         header = self._header
         writer = SegmentWriter(
             self._drive, bytes.fromhex(header.archive), header.segment, header.sequence_start,
@@ -154,21 +196,19 @@ class _Backup:
             except (_SegmentFull, Stopped, KeyboardInterrupt) as error:
                 ended = error if isinstance(error, Exception) else Stopped("stopped by Ctrl-C")
             packer.finish()
-            trailer = self._close(writer, saver, packer.offset, ABORTED if ended else COMPLETE)
-        self._drive.write_filemark()
-        progress.end()
-        self._evidences.note(self._cartridge_id(), header.archive, WRITTEN)
-        result = self._result(trailer, begun)
-        if ended is not None:
-            self._raise_ended(ended, result)
-        return result
+            return self._close(writer, saver, packer.offset, ABORTED if ended else COMPLETE), ended
 
     def _things(self) -> Iterator[Thing]:
         return walk(self._request.sources, self._request.options)
 
     def _check(self, writer: SegmentWriter, stop: StopRequest) -> None:
-        """Raises Stopped where somebody asked for it, and _SegmentFull while there is still room to close the segment."""
+        """Raises Stopped where somebody asked for it, and _SegmentFull while there is still room to close the segment.
+
+        What is on its way to the drive counts as if it did not compress; near the end it is worth waiting to see.
+        """
         stop.check()
+        if not writer.early_warning and writer.room_bytes() < self._closing_bytes():
+            writer.drain()
         if writer.early_warning or writer.room_bytes() < self._closing_bytes():
             raise _SegmentFull
 
@@ -231,6 +271,6 @@ class _Backup:
         if isinstance(ended, _SegmentFull):
             raise MediumFull(
                 f"{self._drive.url}: cartridge {result.cartridge} is full: {kept}; the rest was not saved",
-                "put in a cartridge with more room, and run the backup again",
+                NEXT_CARTRIDGE,
             )
         raise Stopped(f"{self._drive.url}: {ended}: the archive is marked as aborted: {kept}")

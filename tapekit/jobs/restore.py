@@ -75,6 +75,8 @@ class _Restore:
         self._target = Target(request.to, request.overwrite, devices=request.devices)
         self._first_names: dict[int, bytes | None] = {}
         """Offset of a member that others link to: the name it was put back under, None before that."""
+        self._first_entries: dict[int, Entry] = {}
+        """The catalog's entries of those members."""
         self._names: set[bytes] = set()
         """Without a catalog: every name that was put back, for hard links to find."""
         self.result = Result(cartridge.name, segment.archive, segment.state)
@@ -106,8 +108,12 @@ class _Restore:
             if entry.type == catalog.HARD_LINK:
                 self._first_names[entry.reference] = None
         self._progress.begin("restoring", total)
-        for entry in self._selected(found):
+        for entry in found.tables.entries():
             self._stop.check()
+            if entry.offset in self._first_names and entry.type != catalog.HARD_LINK:
+                self._first_entries[entry.offset] = entry
+            if not self._patterns.match(entry.path):
+                continue
             if entry.is_absent:
                 if entry.type != catalog.SOCKET:
                     self.result.skipped.append((entry.path, f"was not saved: {entry.note.decode('utf-8', 'replace')}"))
@@ -121,12 +127,14 @@ class _Restore:
         """A second name of what was put back already; where the first was not selected, a file of its own."""
         first_name = self._first_names.get(entry.reference)
         if first_name is not None:
-            self._put(entry.path, pax.Member(pax.HARD_LINK, entry.path, link=first_name), None, None)
+            link = pax.Member(pax.HARD_LINK, entry.path, mtime_ns=entry.mtime_ns, link=first_name)
+            self._put(entry.path, link, None, None)
             return
         item = at_offset(stream, entry, entry.reference)
         if isinstance(item, FoundMember):
-            item = dataclasses.replace(item, member=dataclasses.replace(item.member, path=entry.path), entry=None)
-        self._take(item, offset=entry.reference)
+            member = dataclasses.replace(item.member, path=entry.path)
+            item = dataclasses.replace(item, member=member, entry=self._first_entries.get(entry.reference))
+        self._take(item)
 
     def _one_by_one(self, stream: PlainStream) -> None:
         for item in one_by_one(stream):
@@ -134,17 +142,16 @@ class _Restore:
             if isinstance(item, LostMember) or self._patterns.match(item.member.path):
                 self._take(item)
 
-    def _take(self, item: FoundMember | LostMember, offset: int | None = None) -> None:
+    def _take(self, item: FoundMember | LostMember) -> None:
         if isinstance(item, LostMember):
             self.result.damaged.append((item.path or b"(a member whose name is lost)", item.why))
             return
         if not self._put(item.member.path, item.member, item, item.entry):
             return
-        offset = item.entry.offset if offset is None and item.entry else offset
-        if offset in self._first_names:
-            self._first_names[offset] = item.member.path
         if item.entry is None:
             self._names.add(item.member.path)
+        elif item.entry.offset in self._first_names:
+            self._first_names[item.entry.offset] = item.member.path
 
     def _put(self, path: bytes, member: pax.Member, found: FoundMember | None, entry: Entry | None) -> bool:
         """Put one member back, and count how that went."""

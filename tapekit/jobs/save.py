@@ -14,11 +14,13 @@ from formats.catalog import ABSENT, CHANGED, NO_DIGEST, NOT_IN_STREAM, SHORT, SP
 from formats.errors import TooLarge
 from formats.pax import Member
 from tapekit.cartridge.catalog import CatalogBuilder
+from tapekit.source.compare import catalog_time_ns
 from tapekit.source.content import Extents, sparse_extents
 from tapekit.source.walk import Thing
 from tapekit.stream.pack import StreamPacker
 
 READ_BYTES = 1 << 20
+WRITE_BYTES = 16 << 10
 
 _TYPES = {
     stat.S_IFREG: (catalog.REGULAR, pax.REGULAR),
@@ -90,7 +92,7 @@ class Saver:
             headers = pax.build_headers(member)
         except TooLarge as error:
             return self._note(_absent(entry, str(error)))
-        self._packer.write(headers)
+        self._write(headers)
         if thing.problem:
             entry = entry._replace(flags=SHORT, note=thing.problem.encode())
         if thing.fd is not None:
@@ -110,7 +112,7 @@ class Saver:
         extents: Extents = ((0, member.size_bytes),)
         if member.sparse is not None:
             sparse_map = pax.sparse_map(member.sparse)
-            self._packer.write(sparse_map)
+            self._write(sparse_map)
             digest.update(sparse_map)
             extents = member.sparse
         valid, flags, note = member.size_bytes, 0, ""
@@ -120,10 +122,21 @@ class Saver:
                 continue
             done, why = self._copy(fd, start, size, digest)
             if done < size:
-                valid, flags, note = start + done, SHORT, why or f"became shorter while it was read: {start + done} bytes"
+                valid, flags, note = start + done, SHORT, why or _shorter(start + done)
                 self._fill(digest, size - done)
+        if member.sparse is not None and not flags:
+            now_bytes = os.fstat(fd).st_size  # a hole looks the same before and behind the end of the file
+            if now_bytes < member.size_bytes:
+                valid, flags, note = now_bytes, SHORT, _shorter(now_bytes)
         self._packer.zeros(pax.padding(member.stored_bytes))
         return _Content(valid, digest.digest(), flags, note)
+
+    def _write(self, data: bytes) -> None:
+        """Headers and maps; a very long one in pieces, so that it never outgrows the room that closing needs."""
+        for start in range(0, len(data), WRITE_BYTES):
+            if start:
+                self._stop()
+            self._packer.write(data[start : start + WRITE_BYTES])
 
     def _copy(self, fd: int, start: int, size: int, digest: "hashlib._Hash") -> tuple[int, str]:
         """Read `size` bytes from `start` into the stream; how many there were, and why not all."""
@@ -193,8 +206,8 @@ def _entry(kind: bytes, thing: Thing, status: os.stat_result, offset: int) -> En
         type=kind, flags=0, mode=status.st_mode & 0o7777, uid=status.st_uid, gid=status.st_gid,
         owner=_owner(status.st_uid), group=_group(status.st_gid), note=b"", base=0,
         reference=(os.major(status.st_rdev) << 32 | os.minor(status.st_rdev)) if is_device else 0,
-        inode=status.st_ino, size=size, valid=size, mtime_ns=_clamped(status.st_mtime_ns),
-        ctime_ns=_clamped(status.st_ctime_ns), offset=offset, sha256=NO_DIGEST, path=thing.path, link=thing.link,
+        inode=status.st_ino, size=size, valid=size, mtime_ns=catalog_time_ns(status.st_mtime_ns),
+        ctime_ns=catalog_time_ns(status.st_ctime_ns), offset=offset, sha256=NO_DIGEST, path=thing.path, link=thing.link,
     )  # fmt: skip
 
 
@@ -212,17 +225,16 @@ def _absent_unknown(thing: Thing) -> Entry:
     )  # fmt: skip
 
 
+def _shorter(size_bytes: int) -> str:
+    return f"became shorter while it was read: {size_bytes} bytes"
+
+
 def _changed_meanwhile(entry: Entry, before: os.stat_result, after: os.stat_result) -> Entry:
     """Mark a file whose size or times moved while it was read: its bytes may not belong together."""
     if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (after.st_size, after.st_mtime_ns, after.st_ctime_ns):
         return entry
     grown = f": grew to {after.st_size} bytes" if after.st_size > before.st_size else ""
     return entry._replace(flags=entry.flags | CHANGED, note=f"changed while it was read{grown}".encode())
-
-
-def _clamped(time_ns: int) -> int:
-    """A time as the catalog's signed 64 bits hold it; the stream has the exact one."""
-    return max(-(1 << 63), min(time_ns, (1 << 63) - 1))
 
 
 @lru_cache(4096)

@@ -127,6 +127,8 @@ class _SegmentVerification:
         self._stop = stop
         self._last_block = -1
         self._digests = hashlib.sha256()
+        self._lost_offsets: set[int] = set()
+        """Where the damaged members begin: what is linked to them is lost too."""
         self.result = SegmentResult(segment.archive, segment.file, segment.state, segment.job)
 
     def run(self) -> SegmentResult:
@@ -158,7 +160,7 @@ class _SegmentVerification:
                 if entries is None:
                     self.result.members += 1
                 if isinstance(member, LostMember):
-                    self._hit(member.why, member.path)
+                    self._hit(member.why, member.path, member.entry)
                 else:
                     self._verify_member(member)
             stream.drain()
@@ -175,15 +177,19 @@ class _SegmentVerification:
             for part in found.content():
                 digest.update(part)
         except (Hole, Damaged) as error:
-            self._hit(str(error), found.member.path)
+            self._hit(str(error), found.member.path, entry)
             return
-        if entry is None or entry.type != catalog.REGULAR:
+        if entry is None:
             return
-        if digest.digest() != entry.sha256:
-            self._hit("its content does not have the digest that the catalog says", entry.path)
+        if entry.type == catalog.REGULAR and digest.digest() != entry.sha256:
+            self._hit("its content does not have the digest that the catalog says", entry.path, entry)
+        if entry.type == catalog.HARD_LINK and entry.reference in self._lost_offsets:
+            self._hit(f"is a link to {os.fsdecode(entry.link)!r}, which is damaged", entry.path)
 
-    def _hit(self, why: str, member: bytes | None = None) -> None:
+    def _hit(self, why: str, member: bytes | None = None, entry: Entry | None = None) -> None:
         self.result.bad_members += 1
+        if entry is not None:
+            self._lost_offsets.add(entry.offset)
         self.result.damage.append(Damage(why, file=self._segment.file, member=member))
 
     def _on_block(self, item: GoodBlock | BadBlock) -> None:

@@ -1580,7 +1580,7 @@ def parse_pax(body: bytes) -> Dict[bytes, bytes]:
         space = body.find(b" ", at, at + 20)
         length = decimal(body[at:space]) if space > 0 else 0
         key, equals, value = body[space + 1 : at + length].partition(b"=")
-        if at + length > len(body) or not equals or not value.endswith(b"\n"):
+        if length < 4 or at + length > len(body) or not equals or not value.endswith(b"\n"):
             raise Damaged("a pax header that cannot be read")
         records[key] = value[:-1]
         at += length

@@ -7,6 +7,7 @@ ACLs travel as text with numeric ids, as star(5) and GNU tar write them; Linux k
 import contextlib
 import dataclasses
 import errno
+import operator
 import os
 import struct
 
@@ -104,7 +105,8 @@ def acl_to_binary(text: bytes) -> bytes:
         number = int(name) if name else _NO_ID
         entries.append((_NAMED_TAGS[tag][bool(name)], permissions, number))
     try:
-        return _VERSION.pack(_ACL_VERSION) + b"".join(_ENTRY.pack(*entry) for entry in sorted(entries))
+        entries.sort(key=operator.itemgetter(0))  # the kernel wants the tags in order, and keeps the order within one
+        return _VERSION.pack(_ACL_VERSION) + b"".join(_ENTRY.pack(*entry) for entry in entries)
     except struct.error as error:
         raise ValueError(f"not an ACL: {error}") from error
 

@@ -11,7 +11,8 @@ Extents = tuple[tuple[int, int], ...]
 def sparse_extents(fd: int, status: os.stat_result) -> Extents | None:
     """The data extents (offset, size) of a sparse file; None for a plain one.
 
-    A file whose blocks cover its size has no holes worth a map; nor is one kept with more extents than the format
+    Where the file ends in a hole, an extent of no bytes stands at its end, from which GNU tar takes the size ("Storing
+    Sparse Files": it seeks to the last extent and cuts the file there). A file whose blocks cover its size has no holes worth a map; nor is one kept with more extents than the format
     allows.
     """
     size = status.st_size
@@ -30,9 +31,11 @@ def sparse_extents(fd: int, status: os.stat_result) -> Extents | None:
         if end <= start:
             break
         extents.append((start, end - start))
-        if len(extents) > MOST_SPARSE_EXTENTS:
+        if len(extents) >= MOST_SPARSE_EXTENTS:
             return None
         place = end
     if extents == [(0, size)]:
         return None
+    if place < size:
+        extents.append((size, 0))
     return tuple(extents)

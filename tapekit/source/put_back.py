@@ -42,10 +42,14 @@ class Skipped(Refused):
 
 @dataclasses.dataclass
 class _Level:
-    """An open directory on the way down; `member` gives it its attributes when it is left."""
+    """An open directory on the way down; `member` gives it its attributes when it is left.
+
+    `made`: this run made it.
+    """
 
     name: bytes
     fd: int
+    made: bool
     member: Member | None = None
 
 
@@ -65,6 +69,8 @@ class Target:
         except OSError as error:
             raise TapekitError(f"{path}: cannot be used as the target: {(error.strerror or '').lower()}") from error
         self._levels: list[_Level] = []
+        self._made_without_member: set[tuple[int, int]] = set()
+        """Directories that were made for what is in them, and whose own member may still come."""
 
     def close(self) -> None:
         """Give the directories that are still open their attributes, and let go."""
@@ -74,16 +80,14 @@ class Target:
     # --- members ----------------------------------------------------------------------------------------------
 
     def put_directory(self, member: Member) -> None:
-        """Make a directory, or take the one that is there; its attributes are set when the last of its content is in."""
-        components = _components(member.path)
-        parent = self._enter(components[:-1])
-        created = False
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(components[-1], 0o700, dir_fd=parent)
-            created = True
-        self._enter(components)
-        if created or self._overwrite is not Overwrite.NEVER:
-            self._levels[-1].member = member
+        """Make a directory, or take the one that is there; its attributes are set when the last of its content is in.
+
+        One that was there before this run keeps its attributes, unless files are overwritten too. Raises Refused.
+        """
+        self._enter(_components(member.path))
+        level = self._levels[-1]
+        if level.made or self._overwrite is not Overwrite.NEVER:
+            level.member = member
 
     def put_file(self, member: Member, content: Iterator[memoryview], valid_bytes: int | None = None) -> None:
         """Write a regular file; `valid_bytes` cuts it where the rest is not real.
@@ -167,10 +171,10 @@ class Target:
         for component in components[shared:]:
             parent = self._levels[-1].fd if self._levels else self._root
             try:
-                fd = _open_directory(component, parent, make=True)
+                fd, made = _open_or_make_directory(component, parent)
             except OSError as error:
                 raise _refusal(error) from error
-            self._levels.append(_Level(component, fd))
+            self._levels.append(_Level(component, fd, made or _identity(fd) in self._made_without_member))
         return self._levels[-1].fd if self._levels else self._root
 
     def _leave_to(self, depth: int) -> None:
@@ -180,6 +184,8 @@ class Target:
             try:
                 if level.member is not None:
                     self._set_attributes(level.member, level.fd)
+                elif level.made:
+                    self._made_without_member.add(_identity(level.fd))
             except OSError as error:
                 path = level.member.path if level.member else level.name
                 self.warnings.append((path, f"its attributes: {(error.strerror or '').lower()}"))
@@ -192,7 +198,7 @@ class Target:
         fd = os.dup(self._root)
         try:
             for component in components:
-                below = _open_directory(component, fd, make=False)
+                below = os.open(component, _OPEN_DIRECTORY, dir_fd=fd)
                 os.close(fd)
                 fd = below
             yield fd
@@ -241,14 +247,18 @@ def _components(path: bytes) -> list[bytes]:
     return components
 
 
-def _open_directory(name: bytes, parent: int, *, make: bool) -> int:
+def _open_or_make_directory(name: bytes, parent: int) -> tuple[int, bool]:
+    """An open directory, and whether it had to be made."""
     try:
-        return os.open(name, _OPEN_DIRECTORY, dir_fd=parent)
+        return os.open(name, _OPEN_DIRECTORY, dir_fd=parent), False
     except FileNotFoundError:
-        if not make:
-            raise
-    os.mkdir(name, 0o700, dir_fd=parent)
-    return os.open(name, _OPEN_DIRECTORY, dir_fd=parent)
+        os.mkdir(name, 0o700, dir_fd=parent)
+        return os.open(name, _OPEN_DIRECTORY, dir_fd=parent), True
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
 
 
 def _refusal(error: OSError) -> Exception:

@@ -12,7 +12,7 @@ import resource
 import stat
 from collections.abc import Collection, Iterator, Sequence
 
-from tapekit.errors import TapekitError
+from tapekit.errors import TapekitError, UsageError
 from tapekit.source import attributes
 from tapekit.source.attributes import Attributes
 from tapekit.source.exclude import CACHE_TAG_NAME, Excludes, is_cache
@@ -84,9 +84,11 @@ def plan_sources(paths: Sequence[str]) -> Sources:
     """Decide how paths are stored: as tar does, a leading `/` stripped, relative ones relative to here.
 
     As soon as one is absolute, or leads above the current directory, all are stored as absolute. A path below another
-    one is not saved twice.
+    one is not saved twice. Raises UsageError for an empty path.
     """
-    normal = [os.path.normpath(path) for path in paths]
+    if not all(paths):
+        raise UsageError("PATH: an empty one says nothing", "is a variable of the script that calls tapekit not set?")
+    normal = [_normal(path) for path in paths]
     here = os.getcwd()
     unfit = [p for p in normal if os.path.isabs(p) or p == "." or p.startswith("..")]
     if unfit or not _is_text(here):
@@ -100,39 +102,65 @@ def plan_sources(paths: Sequence[str]) -> Sources:
     return Sources(root, tuple(kept))
 
 
+def _normal(path: str) -> str:
+    """A path without `.`, `..` and double slashes, that names the same thing: `link/..` is not where the link is."""
+    normal = os.path.normpath(path)
+    if ".." in path.split("/") and os.path.realpath(os.path.dirname(path)) != os.path.realpath(os.path.dirname(normal)):
+        return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    return normal
+
+
+def check_sources(sources: Sources) -> None:
+    """Raises TapekitError where none of the source paths can be looked at."""
+    problems = []
+    for path in sources.paths:
+        try:
+            os.lstat(os.path.join(sources.root, path))
+        except OSError as error:
+            problems.append(f"{path}: {(error.strerror or '').lower()}")
+    if len(problems) == len(sources.paths):
+        raise TapekitError(f"source: nothing to save: {'; '.join(problems)}", "nothing was written")
+
+
+def given_links(sources: Sources) -> list[bytes]:
+    """The source paths that are symbolic links, as they are stored."""
+    return [_stored(path) for path in sources.paths if os.path.islink(os.path.join(sources.root, path))]
+
+
+def _stored(source: str) -> bytes:
+    return os.fsencode(source.lstrip("/"))
+
+
 def walk(sources: Sources, options: Options) -> Iterator[Thing]:
     """Everything below the sources, directories before what is in them, names in order.
-
-    Raises TapekitError only where no source path exists at all.
     """
     raise_descriptor_limit()
-    existing = 0
     for source in sources.paths:
         path = os.path.join(sources.root, source)
-        stored = os.fsencode(source.lstrip("/"))
+        stored = _stored(source)
         try:
-            top = os.open(os.path.dirname(path) or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            os.lstat(path)
+            top = os.open(os.path.dirname(path) or "/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             yield Thing(stored, None, problem=_words(error))
             continue
-        existing += 1
         try:
-            yield from _walk_one(top, os.path.basename(path), stored, options)
+            yield from _walk_one(top, os.path.basename(path) or ".", stored, options)
         finally:
             os.close(top)
-    if not existing:
-        raise TapekitError(f"source: none of the paths exists: {', '.join(sources.paths)}")
 
 
 def _walk_one(top: int, name: str, stored: bytes, options: Options) -> Iterator[Thing]:
     """One source path; the stack holds an open descriptor for each directory on the way down."""
     stack: list[_Level] = []
-    status = os.stat(name or ".", dir_fd=top, follow_symlinks=False)
+    try:
+        status = os.stat(name, dir_fd=top, follow_symlinks=False)
+    except OSError as error:
+        yield Thing(stored, None, problem=_words(error))
+        return
     device = status.st_dev if options.one_file_system else None
     may_open = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
     try:
-        yield from _visit(top, (name or ".", may_open), stored, "", options, stack, device)
+        yield from _visit(top, (name, may_open), stored, "", options, stack, device)
         while stack:
             level = stack[-1]
             if not level.names:
@@ -203,7 +231,10 @@ def _visit_open(
             problem = f"cannot be listed: {_words(error)}"
         if options.exclude_caches and names and is_cache(fd):
             names = [(CACHE_TAG_NAME, True)]
-    yield Thing(stored, status, None, found, problem=problem)
+    if stored:
+        yield Thing(stored, status, None, found, problem=problem)
+    elif problem:  # the root of the file system, for which a stream has no name
+        yield Thing(b".", None, problem=problem)
     stack.append(_Level(fd, stored, relative, names))
 
 

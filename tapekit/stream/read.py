@@ -57,7 +57,11 @@ def find_layout(drive: Drive, segment: Segment) -> StreamLayout:
         found = good.header
         cut = found.plain_bytes
         expected = Expected(found.archive, found.segment, found.sequence - good.number)
-        first = trailer.blocks.header if trailer else good.number - (found.stream_offset // cut)
+        # Without a trailer: as if the segment began with the stream, or else with this block. None before it is good.
+        blocks_before = found.stream_offset // cut
+        first = (
+            trailer.blocks.header if trailer else good.number - (blocks_before if blocks_before < good.number else 0)
+        )
         start = found.stream_offset - (good.number - first) * cut
     end = start + trailer.stream_bytes if trailer else None
     return StreamLayout(segment.file, first, data_blocks, cut, start, end, expected)
@@ -69,7 +73,7 @@ def _first_data_block(drive: Drive, segment: Segment) -> GoodBlock:
         item = read_one(drive, number, None)
         if isinstance(item, FileEnd):
             break
-        if isinstance(item, GoodBlock) and item.header.kind == Kind.DATA:
+        if isinstance(item, GoodBlock) and item.header.kind == Kind.DATA and item.header.plain_bytes:
             return item
     raise VerificationFailed(f"file {segment.file}: neither its header nor any data block can be read")
 
@@ -88,6 +92,7 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
         self.layout = layout
         self.offset = layout.start
         self.bad_blocks: list[BadBlock] = []
+        self._bad_numbers: set[int] = set()
         self._drive = drive
         self._skip_blocks = SKIP_BLOCKS if skips else 1 << 62
         self._on_block = on_block or (lambda _item: None)
@@ -170,7 +175,7 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
                 continue
             self._on_block(item)
             if isinstance(item, BadBlock):
-                self.bad_blocks.append(item)
+                self._note_bad(item)
             if item.number < wanted:
                 continue
             return self._use(item, index)
@@ -184,13 +189,19 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
         if isinstance(item, BadBlock):
             raise Hole(self.offset, behind, f"block {item.number} of file {layout.file}: {item.why}")
         if item.header.stream_offset != start:
-            bad = BadBlock(item.number, "carries another part of the stream")
-            self.bad_blocks.append(bad)
+            bad = self._note_bad(BadBlock(item.number, "carries another part of the stream"))
             raise Hole(self.offset, behind, f"block {bad.number} of file {layout.file}: {bad.why}")
         try:
             self._plain = memoryview(decode(item))
         except Damaged as error:
-            self.bad_blocks.append(BadBlock(item.number, str(error)))
+            self._note_bad(BadBlock(item.number, str(error)))
             raise Hole(self.offset, behind, f"block {item.number} of file {layout.file}: {error}") from error
         self._plain_start = start
         return self.offset < start + len(self._plain)
+
+    def _note_bad(self, bad: BadBlock) -> BadBlock:
+        """Count a damaged block once, however often it is met."""
+        if bad.number not in self._bad_numbers:
+            self._bad_numbers.add(bad.number)
+            self.bad_blocks.append(bad)
+        return bad

@@ -122,8 +122,6 @@ def _read_member(stream: PlainStream, entry: Entry | None) -> FoundMember | None
         body = stream.read(header.size_bytes + pax.padding(header.size_bytes))
         records = pax.parse_pax_records(body[: header.size_bytes])
         header = pax.parse_header(stream.read(BLOCK_BYTES))
-        if header.type == pax.PAX_HEADER:
-            raise Damaged("pax header: two in a row")
     member, content_bytes = pax.combine(header, records)
     if member.sparse is None:
         return FoundMember(member, entry, b"", stream, content_bytes)

@@ -13,7 +13,7 @@ BARE = (sys.executable, "-I", "-S")  # the standard library alone
 FULL = (sys.executable, "-I")  # with the packages that are installed here
 
 FINE, USAGE, FAILED, LOSSES, NO_KEY = 0, 2, 4, 6, 7
-TIMEOUT_S = 120
+TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from backports import zstd
 
 from tests.rescue import writer
-from tests.rescue.kit import BARE, FAILED, FINE, FULL, LOSSES, contents, rescue, write_image
+from tests.rescue.kit import BARE, FAILED, FINE, FULL, LOSSES, RESCUE, contents, rescue, write_image
 
 FILES = {"text": b"the same words again and again\n" * 5000, "noise": os.urandom(10_000)}
 STREAM = writer.simple_stream(FILES)
@@ -67,6 +67,24 @@ def frame_with_window(plain: bytes, window_log: int) -> bytes:
     return compressor.compress(plain) + compressor.flush()
 
 
+def image_with_frame(path: Path, frame: bytes) -> None:
+    """An archive whose first data block holds this frame."""
+    archive = writer.archive(STREAM, cut=CUT)
+    blocks = archive.blocks()
+    blocks[1] = writer.block(
+        writer.DATA, frame, archive=archive.archive, sequence=1, flags=writer.COMPRESSED, plain_bytes=CUT
+    )
+    files = [writer.label_file(), [], blocks]
+    path.write_bytes(writer.image(writer.Log([writer.LogFile(file) for file in files]).content))
+
+
+def test_a_window_of_16_mib(provider: Provider, tmp_path: Path) -> None:
+    python, environment = provider
+    image_with_frame(tmp_path / "image", frame_with_window(STREAM[:CUT], 24))
+    run = rescue("restore", tmp_path / "image", "--to", tmp_path / "to", python=python, environment=environment)
+    assert contents(tmp_path / "to") == FILES, run.err
+
+
 @pytest.mark.parametrize(
     ("frame", "why"),
     [
@@ -83,13 +101,7 @@ def frame_with_window(plain: bytes, window_log: int) -> bytes:
 def test_a_wrong_frame_is_damage(provider: Provider, tmp_path: Path, frame: bytes, why: str) -> None:
     """Its digest is right: only the decoder can know."""
     python, environment = provider
-    archive = writer.archive(STREAM, cut=CUT)
-    blocks = archive.blocks()
-    blocks[1] = writer.block(
-        writer.DATA, frame, archive=archive.archive, sequence=1, flags=writer.COMPRESSED, plain_bytes=CUT
-    )
-    files = [writer.label_file(), [], blocks]
-    (tmp_path / "image").write_bytes(writer.image(writer.Log([writer.LogFile(f) for f in files]).content))
+    image_with_frame(tmp_path / "image", frame)
     run = rescue("check", tmp_path / "image", python=python, environment=environment)
     assert run.code == LOSSES, why
     assert "file 2, block 1: " in run.err
@@ -109,16 +121,9 @@ def test_without_a_decoder_it_says_what_to_install(tmp_path: Path) -> None:
 
 def test_a_decoder_holds_no_more_than_it_must(tmp_path: Path) -> None:
     """A frame of 1 GiB of zeros is refused within a tenth of that memory."""
-    archive = writer.archive(STREAM, cut=CUT)
-    blocks = archive.blocks()
-    blocks[1] = writer.block(
-        writer.DATA, zstd.compress(bytes(1 << 30)), archive=archive.archive, sequence=1, flags=writer.COMPRESSED, plain_bytes=CUT
-    )
-    files = [writer.label_file(), [], blocks]
-    (tmp_path / "image").write_bytes(writer.image(writer.Log([writer.LogFile(f) for f in files]).content))
+    image_with_frame(tmp_path / "image", zstd.compress(bytes(1 << 30)))
     limit = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (300 << 20,) * 2); sys.argv.pop(0); "
     command = [sys.executable, "-c", limit + "runpy.run_path(sys.argv[0], run_name='__main__')"]
-    kit = Path(__file__).parents[2] / "tapekit" / "rescue" / "rescue.py"
-    done = subprocess.run([*command, kit, "check", tmp_path / "image"], capture_output=True, check=False, text=True)
+    done = subprocess.run([*command, RESCUE, "check", tmp_path / "image"], capture_output=True, check=False, text=True)
     assert done.returncode == LOSSES, done.stderr
     assert "file 2, block 1: does not decompress to the 60000 bytes" in done.stderr

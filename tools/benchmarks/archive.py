@@ -65,6 +65,8 @@ def run(settings: Settings) -> Result:
             for contender in (*able[first:], *able[:first]):
                 turns.run(contender)
     result.targets = _targets(result)
+    if settings.quick:
+        result.notes.append("--quick: programs' start weighs more than with all data, for which the targets are meant")
     return result
 
 

@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     settings = Settings(directory.resolve(), rounds, options.quick)
+    if settings.directory.is_relative_to(MEMORY):
+        _touch_memory(settings.directory, needed_bytes)
     results = [SUITES[name][0](settings) for name in names]
     console = Console(width=None if sys.stdout.isatty() else COLUMNS, highlight=False, markup=False)
     machine = _machine(settings)
@@ -74,6 +76,22 @@ def _place(needed_bytes: int) -> Path:
     if MEMORY.is_dir() and min(shutil.disk_usage(MEMORY).free, _free_memory_bytes()) > needed_bytes + SLACK_BYTES:
         return MEMORY / "tapekit-benchmark"
     return Path(tempfile.gettempdir()) / "tapekit-benchmark"
+
+
+def _touch_memory(directory: Path, size_bytes: int) -> None:
+    """Use the memory once, so that a virtual machine gets it from its host now, and not in someone's turn.
+
+    A backup to memory that no one had used took four times as long as the next one.
+    """
+    say(f"using {size_bytes // MIB} MiB of memory once")
+    path = directory / "touched"
+    zeros = bytes(MIB)
+    try:
+        with path.open("wb", buffering=0) as file:
+            for _ in range(size_bytes // MIB):
+                file.write(zeros)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _free_memory_bytes() -> int:
