@@ -1,10 +1,12 @@
 """The payload of a parity block (SPEC.md section 10)."""
 
 import dataclasses
+import itertools
+import struct
 
 import construct as cs
 
-from formats.errors import Damaged
+from formats.errors import Damaged, TooLarge
 from formats.layout import Layout, reserved
 
 MOST_SHARDS = 256
@@ -35,10 +37,11 @@ class _Payload:
     m: int
     index: int
     shard_bytes: int
-    members: list[dict[str, int]]
+    members: bytes
     parity: bytes
 
 
+_MEMBER = struct.Struct(">QI")
 _PAYLOAD = Layout(
     "parity block",
     _Payload,
@@ -49,7 +52,7 @@ _PAYLOAD = Layout(
         "index" / cs.Int8ub,
         "reserved" / reserved(1),
         "shard_bytes" / cs.Int32ub,
-        "members" / cs.Array(cs.this.k, cs.Struct("sequence" / cs.Int64ub, "stored_bytes" / cs.Int32ub)),
+        "members" / cs.Bytes(cs.this.k * _MEMBER.size),
         "parity" / cs.Bytes(cs.this.shard_bytes),
         "end" / cs.Terminated,
     ),
@@ -57,15 +60,18 @@ _PAYLOAD = Layout(
 
 
 def build(block: ParityBlock) -> bytes:
-    """The payload bytes."""
-    members = [dataclasses.asdict(member) for member in block.members]
-    return _PAYLOAD.build(_Payload(len(members), block.m, block.index, len(block.parity), members, block.parity))
+    """The payload bytes. Raises TooLarge where a number does not fit."""
+    try:
+        members = b"".join(_MEMBER.pack(member.sequence, member.stored_bytes) for member in block.members)
+    except struct.error as error:
+        raise TooLarge(f"parity block: a value does not fit: {error}") from error
+    return _PAYLOAD.build(_Payload(len(block.members), block.m, block.index, len(block.parity), members, block.parity))
 
 
 def parse(payload: bytes) -> ParityBlock:
     """Raises Damaged where the payload does not add up."""
     raw = _PAYLOAD.parse(payload)
-    members = tuple(ParityMember(item["sequence"], item["stored_bytes"]) for item in raw.members)
+    members = tuple(itertools.starmap(ParityMember, _MEMBER.iter_unpack(raw.members)))
     if not 1 <= raw.k <= MOST_SHARDS - raw.m or raw.index >= raw.m:
         raise Damaged(f"parity block: {raw.k} + {raw.m} blocks, index {raw.index}")
     if any(member.stored_bytes > raw.shard_bytes for member in members):

@@ -147,10 +147,10 @@ def anchors(text: str) -> set[str]:
 
 
 def check_paths(text: str, root: Path = ROOT) -> Iterator[str]:
-    """Every path of the project that is named in code is there."""
+    """Every path of the project that is named in code is there; NAME stands for any."""
     for code in _CODE.findall(_FENCE.sub("", text)):
         path = code.split()[0]
-        if _OUR_PATH.fullmatch(path) and not (root / path).exists():
+        if _OUR_PATH.fullmatch(path) and not any(root.glob(path.replace("NAME", "*"))):
             yield f"`{path}`: no such file"
 
 
@@ -250,9 +250,9 @@ def problems(root: Path = ROOT) -> Iterator[str]:
     """Everything that has drifted, one line each."""
     texts, known = documents(root), commands()
     for name, text in texts.items():
-        checks = [check_links(name, texts, root)]
+        checks = [check_links(name, texts, root), check_paths(text, root)]
         if name != SPEC:  # which speaks of no program
-            checks += [check_uses(text, known), check_paths(text, root)]
+            checks.append(check_uses(text, known))
         for check in checks:
             yield from (f"{name}: {problem}" for problem in check)
     guide = texts[GUIDE]

@@ -78,7 +78,13 @@ _DAMAGED_FRONT = frozenset(("data", "gpt", "tapekit"))
 
 
 def _find_log(storage: Storage) -> LogReader | None:
-    """The log of a disk whose primary partition table is damaged: by the backup, or at 5 MiB."""
+    """The log of a disk whose primary partition table is damaged: by the backup, at 5 MiB, or at the very start.
+
+    At the start it lies where the second partition was opened in place of the disk.
+    """
+    bare = LogReader(storage, 0, storage.size_bytes)
+    if bare.superblock is not None:
+        return bare
     try:
         partition = gpt.record_log(gpt.parse(_reader(storage), storage.size_bytes, None))
     except Damaged:

@@ -115,7 +115,7 @@ class LogReader:
             raise Damaged(f"record: a filemark of {header.length} bytes for {header.block} blocks")
         if header.block + header.file > header.number or header.number > (position - FIRST_RECORD) // UNIT_BYTES:
             raise Damaged("record: its numbers do not agree")  # every record takes a unit at least
-        if position + recordlog.record_bytes(header.length) > self.size_bytes:
+        if position + recordlog.HEADER_BYTES + header.length > self.size_bytes:
             raise Damaged("record: reaches beyond the log")
 
     def _newest_superblock(self) -> Superblock | None:

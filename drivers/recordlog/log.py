@@ -113,7 +113,8 @@ class RecordLog:
         position = index.position(number)
         if position is None:
             raise MediumError(f"{place}: its record cannot be found", self._file, number)
-        behind = index.position(number + 1) if number + 1 < len(index.distances) else index.mark or index.end
+        last_end = index.mark if index.is_complete else index.end
+        behind = index.position(number + 1) if number + 1 < len(index.distances) else last_end
         expected = behind - position if behind else 0
         if not 0 < expected <= recordlog.record_bytes(block.LARGEST_BLOCK_BYTES):
             expected = 0

@@ -83,5 +83,5 @@ def report(error: Exception, *, as_json: bool) -> Exit:
         click.echo(f"  hint: {hint}", err=True)
     if as_json:
         answer: dict[str, Any] = {"error": str(error), "hint": hint, "exit_code": int(code)}
-        click.echo(json.dumps(answer))
+        click.echo(json.dumps(answer), err="export" in sys.argv)  # its standard output is the tar
     return code

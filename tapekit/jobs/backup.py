@@ -103,13 +103,14 @@ def run(drive: Drive, request: Request, progress: Progress, evidences: Evidences
         earlier = cartridge.segments()
         header = _header(request, label.block_size, packing)
         backup = _Backup(cartridge, request, header, packing, earlier, evidences)
-        return backup.run(progress, stop, begun)
+        with backup.builder.tables:
+            return backup.run(progress, stop, begun)
 
 
 def _own_files(drive: Drive) -> tuple[tuple[int, int], ...]:
     """The image file that is written to, lest it be saved into itself."""
     try:
-        status = os.stat(drive.identify().node)
+        status = os.stat(drive.identify().node)  # noqa: PTH116 - a name, as the drive gives it
     except OSError:
         return ()
     return ((status.st_dev, status.st_ino),) if stat.S_ISREG(status.st_mode) else ()
@@ -140,7 +141,7 @@ class _Backup:
         self._file = 0
         self._warnings = [Warned(path, LINK_GIVEN) for path in given_links(request.sources)]
         self._notes: list[str] = []
-        self._builder = CatalogBuilder(header.cut)
+        self.builder = CatalogBuilder(header.cut)
 
     def run(self, progress: Progress, stop: StopRequest, begun: float) -> Result:
         self._find_place()
@@ -184,10 +185,10 @@ class _Backup:
         )  # fmt: skip
         progress.begin("saving", None)
         ended: Exception | None = None
-        with self._builder.tables, writer.threads():
+        with writer.threads():
             writer.write_document(Kind.HEADER, segment.build_header(header))
             packer = StreamPacker(writer, header.stream_start)
-            saver = Saver(packer, self._builder, lambda: self._check(writer, stop), progress.advance)
+            saver = Saver(packer, self.builder, lambda: self._check(writer, stop), progress.advance)
             try:
                 for thing in self._things():
                     self._check(writer, stop)
@@ -215,7 +216,7 @@ class _Backup:
     def _closing_bytes(self) -> int:
         """Room that catalog, trailer and filemark take if the segment ended here."""
         trailer = 4096 + 512 * (len(self._earlier) + 1)
-        return self._builder.needed_bytes(RECORD_OVERHEAD_BYTES) + trailer + CLOSING_BLOCKS * RECORD_OVERHEAD_BYTES
+        return self.builder.needed_bytes(RECORD_OVERHEAD_BYTES) + trailer + CLOSING_BLOCKS * RECORD_OVERHEAD_BYTES
 
     def _report(self, entry: Entry) -> None:
         if entry.has_problem:
@@ -225,15 +226,15 @@ class _Backup:
 
     def _close(self, writer: SegmentWriter, saver: Saver, stream_end: int, state: str) -> Trailer:
         """Catalog and trailer."""
-        tables = self._builder.finish()
+        tables = self.builder.finish()
         for number, table in enumerate(tables, 1):
             writer.write_table(table.stored, table.plain_bytes, table.first, last=number == len(tables))
         writer.drain()
         counts, digest = writer.sums()
         trailer = Trailer(
             archive=self._header.archive, segment=self._header.segment, job=self._header.job,
-            started=self._header.started, state=state, finished=now_text(), members=self._builder.members,
-            problems=self._builder.problems, source_bytes=saver.source_bytes,
+            started=self._header.started, state=state, finished=now_text(), members=self.builder.members,
+            problems=self.builder.problems, source_bytes=saver.source_bytes,
             stream_bytes=stream_end - self._header.stream_start, stored_bytes=writer.stored_bytes, blocks=counts,
             blocks_sha256=digest, catalog_block=counts.header + counts.data + counts.parity,
             directory=tuple(self._directory()),
@@ -267,7 +268,8 @@ class _Backup:
 
     def _raise_ended(self, ended: Exception, result: Result) -> None:
         """The archive is closed as aborted: say what of it can be restored."""
-        kept = f"{result.members} members ({size_text(result.source_bytes)}) of archive {result.archive[:8]} can be restored"
+        what = f"{result.members} members ({size_text(result.source_bytes)}) of archive {result.archive[:8]}"
+        kept = f"{what} can be restored"
         if isinstance(ended, _SegmentFull):
             raise MediumFull(
                 f"{self._drive.url}: cartridge {result.cartridge} is full: {kept}; the rest was not saved",

@@ -18,7 +18,7 @@ COPY_BYTES = 1 << 20
 
 @dataclasses.dataclass
 class Result:
-    """What was exported; `damaged` members are missing, or filled up with zeros where the damage is in their content."""
+    """What was exported; `damaged` members are missing, or have zeros where the damage is in their content."""
 
     archive: str
     members: int = 0
@@ -47,7 +47,7 @@ def run(drive: Drive, archive: str, write: Callable[["bytes | memoryview"], obje
 
 
 class _Export:
-    """Members are written as they stand in the stream, headers and all; damaged ones so that tar goes on behind them."""
+    """Members are written as they stand in the stream, headers and all; damaged ones so that tar goes on after them."""
 
     def __init__(
         self, stream: PlainStream, write: Callable[["bytes | memoryview"], object], progress: Progress,
@@ -72,7 +72,7 @@ class _Export:
         self._copy(pax.END_OF_ARCHIVE)
 
     def _export(self, item: FoundMember) -> None:
-        """One member. One that claims to reach beyond the stream is left out: nobody could say how much of it is real."""
+        """One member; left out if it claims to reach beyond the stream: nobody could say how much of it is real."""
         member, size = item.member, item.member.stored_bytes - len(item.prefix)
         if self._stream.offset + size > self._stream_end:
             self._result.damaged.append((member.path, "the stream ends in the middle of it: left out"))

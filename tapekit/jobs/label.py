@@ -32,9 +32,7 @@ class Result:
     destroyed: str
 
 
-def run(
-    drive: Drive, *, barcode: str | None, pool: str | None, block_bytes: int | None, destroy: str | None
-) -> Result:
+def run(drive: Drive, *, barcode: str | None, pool: str | None, block_bytes: int | None, destroy: str | None) -> Result:
     """Label the medium in a drive.
 
     `destroy` is the name of what may be lost: the cartridge's own, or the word for foreign content that the refusal

@@ -33,7 +33,7 @@ class Request:
 
 @dataclasses.dataclass
 class Result:
-    """What was put back. `damaged` members were not; `skipped` were left out on purpose; `warnings` are lesser losses."""
+    """What was put back. `damaged` were not; `skipped` were left out on purpose; `warnings` are lesser losses."""
 
     cartridge: str
     archive: str

@@ -231,7 +231,11 @@ def _shorter(size_bytes: int) -> str:
 
 def _changed_meanwhile(entry: Entry, before: os.stat_result, after: os.stat_result) -> Entry:
     """Mark a file whose size or times moved while it was read: its bytes may not belong together."""
-    if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (after.st_size, after.st_mtime_ns, after.st_ctime_ns):
+    if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_ctime_ns,
+    ):
         return entry
     grown = f": grew to {after.st_size} bytes" if after.st_size > before.st_size else ""
     return entry._replace(flags=entry.flags | CHANGED, note=f"changed while it was read{grown}".encode())

@@ -72,9 +72,7 @@ class Result:
         return not self.damage and all(segment.ok for segment in self.segments)
 
 
-def run(
-    drive: Drive, wanted: str, progress: Progress, evidences: Evidences, *, with_source: bool = False
-) -> Result:
+def run(drive: Drive, wanted: str, progress: Progress, evidences: Evidences, *, with_source: bool = False) -> Result:
     """Verify `all` archives, the `latest`, or one by its id. Raises NoSuchArchive and DriveError."""
     with StopRequest() as stop:
         cartridge = open_cartridge(drive)

@@ -1763,6 +1763,8 @@ def read_sparse_map(stream: Stream, most: int, size: int) -> Tuple[bytes, List[T
 ACL_TAGS = {b"user": (0x01, 0x02), b"group": (0x04, 0x08), b"mask": (0x10, 0x10), b"other": (0x20, 0x20)}
 """Without and with an id (linux/posix_acl.h)."""
 NO_ID = 0xFFFFFFFF
+MOST_LEVELS = 4096
+"""Deeper trees are nobody's files: they are made to keep a computer busy."""
 
 
 def acl_attribute(text: bytes) -> bytes:
@@ -1792,6 +1794,8 @@ def components(name: bytes) -> List[bytes]:
     parts = name.rstrip(b"/").split(b"/")
     if b"\0" in name or any(part in (b"", b".", b"..") for part in parts):
         raise Refused("its name could lead outside the target")
+    if len(parts) > MOST_LEVELS:
+        raise Refused(f"its path has more than {MOST_LEVELS} levels")
     return parts
 
 

@@ -12,8 +12,8 @@ def sparse_extents(fd: int, status: os.stat_result) -> Extents | None:
     """The data extents (offset, size) of a sparse file; None for a plain one.
 
     Where the file ends in a hole, an extent of no bytes stands at its end, from which GNU tar takes the size ("Storing
-    Sparse Files": it seeks to the last extent and cuts the file there). A file whose blocks cover its size has no holes worth a map; nor is one kept with more extents than the format
-    allows.
+    Sparse Files": it seeks to the last extent and cuts the file there). A file whose blocks cover its size has no holes
+    worth a map; nor is one kept with more extents than the format allows.
     """
     size = status.st_size
     if status.st_blocks * 512 >= size:

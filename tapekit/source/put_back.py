@@ -105,7 +105,7 @@ class Target:
                 os.close(fd)
 
     def put_special(self, member: Member) -> None:
-        """Make a symbolic link, FIFO or device node. Raises Refused, and Skipped for devices that were not asked for."""
+        """Make a symbolic link, FIFO or device node. Raises Refused, and Skipped for devices not asked for."""
         is_device = member.type in (pax.CHARACTER_DEVICE, pax.BLOCK_DEVICE)
         if is_device and not self._devices:
             raise Skipped("a device node: left out without --devices")
@@ -214,9 +214,7 @@ class Target:
         os.utime(fd, ns=_times(member))
 
     def _set_attributes_by_name(self, member: Member, parent: int, name: bytes) -> None:
-        mode = self._set_owner(
-            member, lambda uid, gid: os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
-        )
+        mode = self._set_owner(member, lambda uid, gid: os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False))
         if member.type != pax.SYMLINK:
             os.chmod(name, mode, dir_fd=parent)
         problems = attributes.write(f"/proc/self/fd/{parent}/{os.fsdecode(name)}", member)

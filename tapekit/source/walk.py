@@ -132,8 +132,7 @@ def _stored(source: str) -> bytes:
 
 
 def walk(sources: Sources, options: Options) -> Iterator[Thing]:
-    """Everything below the sources, directories before what is in them, names in order.
-    """
+    """Everything below the sources, directories before what is in them, names in order."""
     raise_descriptor_limit()
     for source in sources.paths:
         path = os.path.join(sources.root, source)

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 from drivers.base import Drive
+from drivers.errors import EndOfData
 from formats.block import Kind
 from formats.errors import Damaged
 from tapekit.blocks.read import BadBlock, BlockRun, Expected, FileEnd, GoodBlock, decode, read_blocks, read_one
@@ -163,7 +164,10 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
             start = wanted
             if self._skip_blocks != SKIP_BLOCKS:
                 start = min(wanted, max(self._next_block, layout.first_block))
-            self._run = read_blocks(self._drive, layout.file, start, layout.expected)
+            try:
+                self._run = read_blocks(self._drive, layout.file, start, layout.expected)
+            except EndOfData:  # a segment that a crash cut short
+                return False
             self._items, self._next_block = iter(self._run), start
         for item in self._items:
             self._next_block = item.number + 1

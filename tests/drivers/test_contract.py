@@ -24,7 +24,7 @@ def shared_bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     """Loop devices take long to set up: one for all tests."""
     make: MakeBench = request.param
     try:
-        with make_bench(tmp_path_factory.mktemp("bench")) as made:
+        with make(tmp_path_factory.mktemp("bench")) as made:
             yield made
     except CannotRun as reason:
         pytest.skip(str(reason))

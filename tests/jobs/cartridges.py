@@ -3,9 +3,8 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from drivers import image
 from drivers.base import Drive
@@ -40,9 +39,9 @@ class Image:
         finally:
             drive.close()
 
-    def back_up(self, *paths: Path | str, job: str = "backup", compression: str = "none", **options: Any) -> backup.Result:
+    def back_up(self, *paths: Path | str, job: str = "backup", compression: str = "none") -> backup.Result:
         with self.drive(writable=True) as drive:
-            return backup.run(drive, request(*paths, job=job, compression=compression, **options), Silent(), evidences())
+            return backup.run(drive, request(*paths, job=job, compression=compression), Silent(), evidences())
 
     def verify(self, archive: str = "all", *, with_source: bool = False) -> verify.Result:
         with self.drive() as drive:
@@ -72,13 +71,9 @@ def new_image(path: Path, size_bytes: int = 16 << 20, block_bytes: int | None = 
     return made
 
 
-def request(
-    *paths: Path | str, job: str = "backup", compression: str = "none", exclude: Sequence[str] = (), **options: Any
-) -> backup.Request:
-    """What `tapekit backup` would ask for; `options` as in tapekit.source.walk.Options."""
-    return backup.Request(
-        plan_sources([str(path) for path in paths]), Options(Excludes(exclude), **options), job, compression
-    )
+def request(*paths: Path | str, job: str = "backup", compression: str = "none") -> backup.Request:
+    """What `tapekit backup` would ask for."""
+    return backup.Request(plan_sources([str(path) for path in paths]), Options(Excludes([])), job, compression)
 
 
 def evidences() -> Evidences:

@@ -26,6 +26,12 @@ MEMBER_BYTES = 300_000
 
 
 @pytest.fixture
+def cartridge(tmp_path: Path) -> Image:
+    """Room for the source twice."""
+    return new_image(tmp_path / "cartridge.tkc", 40 << 20, 64 << 10)
+
+
+@pytest.fixture
 def source(tmp_path: Path) -> Path:
     """24 files of incompressible bytes, 7 MB in all."""
     (tmp_path / "source").mkdir()
@@ -70,7 +76,7 @@ def check_earlier(cartridge: Image, small: Path, to: Path) -> None:
 # --- a full medium ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("block_bytes", [4096, 64 << 10, 512 << 10])
+@pytest.mark.parametrize("block_bytes", (4096, 64 << 10, 512 << 10))
 def test_full_in_the_middle(tmp_path: Path, source: Path, small: Path, block_bytes: int) -> None:
     cartridge = new_image(tmp_path / "full.tkc", 11 << 20, block_bytes)
     cartridge.back_up(small)
@@ -86,11 +92,11 @@ def test_full_in_the_middle(tmp_path: Path, source: Path, small: Path, block_byt
     assert cartridge.verify().ok
 
 
-@pytest.mark.parametrize("compression", ["none", "zstd"])
+@pytest.mark.parametrize("compression", ("none", "zstd"))
 def test_a_cartridge_is_really_filled(tmp_path: Path, source: Path, compression: str) -> None:
     """Up to the drive's early warning, whatever waits in buffers."""
-    for number in range(24, 120):
-        (source / f"{number:02}").write_bytes(os.urandom(MEMBER_BYTES) + bytes(MEMBER_BYTES))
+    for number in range(24, 54):
+        (source / f"{number:02}").write_bytes(os.urandom(2 << 20) + bytes(MEMBER_BYTES))
     cartridge = new_image(tmp_path / "full.tkc", 64 << 20, 1 << 20)
     with pytest.raises(MediumFull):
         cartridge.back_up(source, compression=compression)
@@ -114,7 +120,7 @@ def test_nothing_is_begun_without_room(tmp_path: Path, source: Path) -> None:
 
 def cartridge_is_full(cartridge: Image, source: Path) -> bool:
     before = cartridge.path.read_bytes()
-    with pytest.raises(MediumFull, match="nothing was written|rest was not saved"):
+    with pytest.raises(MediumFull, match=r"nothing was written|rest was not saved"):
         cartridge.back_up(source)
     return cartridge.path.read_bytes() == before
 
@@ -182,7 +188,7 @@ from tapekit.source import walk
 
 def acting(sources, options):
     for thing in walk.walk(sources, options):
-        if thing.path.endswith(b"/12"):
+        if thing.path.endswith({at!r}):
             {act}
         yield thing
 
@@ -192,13 +198,13 @@ main.main()
 """
 
 
-def run_stopped(cartridge: Image, source: Path, act: str) -> "subprocess.CompletedProcess[str]":
-    """A backup in a process of its own that something happens to when it comes to the file 12."""
-    program = STOPPED.format(repository=str(REPOSITORY), url=cartridge.url, source=str(source), act=act)
+def run_stopped(cartridge: Image, source: Path, act: str, at: bytes = b"/12") -> "subprocess.CompletedProcess[str]":
+    """A backup in a process of its own that something happens to when it comes to a file."""
+    program = STOPPED.format(repository=str(REPOSITORY), url=cartridge.url, source=str(source), act=act, at=at)
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ("SIGINT", "SIGTERM", "SIGHUP"))
 def test_a_signal_ends_the_archive_in_order(
     tmp_path: Path, cartridge: Image, source: Path, small: Path, name: str
 ) -> None:
@@ -227,7 +233,8 @@ def test_two_interrupts_end_it_at_once_and_in_order(cartridge: Image, source: Pa
 
 def test_a_crash_leaves_an_incomplete_archive(tmp_path: Path, cartridge: Image, source: Path, small: Path) -> None:
     cartridge.back_up(small)
-    done = run_stopped(cartridge, source, "os.kill(os.getpid(), signal.SIGKILL)")
+    # By the last file more was read than the buffers hold: the drive has some of it.
+    done = run_stopped(cartridge, source, "os.kill(os.getpid(), signal.SIGKILL)", b"/23")
     assert done.returncode == -signal.SIGKILL
     assert states(cartridge) == [COMPLETE, INCOMPLETE]
     assert not cartridge.verify().ok
@@ -235,7 +242,7 @@ def test_a_crash_leaves_an_incomplete_archive(tmp_path: Path, cartridge: Image, 
     cartridge.back_up(small)
     assert states(cartridge) == [COMPLETE, INCOMPLETE, COMPLETE]
     crashed = names(cartridge)[1]
-    assert 0 < whole_members(cartridge, crashed, source, tmp_path / "to") <= 12
+    assert 0 < whole_members(cartridge, crashed, source, tmp_path / "to") <= 23
     check_earlier(cartridge, small, tmp_path / "again")
     assert cartridge.verify("latest").ok
 
@@ -284,13 +291,13 @@ class FailingDrive:
             raise self._error()
         return self._drive.write_block(block)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the drive has
         return getattr(self._drive, name)
 
 
-@pytest.mark.parametrize("at", [0, 1, 50, 400])
+@pytest.mark.parametrize("at", (0, 1, 50))
 @pytest.mark.parametrize(
-    "error", [lambda: MediumError("drive: block 7 cannot be written", 3, 7), lambda: DeviceFailure("drive: gone")]
+    "error", (lambda: MediumError("drive: block 7 cannot be written", 3, 7), lambda: DeviceFailure("drive: gone"))
 )
 def test_an_error_while_writing(
     tmp_path: Path, cartridge: Image, source: Path, small: Path, at: int, error: Callable[[], Exception]

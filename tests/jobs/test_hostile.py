@@ -105,7 +105,7 @@ def test_restore_touches_nothing_outside(image: Image, place: Path, hostile: Hos
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("overwrite", ["never", "older"])
+@pytest.mark.parametrize("overwrite", ("never", "older"))
 @pytest.mark.parametrize("hostile", [pytest.param(h, id=h.name) for h in HOSTILE if h.name not in LARGE])
 def test_restore_that_overwrites_less(image: Image, place: Path, hostile: Hostile, overwrite: str) -> None:
     check(image, place, hostile, overwrite)
@@ -157,7 +157,7 @@ GOOD = NO_MEMBER._replace(sha256=hashlib.sha256(b"good").digest())
 
 @pytest.mark.parametrize(
     "entry",
-    [
+    (
         pytest.param(GOOD._replace(path=b"../outside/escaped"), id="path-climbs"),
         pytest.param(GOOD._replace(path=b"/f"), id="path-absolute"),
         pytest.param(GOOD._replace(path=b"g"), id="path-of-another"),
@@ -168,7 +168,7 @@ GOOD = NO_MEMBER._replace(sha256=hashlib.sha256(b"good").digest())
         pytest.param(NO_MEMBER, id="digest-wrong"),
         pytest.param(GOOD._replace(type=catalog.HARD_LINK, path=b"h", reference=1 << 62, link=b"f"), id="link-far"),
         pytest.param(GOOD._replace(type=catalog.HARD_LINK, path=b"../h", reference=0), id="link-climbs"),
-    ],
+    ),
 )
 def test_a_catalog_that_lies_harms_nothing(image: Image, place: Path, entry: Entry) -> None:
     (place / "target").mkdir()
@@ -189,7 +189,7 @@ def test_a_catalog_that_tells_the_truth(image: Image, place: Path) -> None:
     assert (place / "target" / "f").read_bytes() == b"good"
 
 
-@pytest.mark.parametrize(("size", "valid"), [(1 << 62, 1 << 62), (4, 1 << 62), (4, 1), (0, 0)])
+@pytest.mark.parametrize(("size", "valid"), ((1 << 62, 1 << 62), (4, 1 << 62), (4, 1), (0, 0)))
 def test_sizes_in_the_catalog_are_only_said(image: Image, place: Path, size: int, valid: int) -> None:
     """The stream has the true size; the catalog's can make a file no longer than that."""
     write_segment(image, (FILE, raw_tar.END), [GOOD._replace(size=size, valid=valid, flags=catalog.SHORT, note=b"x")])
@@ -200,11 +200,9 @@ def test_sizes_in_the_catalog_are_only_said(image: Image, place: Path, size: int
 # --- what waits in the target --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("overwrite", ["never", "older", "always"])
-@pytest.mark.parametrize("planted", ["directory", "file", "hard-link"])
-def test_links_planted_in_the_target_are_not_followed(
-    image: Image, place: Path, planted: str, overwrite: str
-) -> None:
+@pytest.mark.parametrize("overwrite", ("never", "older", "always"))
+@pytest.mark.parametrize("planted", ("directory", "file", "hard-link"))
+def test_links_planted_in_the_target_are_not_followed(image: Image, place: Path, planted: str, overwrite: str) -> None:
     (place / "target").mkdir()
     outside = make_outside(place)
     if planted == "directory":

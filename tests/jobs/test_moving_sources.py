@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tapekit.errors import TapekitError
-from tapekit.jobs import backup, save
+from tapekit.jobs import backup
 from tapekit.source import walk
 from tapekit.source.walk import Options, Sources, Thing
 from tests.jobs.cartridges import Image, restored
@@ -89,7 +89,7 @@ def replace_by_directory(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("act", "is_now"),
-    [(replace_by_link, stat.S_ISLNK), (replace_by_fifo, stat.S_ISFIFO), (replace_by_directory, stat.S_ISDIR)],
+    ((replace_by_link, stat.S_ISLNK), (replace_by_fifo, stat.S_ISFIFO), (replace_by_directory, stat.S_ISDIR)),
 )
 def test_what_takes_the_place_of_a_file_is_saved_as_what_it_is(
     source: Path, cartridge: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: Action,
@@ -142,13 +142,13 @@ def test_a_directory_that_becomes_a_link_is_not_followed(
 
 @pytest.mark.parametrize(
     ("act", "why", "content"),
-    [
+    (
         (shrink, "became shorter while it was read: 10000 bytes", CONTENT[:10_000]),
         (shrink_to_nothing, "became shorter while it was read: 0 bytes", b""),
         (grow, f"changed while it was read: grew to {len(CONTENT) + 4} bytes", CONTENT),
         (rewrite, "changed while it was read", CONTENT[::-1]),
         (Path.unlink, "changed while it was read", CONTENT),
-    ],
+    ),
 )
 def test_a_file_that_moves_is_told_and_what_is_real_comes_back(
     source: Path, cartridge: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: Action, why: str,
@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_read_to_its_end(
             buffers = [buffers[0][: 10_000 - offset]]
         return original(fd, buffers, offset)
 
-    monkeypatch.setattr(save.os, "preadv", failing)
+    monkeypatch.setattr(os, "preadv", failing)
     why = "cannot be read at byte 10000: input/output error"
     assert warned(cartridge.back_up(source)) == {"moving": why}
     monkeypatch.undo()
@@ -223,12 +223,12 @@ def test_a_directory_that_cannot_be_listed_to_its_end(
     (source / "m-directory").mkdir()
     inode, original = (source / "m-directory").stat().st_ino, os.scandir
 
-    def failing(fd: int) -> Any:
+    def failing(fd: int) -> Any:  # noqa: ANN401 - what os.scandir gives
         if os.fstat(fd).st_ino == inode:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return original(fd)
 
-    monkeypatch.setattr(walk.os, "scandir", failing)
+    monkeypatch.setattr(os, "scandir", failing)
     assert warned(cartridge.back_up(source)) == {"m-directory": "cannot be listed: input/output error"}
 
 

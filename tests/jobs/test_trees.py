@@ -14,7 +14,16 @@ from tests.jobs.cartridges import Image, new_image, restored
 PRIVILEGED = os.geteuid() == 0
 REPOSITORY = Path(__file__).parents[2]
 RESCUE = REPOSITORY / "tapekit" / "rescue" / "rescue.py"
-GNU_TAR = ("tar", "--extract", "-p", "--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "--warning=no-timestamp")
+GNU_TAR = (
+    "tar",
+    "--extract",
+    "-p",
+    "--xattrs",
+    "--xattrs-include=*",
+    "--acls",
+    "--numeric-owner",
+    "--warning=no-timestamp",
+)
 ORDINARY_UID = 54_321
 
 
@@ -158,5 +167,8 @@ def test_an_ordinary_user_gets_everything_back(tmp_path: Path) -> None:
     finally:
         subprocess.run(["rm", "-rf", folder], check=True)
     assert done.stderr == ""
-    unreadable, not_listed = [b"0000", b"0200", b"4000", b"directory-0000"], (b"directory-0000", "as it was saved: permission denied")
+    unreadable, not_listed = (
+        [b"0000", b"0200", b"4000", b"directory-0000"],
+        (b"directory-0000", "as it was saved: permission denied"),
+    )
     assert done.stdout.splitlines() == [f"{unreadable} 1", "[] [] [] 3", f"[{not_listed}]", "[]", "[]", "True"]

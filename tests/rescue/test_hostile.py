@@ -37,7 +37,7 @@ def test_nothing_outside_is_touched(hostile: Hostile, place: Path) -> None:
     entries = [writer.Entry(b"f", offset=0), writer.Entry(b"g", offset=1024)]
     image, target = place.parent / "image", place / "target"
     bare = writer.Segment(stream, trailer=False, cut=60_000)
-    write_image(image, bare, writer.replace(bare, archive=b"\2" * 16, trailer=True, entries=entries))
+    write_image(image, bare, writer.replace(bare, archive=b"\2" * 16, trailer=True, entries=entries), front=False)
     assert rescue("restore", image, "--to", target, "--devices", "--archive", 1).code in (FINE, FAILED, LOSSES)
     assert outside_state(place / "outside") == before
     remove(target)

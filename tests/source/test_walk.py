@@ -41,7 +41,7 @@ def ordinary() -> Iterator[None]:
         os.seteuid(0)
 
 
-def found(*paths: str | Path, exclude: tuple[str, ...] = (), **options: Any) -> list[Thing]:
+def found(*paths: str | Path, exclude: tuple[str, ...] = (), **options: Any) -> list[Thing]:  # noqa: ANN401
     return list(walk(plan_sources([str(path) for path in paths]), Options(Excludes(exclude), **options)))
 
 
@@ -53,7 +53,7 @@ def names(things: list[Thing], below: Path | None = None) -> list[str]:
 # --- paths as they are given ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", ["one", "one/", "./one", "one/.", "one//", "two/../one", "link/../../one"])
+@pytest.mark.parametrize("given", ("one", "one/", "./one", "one/.", "one//", "two/../one", "link/../../one"))
 def test_relative_paths_are_stored_relative_to_here(here: Path, given: str) -> None:
     if given.startswith("link"):  # one/inner/../../one: leads to the same by another way, so it is stored as absolute
         assert plan_sources([given]) == Sources("/", (str(here / "one"),))
@@ -62,7 +62,7 @@ def test_relative_paths_are_stored_relative_to_here(here: Path, given: str) -> N
         assert names(found(given)) == ["one", "one/inner", "one/inner/file"]
 
 
-@pytest.mark.parametrize("given", [".", "./", "../here", "..//here/."])
+@pytest.mark.parametrize("given", (".", "./", "../here", "..//here/."))
 def test_here_itself_is_stored_by_its_absolute_path(here: Path, given: str) -> None:
     assert plan_sources([given]) == Sources("/", (str(here),))
 
@@ -80,7 +80,7 @@ def test_parent_of_a_link_is_where_the_link_leads(here: Path) -> None:
     assert plan_sources(["link/.."]) == Sources("/", (f"{here}/one",))
 
 
-@pytest.mark.parametrize("given", [("one", "one"), ("one", "one/inner"), ("one/inner/file", "one", "./one/inner")])
+@pytest.mark.parametrize("given", (("one", "one"), ("one", "one/inner"), ("one/inner/file", "one", "./one/inner")))
 def test_overlapping_paths_are_saved_once(here: Path, given: tuple[str, ...]) -> None:
     assert names(found(*given)) == ["one", "one/inner", "one/inner/file"]
 
@@ -156,7 +156,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("patterns", "left"),
-    [
+    (
         (("*.log",), {"a.txt", "build/x.o", "build/keep/y", "sub/build/z"}),
         (("*.log", "!important.log"), {"a.txt", "build/x.o", "build/keep/y", "sub/build/z", "logs/important.log"}),
         (("!important.log", "*.log"), {"a.txt", "build/x.o", "build/keep/y", "sub/build/z"}),
@@ -170,7 +170,7 @@ def tree(tmp_path: Path) -> Path:
         (("logs/**",), {*TREE} - {"logs/b.log", "logs/important.log"}),
         (("# a comment", "", "  "), {*TREE}),
         ((r"\#none", "[ab].*"), {*TREE} - {"a.log", "a.txt", "logs/b.log"}),
-    ],
+    ),
 )
 def test_exclude_as_gitignore_does(tree: Path, patterns: tuple[str, ...], left: set[str]) -> None:
     files = [thing for thing in found(tree, exclude=patterns) if thing.fd is not None]

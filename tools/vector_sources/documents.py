@@ -14,7 +14,8 @@ _DEEP = 5_000
 
 _SLOT: dict[str, Any] = {
     "kind": "passphrase", "role": "owner", "name": "safe", "wrapped": base64.b64encode(bytes(80)).decode(),
-    "salt": base64.b64encode(bytes(16)).decode(), "log2_n": 15, "r": 8, "p": 1, "key": None, "enc": None, "sha256": None,
+    "salt": base64.b64encode(bytes(16)).decode(), "log2_n": 15, "r": 8, "p": 1, "key": None, "enc": None,
+    "sha256": None,
 }  # fmt: skip
 _LABEL: dict[str, Any] = {
     "format": 1, "cartridge": _ID, "barcode": "WED-1", "pool": None, "labelled": _TIME, "tool": "tapekit 1.0",

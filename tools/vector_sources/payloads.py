@@ -27,7 +27,8 @@ def _frame(blocks: bytes, *, content_size: int | None = None, window: int | None
 _A_1000 = _zstd_block(_RLE, 1000, b"a")
 _GOOD = _frame(_A_1000, content_size=1000)
 _WINDOW_16_MIB, _WINDOW_18_MIB = (24 - 10) << 3, (24 - 10) << 3 | 1
-_BOMB = b"".join(_zstd_block(_RLE, 128 << 10, b"a", last=number == 255) for number in range(256))
+_BOMB_BLOCKS = 256
+_BOMB = b"".join(_zstd_block(_RLE, 128 << 10, b"a", last=number == _BOMB_BLOCKS - 1) for number in range(_BOMB_BLOCKS))
 
 
 def _stored(payload: bytes, plain: int = 1000, kind: int = DATA, flags: int = COMPRESSED) -> bytes:
@@ -55,11 +56,13 @@ PAYLOADS: tuple[Vector, ...] = (
     _bad("plain-size", "stored as it is, and one byte more than its size", block(_PLAIN, plain_size=999)),
     _bad("zstd-more", "a frame that yields more than its plain size", _stored(_frame(_A_1000, window=0), 999)),
     _bad("zstd-less", "a frame that yields less than its plain size", _stored(_frame(_A_1000, window=0), 1001)),
-    _bad("zstd-size-lies", "a frame with another content size than it yields", _stored(_frame(_A_1000, content_size=999))),
+    _bad("zstd-size-lies", "a frame with another content size than it yields",
+         _stored(_frame(_A_1000, content_size=999))),
     _bad("zstd-bomb", "a frame of 1 KiB that yields 32 MiB", _stored(_frame(_BOMB, window=0))),
     _bad("zstd-window-18-mib", "a window of 18 MiB", _stored(_frame(_A_1000, window=_WINDOW_18_MIB))),
     _bad("zstd-window-2-gib", "a window of 2 GiB", _stored(_frame(_A_1000, window=21 << 3))),
-    _bad("zstd-dictionary", "a frame that needs dictionary 1", _stored(_frame(_A_1000, content_size=1000, dictionary=1))),
+    _bad("zstd-dictionary", "a frame that needs dictionary 1",
+         _stored(_frame(_A_1000, content_size=1000, dictionary=1))),
     _bad("zstd-two", "two frames", _stored(_GOOD + _GOOD, 2000)),
     _bad("zstd-skippable", "a skippable frame before", _stored(struct.pack("<II", 0x184D2A50, 4) + b"skip" + _GOOD)),
     _bad("zstd-garbage-behind", "a frame, and a byte behind it", _stored(_GOOD + b"\0")),
