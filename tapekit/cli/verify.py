@@ -32,7 +32,8 @@ from tapekit.units import size_text
 def command(context: click.Context, drive: str, archive: str, source: bool, as_json: bool) -> None:
     """Read every block from the medium, decode it, and check every member's content.
 
-    Exit code 6 means: something is not as it was written; the members that are hit are named.
+    Exit code 6 means: something is not as it was written; the members that are hit are named. Exit code 3: all is as it
+    was written, but a crash had cut an earlier archive short.
     """
     with opened(context, drive) as device, evidences() as journal:
         result = verify.run(device, archive, progress.shown(as_json=as_json), journal, with_source=source)
@@ -42,6 +43,8 @@ def command(context: click.Context, drive: str, archive: str, source: bool, as_j
         _show(result)
     if not result.ok:
         context.exit(Exit.VERIFICATION)
+    if any(segment.left_by_crash for segment in result.segments):
+        context.exit(Exit.WARNINGS)
 
 
 def _json(result: verify.Result) -> dict[str, Any]:
@@ -83,7 +86,7 @@ def _show(result: verify.Result) -> None:
     for segment in result.segments:
         lines = [f"{path_text(d.member)}: {d.why}" if d.member is not None else _place(d) for d in segment.damage]
         show_list(f"archive {segment.archive[:8] or '?'} (file {segment.file})", lines)
-        verdict = "good" if segment.ok else "DAMAGED"
+        verdict = "LEFT BY A CRASH" if segment.left_by_crash else "good" if segment.ok else "DAMAGED"
         click.echo(
             f"archive {segment.archive[:8] or '?'} {segment.job}: {verdict}: {segment.state}, "
             f"{segment.blocks} blocks ({size_text(segment.stored_bytes)}) read, {segment.bad_blocks} bad; "

@@ -126,14 +126,15 @@ def _read_back(drive: Drive, label: Label, block: bytes) -> None:
     drive.locate(LABEL_FILE)
     if drive.read_block() != block:
         raise VerificationFailed(f"{drive.url}: the label that was written reads back differently")
-    if kit_digest(drive) != label.kit_sha256:
+    if kit_digest(drive)[0] != label.kit_sha256:
         raise VerificationFailed(f"{drive.url}: the rescue kit that was written reads back differently")
 
 
-def kit_digest(drive: Drive) -> str:
-    """SHA-256 over file 1. Raises MediumError."""
-    digest = hashlib.sha256()
+def kit_digest(drive: Drive) -> tuple[str, int]:
+    """SHA-256 over file 1, and its number of blocks. Raises MediumError."""
+    digest, blocks = hashlib.sha256(), 0
     drive.locate(KIT_FILE)
     while isinstance(block := drive.read_block(), bytes):
         digest.update(block)
-    return digest.hexdigest()
+        blocks += 1
+    return digest.hexdigest(), blocks

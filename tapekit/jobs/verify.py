@@ -14,6 +14,7 @@ from formats.errors import Damaged
 from tapekit.blocks.read import BadBlock, FileEnd, GoodBlock, read_blocks
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
+from tapekit.cartridge.directory import contradictions, remembered, was_incomplete
 from tapekit.errors import VerificationFailed
 from tapekit.evidence import COMPARED, READ_BACK, Evidences
 from tapekit.jobs.interrupt import StopRequest
@@ -47,13 +48,17 @@ class SegmentResult:
     members: int = 0
     bad_members: int = 0
     stored_bytes: int = 0
+    left_by_crash: bool = False
     damage: list[Damage] = dataclasses.field(default_factory=list)
     comparison: Comparison | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether everything is as it was written, and as the source where that was asked."""
-        return not self.damage and not (self.comparison and self.comparison.differing)
+        """Whether everything is as it was written, and as the source where that was asked.
+
+        A segment that a crash cut short, and that the next backup found so, is what it was: no damage came to it since.
+        """
+        return (self.left_by_crash or not self.damage) and not (self.comparison and self.comparison.differing)
 
 
 @dataclasses.dataclass
@@ -78,12 +83,15 @@ def run(drive: Drive, wanted: str, progress: Progress, evidences: Evidences, *, 
         cartridge = open_cartridge(drive)
         damage, blocks, bad_blocks = _verify_front(cartridge)
         segments = cartridge.segments()
+        known = remembered(segments)
+        damage += [Damage(found.why, file=found.file) for found in contradictions(segments, known)]
         chosen = segments if wanted == "all" else [choose(segments, wanted)]
         total = sum(s.trailer.stored_bytes for s in chosen if s.trailer)
         progress.begin("reading back", total or None)
         results = []
         for segment in chosen:
             result = _SegmentVerification(cartridge, segment, progress, stop).run()
+            result.left_by_crash = was_incomplete(segment, known)
             if with_source and segment.header is not None and segment.trailer is not None:
                 result.comparison = _compare(cartridge, segment, stop)
             if segment.is_complete and result.ok and cartridge.label:
@@ -104,8 +112,7 @@ def _verify_front(cartridge: Cartridge) -> tuple[list[Damage], int, int]:
         bad += 1
     kit_blocks = 0
     try:
-        digest = kit_digest(cartridge.drive)
-        kit_blocks = cartridge.drive.position().block
+        digest, kit_blocks = kit_digest(cartridge.drive)
         if cartridge.label and digest != cartridge.label.kit_sha256:
             damage.append(Damage("rescue kit: not as the label says", file=1))
             bad += 1

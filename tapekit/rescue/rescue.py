@@ -69,6 +69,9 @@ class Problem(Exception):
     exit_code = 4
 
 
+NOTHING_FOUND = "this is not a tapekit cartridge, or nothing of it is left"
+
+
 class NoKey(Problem):
     """A key is wrong or missing."""
 
@@ -763,7 +766,7 @@ def find_record_log(disk: Disk, report: Report) -> RecordLog:
         log = RecordLog(disk, places[1], report)
         if log.next_file(0) is not None:
             return log
-    raise Problem("this is not a tapekit cartridge, or nothing of it is left: no record log found")
+    raise Problem(NOTHING_FOUND)
 
 
 def gpt_log_partitions(disk: Disk, sector: int, table: int) -> List[int]:
@@ -1131,7 +1134,8 @@ class Segment:
                 block = parse_block(found.data)
                 self.place(block, found.number, -1)
             except Damaged:
-                yield None
+                if not complete:
+                    yield None
                 continue
             if block.kind == CATALOG:
                 complete = bool(block.flags & LAST)
@@ -1341,7 +1345,7 @@ class Catalog:
 
     def __init__(self, archive: Archive, report: Report) -> None:
         self._report = report
-        self._spool = tempfile.TemporaryFile()
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
         self._places: List[Tuple[Segment, Optional[Tuple[int, int]]]] = []
         for segment in archive.segments:
             for raw in segment.catalog_blocks():
@@ -1351,6 +1355,9 @@ class Catalog:
         self.entry: Optional[Entry] = None
         self.hole = False
         self._following: Iterator[Optional[Entry]] = iter(())
+
+    def close(self) -> None:
+        self._spool.close()
 
     def start(self, wanted: Callable[[bytes], bool]) -> None:
         """Go to the first member; what is lost or was never saved is reported where it is wanted."""
@@ -1629,6 +1636,10 @@ def parse_member(raw: bytes) -> Member:
     )
 
 
+def everything(_name: bytes) -> bool:
+    return True
+
+
 def members(
     stream: Stream, catalog: Catalog, wanted: Callable[[bytes], bool], report: Report
 ) -> Iterator[Tuple[Member, Optional[Entry]]]:
@@ -1693,6 +1704,21 @@ def next_start(stream: Stream, catalog: Catalog, report: Report) -> Optional[int
                 break
             stream.skip_to(gap.resume)
     return limit
+
+
+def read_archive(
+    archive: Archive, report: Report, wanted: Callable[[bytes], bool] = everything, *, every_block: bool = False
+) -> Iterator[Tuple[Stream, Member, Optional[Entry]]]:
+    """The members of an archive, each with the stream that its content is to be read from.
+
+    With `every_block` nothing is passed over by seeking, and what is left at the end is read too.
+    """
+    stream = Stream(archive, report, jumps=not every_block)
+    with contextlib.closing(Catalog(archive, report)) as catalog:
+        for member, entry in members(stream, catalog, wanted, report):
+            yield stream, member, entry
+    if every_block:
+        stream.drain()
 
 
 class Content(NamedTuple):
@@ -1911,8 +1937,8 @@ class Draft:
 class Restorer:
     """Puts members back into a target directory."""
 
-    def __init__(self, stream: Stream, target: Target, report: Report, *, devices: bool, by_name: bool) -> None:
-        self._stream, self._target, self._report = stream, target, report
+    def __init__(self, target: Target, report: Report, *, devices: bool, by_name: bool) -> None:
+        self._target, self._report = target, report
         self._devices, self._by_name = devices, by_name
         self._is_root = os.geteuid() == 0
         if not self._is_root:
@@ -1923,12 +1949,12 @@ class Restorer:
         self._directories = tempfile.TemporaryFile()  # noqa: SIM115  headers of directories, which are finished last
         self._directory_places = array.array("Q")
 
-    def put_back(self, member: Member, entry: Optional[Entry]) -> None:
+    def put_back(self, stream: Stream, member: Member, entry: Optional[Entry]) -> None:
         try:
             if b"TAPEKIT.base" in member.pax or (entry and entry.flags & DELTA):
                 raise Refused("holds only what changed since an earlier archive, which this kit cannot join")
             if member.type == REGULAR:
-                self._file(member, entry)
+                self._file(stream, member, entry)
                 return
             self._end_file()
             if member.type == DIRECTORY:
@@ -1955,8 +1981,9 @@ class Restorer:
                 self._set_metadata(member, fd=self._target.directory(components(member.name), make=False))
             except (Refused, OSError) as error:
                 self._report.damage(f"{show(member.name)}: not finished: {error}")
+        self._directories.close()
 
-    def _file(self, member: Member, entry: Optional[Entry]) -> None:
+    def _file(self, stream: Stream, member: Member, entry: Optional[Entry]) -> None:
         """A regular file, or a part of one."""
         is_part = b"TAPEKIT.part" in member.pax
         name = member.pax.get(b"TAPEKIT.path", b"") if is_part else member.name
@@ -1968,7 +1995,7 @@ class Restorer:
             draft.trouble = f"part {draft.next_part} of it is missing"
         draft.next_part = number + 1
         try:
-            content = read_content(self._stream, member, entry, draft.write)
+            content = read_content(stream, member, entry, draft.write)
             draft.end_part(content.size)
         except BaseException:
             self._draft = None
@@ -2126,33 +2153,31 @@ def mode_text(type_: str, mode: int) -> str:
 
 
 def command_files(archive: Archive, report: Report, wanted: Callable[[bytes], bool]) -> None:
-    catalog = Catalog(archive, report)
-
     def show_row(type_: str, mode: int, size: int, mtime_ns: int, text: str) -> None:
         print(f"{mode_text(type_, mode)} {size:12} {when(mtime_ns)} {text}")
 
-    if all(catalog.entries()):
-        for entry in filter(None, catalog.entries()):
-            if wanted(entry.path):
+    with contextlib.closing(Catalog(archive, report)) as catalog:
+        is_whole = all(catalog.entries())
+        for entry in catalog.entries() if is_whole else ():
+            if entry and wanted(entry.path):
                 link = {"l": " -> ", "h": " = "}.get(entry.type, "") + show(entry.link)
                 absent = f"   (not saved: {show(entry.note)})" if entry.flags & ABSENT else ""
                 show_row(entry.type, entry.mode, entry.size, entry.mtime_ns, show(entry.path) + link + absent)
-        return
-    report.note("the catalog is not whole: reading the archive itself for its names")
-    for member, _ in members(Stream(archive, report), catalog, wanted, report):
-        show_row(CATALOG_TYPES[member.type], member.mode, member.size, member.mtime_ns, show(member.name))
+    if not is_whole:
+        report.note("the catalog is not whole: reading the archive itself for its names")
+        for _, member, _ in read_archive(archive, report, wanted):
+            show_row(CATALOG_TYPES[member.type], member.mode, member.size, member.mtime_ns, show(member.name))
 
 
 def command_restore(
     archive: Archive, report: Report, wanted: Callable[[bytes], bool], to: str, *, devices: bool, by_name: bool
 ) -> None:
-    stream, catalog = Stream(archive, report), Catalog(archive, report)
-    restorer = Restorer(stream, Target(to), report, devices=devices, by_name=by_name)
+    restorer = Restorer(Target(to), report, devices=devices, by_name=by_name)
     found = False
     try:
-        for member, entry in members(stream, catalog, wanted, report):
+        for stream, member, entry in read_archive(archive, report, wanted):
             found = True
-            restorer.put_back(member, entry)
+            restorer.put_back(stream, member, entry)
     finally:
         restorer.finish()
     if not found and not report.damages:
@@ -2164,25 +2189,22 @@ def command_check(cartridge: Cartridge, archives: List[Tuple[int, Archive]], rep
     cartridge.check_kit()
     for number, archive in archives:
         before, count = report.damages, 0
-        stream = Stream(archive, report, jumps=False)
         try:
             archive.unlock(key)
         except Problem as error:
-            stream.drain()
+            Stream(archive, report).drain()
             report.note(f"archive {number}: only its blocks are checked, not its files: {error}")
             report.key_missing = True
             continue
-        catalog = Catalog(archive, report)
-        for member, entry in members(stream, catalog, lambda name: True, report):
+        for stream, member, entry in read_archive(archive, report, every_block=True):
             count += 1
             if member.type == REGULAR:
                 try:
-                    trouble = read_content(stream, member, entry, lambda offset, data: None).trouble
+                    trouble = read_content(stream, member, entry, lambda *_: None).trouble
                 except Damaged as error:
                     trouble = str(error)
                 if trouble:
                     report.damage(f"damaged: {show(member.name)}: {trouble}")
-        stream.drain()
         if not archive.complete:
             report.damage(f"archive {number}: {archive.state()}")
         losses = report.damages - before
@@ -2192,19 +2214,21 @@ def command_check(cartridge: Cartridge, archives: List[Tuple[int, Archive]], rep
 
 def command_tar(archive: Archive, report: Report) -> None:
     """The archive as a tar: each member whose headers are there, zeros where its content is lost."""
-    stream, catalog, out = Stream(archive, report), Catalog(archive, report), sys.stdout.buffer
-    for member, _ in members(stream, catalog, lambda name: True, report):
+    out = sys.stdout.buffer
+    for stream, member, _ in read_archive(archive, report):
         out.write(member.raw)
         lost = 0
-        for count, piece in stream.pieces(member.size + -member.size % 512):
-            lost += count if piece is None else 0
-            if stream.ended and piece is None:
-                raise Problem(f"{show(member.name)}: the archive ends within it: the tar does too")
-            while piece is None and count > 0:
-                count -= out.write(bytes(min(count, MIB)))
-            out.write(piece or b"")
+        for length, piece in stream.pieces(member.size + -member.size % 512):
+            if piece is not None:
+                out.write(piece)
+                continue
+            if stream.ended:
+                raise Problem(f"{show(member.name)}: the archive ends within it, and so does the tar")
+            lost += length
+            for at in range(0, length, MIB):
+                out.write(bytes(min(MIB, length - at)))
         if lost:
-            report.damage(f"damaged: {show(member.name)}: {lost} of its bytes are lost, zeros stand for them")
+            report.damage(f"damaged: {show(member.name)}: {lost} of its bytes are lost, zeros stand in their place")
     out.write(bytes(1024))
     out.flush()
 
@@ -2247,6 +2271,8 @@ def run(arguments: argparse.Namespace, report: Report) -> int:
         raise Problem("a tar is not for a terminal: write `rescue.py tar DEVICE > archive.tar`")
     cartridges = [Cartridge(open_medium(path, report), report) for path in [arguments.device, *arguments.also]]
     archives = archives_of([segment for cartridge in cartridges for segment in cartridge.segments])
+    if not archives and not cartridges[0].label:
+        raise Problem(NOTHING_FOUND)
     if command == "list":
         command_list(cartridges[0], archives)
         return report.exit_code()

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from drivers import disk
 from drivers.base import Content
-from drivers.errors import Busy, ForeignMedium, NoDevice, WriteProtected
+from drivers.errors import Busy, ForeignMedium, NoDevice, NoMedium, WriteProtected
 from drivers.recordlog.storage import DirectFile
 from fixtures.loop import available, loop_device
+from formats import gpt
 
 SIZE_BYTES = 16 << 20
 
@@ -99,10 +101,6 @@ def test_a_file_system_is_refused_and_named(
 
 def test_a_new_partition_table_over_a_cartridge_is_foreign(device: str) -> None:
     """The old superblocks still stand at 5 MiB; whoever partitioned the disk anew owns it."""
-    import uuid  # noqa: PLC0415
-
-    from formats import gpt  # noqa: PLC0415
-
     labelled(device)
     partition = gpt.Partition(gpt.BASIC_DATA, uuid.UUID(int=1), 1 << 20, 8 << 20, "somebody's")
     table = gpt.build(SIZE_BYTES, 512, uuid.UUID(int=2), (partition,))
@@ -180,8 +178,6 @@ def test_reads_what_is_on_the_medium_now(device: str, path: Path) -> None:
 
 
 def test_a_device_that_ends_early_went_away(device: str) -> None:
-    from drivers.errors import NoMedium  # noqa: PLC0415
-
     storage = DirectFile(
         os.open(device, os.O_RDONLY), "disk", size_bytes=2 * SIZE_BYTES, sector_bytes=512, writable=False,
         is_device=True,

@@ -1,5 +1,6 @@
 """A faulty drive fails where the script says, and nowhere else."""
 
+import functools
 from collections.abc import Callable
 
 import pytest
@@ -90,7 +91,7 @@ def test_after_a_reset_the_position_is_lost_until_it_is_found_again() -> None:
         drive = faulty(Fault(Operation.READ_BLOCK, Call(2), FaultKind.RESET))
         drive.read_block()
         lost: list[Callable[[], object]] = [
-            drive.read_block, drive.position, drive.write_filemark, lambda: drive.write_block(b"x"),
+            drive.read_block, drive.position, drive.write_filemark, functools.partial(drive.write_block, b"x"),
         ]  # fmt: skip
         for operation in lost:
             with pytest.raises(DriveReset):

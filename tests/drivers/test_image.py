@@ -9,6 +9,7 @@ import pytest
 from drivers import image
 from drivers.base import Mark
 from drivers.errors import Busy, EndOfMedium, NoDevice, WriteProtected
+from drivers.recordlog.storage import DirectFile
 from fixtures.loop import available, loop_device
 from formats.gpt import LOG_START
 
@@ -63,30 +64,27 @@ def test_reading_leaves_nothing_in_the_page_cache_and_takes_nothing_from_it(path
     drive.close()
 
 
-def test_where_there_is_no_direct_io_the_cache_is_emptied_before_reading(path: Path) -> None:
+def test_where_there_is_no_direct_io_the_cache_is_emptied_before_reading(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As on a file system that refuses O_DIRECT: what is read stays in the cache until it is read again, no longer."""
     drive = image.open_drive(str(path), writable=True)
     storage = drive._storage
-    assert storage is not None
+    assert isinstance(storage, DirectFile)
+    storage._is_direct = False
     asked: list[tuple[int, int]] = []
-    original = os.posix_fadvise
-    storage._is_direct = False  # type: ignore[attr-defined]
-    try:
-        os.posix_fadvise = lambda fd, offset, size, advice: (
-            asked.append((offset, size))
-            or original(  # type: ignore[func-returns-value]
-                fd, offset, size, advice
-            )
-        )
-        assert drive.read_block() == BLOCK
-        (first, *_) = asked
-        assert first[0] <= LOG_START + 8192 < first[0] + first[1]
-        asked.clear()
-        drive.to_end_of_data()
-        drive.write_filemark()
-        assert (0, 0) in asked
-    finally:
-        os.posix_fadvise = original
+    fadvise = os.posix_fadvise
+
+    def listening(fd: int, offset: int, size: int, advice: int) -> None:
+        asked.append((offset, size))
+        fadvise(fd, offset, size, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", listening)
+    assert drive.read_block() == BLOCK
+    assert asked == [(LOG_START + 8192, 241_664)]
+    drive.to_end_of_data()
+    drive.write_filemark()
+    assert asked[-1] == (0, 0)
     drive.close()
 
 

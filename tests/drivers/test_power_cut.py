@@ -22,6 +22,8 @@ class Session:
     before: bytes
     journal: list[Write | Flush]
     files_at: tuple[tuple[int, list[list[bytes]]], ...]
+    whole: frozenset[tuple[bytes, ...]]
+    """What a file with a filemark may hold, filemarked before the session or in it."""
 
     def promised(self, cut: Cut) -> list[list[bytes]]:
         """The files that must be there after a cut."""
@@ -79,7 +81,8 @@ def run_session(content: bytearray, new_files: list[list[bytes]], place: int | N
     """Append files, or overwrite from file `place` on; the last file gets no filemark."""
     before = bytes(content)
     log, storage = open_log(content)
-    durable = read_all(log)[:-1][:place]
+    whole = read_all(log)[:-1]
+    durable = whole[:place]
     files_at = [(0, durable)]
     if place is not None:
         log.locate(place, 0)
@@ -95,7 +98,8 @@ def run_session(content: bytearray, new_files: list[list[bytes]], place: int | N
             log.write_filemark()
             durable = [*durable, file]
             files_at.append((len(storage.journal), durable))
-    return Session(before, list(storage.journal), tuple(files_at))
+    whole += durable
+    return Session(before, list(storage.journal), tuple(files_at), frozenset(map(tuple, whole)))
 
 
 def new_files(letter: str, size: int = 5000) -> list[list[bytes]]:
@@ -112,7 +116,9 @@ def check_after(session: Session, cut: Cut) -> None:
     content = cut.content(session.before)
     log, _ = open_log(content)
     promised = session.promised(cut)
-    assert read_all(log)[: len(promised)] == promised, cut.name
+    found = read_all(log)
+    assert found[: len(promised)] == promised, cut.name
+    assert session.whole.issuperset(map(tuple, found[:-1])), cut.name
     if to_end_of_data(log).block:
         log.write_filemark()
     closed = log.position.file

@@ -14,6 +14,7 @@ import pytest
 from drivers.base import Drive
 from drivers.errors import Busy, DeviceFailure, DriveError, MediumError
 from formats.segment import ABORTED, COMPLETE, INCOMPLETE
+from tapekit.cartridge.catalog import CatalogBuilder
 from tapekit.errors import Exit, MediumFull, Stopped, TapekitError, exit_code
 from tapekit.jobs import backup, inspect
 from tapekit.jobs.interrupt import StopRequest
@@ -104,6 +105,31 @@ def test_a_cartridge_is_really_filled(tmp_path: Path, source: Path, compression:
         medium = drive.medium()
     assert medium.remaining_bytes < medium.capacity_bytes * 0.07 + (2 << 20)
     assert cartridge.verify().ok
+
+
+class WaitingWriter:
+    """A writer that has room only once what is on its way has been written."""
+
+    early_warning = False
+
+    def __init__(self, room_bytes: int) -> None:
+        self._room_bytes = 0
+        self._room_after_bytes = room_bytes
+
+    def room_bytes(self) -> int:
+        return self._room_bytes
+
+    def drain(self) -> None:
+        self._room_bytes = self._room_after_bytes
+
+
+def test_what_is_on_its_way_does_not_make_a_medium_full() -> None:
+    run: Any = backup._Backup.__new__(backup._Backup)
+    run.builder, run._earlier = CatalogBuilder(4000), []
+    with run.builder.tables:
+        run._check(WaitingWriter(1 << 20), StopRequest())
+        with pytest.raises(backup._SegmentFull):
+            run._check(WaitingWriter(1000), StopRequest())
 
 
 def test_nothing_is_begun_without_room(tmp_path: Path, source: Path) -> None:

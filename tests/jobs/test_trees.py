@@ -31,16 +31,7 @@ ORDINARY_UID = 54_321
 def tree(tmp_path: Path) -> Tree:
     root = tmp_path / "source"
     root.mkdir()
-    made = make_tree(root, privileged=PRIVILEGED)
-    remove_unnameable(root)
-    return made
-
-
-def remove_unnameable(root: Path) -> None:
-    """Take away the attributes whose names no pax keyword holds as they are."""
-    for path in (root / "xattrs" / "file", root / "xattrs" / "directory"):
-        for name in ("user.with=sign", "user.with%3Dpercent"):
-            os.removexattr(path, name)
+    return make_tree(root, privileged=PRIVILEGED)
 
 
 @pytest.fixture
@@ -131,7 +122,6 @@ from pathlib import Path
 from fixtures.trees import make_tree
 from fixtures.compare import rsync_differences, tree_differences
 from tests.jobs.cartridges import new_image, restored
-from tests.jobs.test_trees import remove_unnameable
 os.environ["TAPEKIT_STATE"] = {folder!r} + "/state"
 os.chdir({folder!r})
 everything_imported = new_image(Path("warm.tkc"))
@@ -142,7 +132,6 @@ os.setgroups([]); os.setgid({uid}); os.setuid({uid})
 folder = Path({folder!r})
 (folder / "source").mkdir()
 tree = make_tree(folder / "source", privileged=False)
-remove_unnameable(tree.root)
 image = new_image(folder / "tree.tkc", 32 << 20, 64 << 10)
 saved = image.back_up(tree.root, compression="auto")
 print(sorted(w.path.rsplit(b"/", 1)[1] for w in saved.warnings), len(saved.notes))

@@ -84,7 +84,7 @@ def test_archives_are_chosen(image: Path, tmp_path: Path, wish: str | None, foun
     assert (run.code, contents(tmp_path / "to")) == (FINE, found), run.err
 
 
-@pytest.mark.parametrize("wish", ["0", "4", "ffff", "x", ""])
+@pytest.mark.parametrize("wish", ["0", "4", "ffff", "x"])
 def test_an_archive_that_is_not_there(image: Path, tmp_path: Path, wish: str) -> None:
     run = rescue("restore", image, "--to", tmp_path / "to", f"--archive={wish}")
     assert run.code == FAILED
@@ -163,7 +163,7 @@ def test_tar_goes_on_after_damage(tmp_path: Path, block: int) -> None:
     assert run.code == LOSSES
     with tarfile.open(fileobj=io.BytesIO(run.raw)) as tar:
         found = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
-    assert len(found) >= 2
+    assert found
     for name, content in found.items():
         assert len(content) == len(FILES[name])
         assert content == FILES[name] or f"damaged: {name}: " in run.err
@@ -290,13 +290,29 @@ def test_a_newer_format(tmp_path: Path) -> None:
         assert "written in a newer format than this program knows" in run.err
 
 
-def test_a_full_disk_is_said(tmp_path: Path) -> None:
-    """As with any error of the target that would meet every file: it stops, and leaves no draft behind."""
+def test_a_target_that_is_no_directory(tmp_path: Path) -> None:
     write_image(tmp_path / "image", writer.archive(STREAM))
     (tmp_path / "to").write_bytes(b"a file")
     run = rescue("restore", tmp_path / "image", "--to", tmp_path / "to")
     assert run.code == FAILED
-    assert "File exists" in run.err or "Not a directory" in run.err
+    assert "to: File exists" in run.err
+
+
+def test_a_full_target(tmp_path: Path) -> None:
+    """It stops at once, says so, and leaves no half file behind."""
+    write_image(tmp_path / "image", writer.archive(writer.simple_stream({"a": b"x", "big": bytes(1 << 20), "z": b"z"})))
+    (tmp_path / "to").mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tapekit", tmp_path / "to"], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("needs a small file system: cannot mount one here")
+    try:
+        run = rescue("restore", tmp_path / "image", "--to", tmp_path / "to")
+        left = contents(tmp_path / "to")
+    finally:
+        subprocess.run(["umount", tmp_path / "to"], check=True)
+    assert run.code == FAILED
+    assert "big: cannot be written: No space left on device" in run.err
+    assert left == {"a": b"x"}
 
 
 def test_the_list_of_a_link_and_a_device(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The benchmark measures what it says, and fails on wrong results alone."""
 
+import fcntl
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -83,6 +85,18 @@ def test_wrong_results_fail(
 ) -> None:
     assert run(behaviour, monkeypatch, tmp_path) == 1
     assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_two_runs_do_not_share_a_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    held = os.open(tmp_path / "data", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    assert run("right", monkeypatch, tmp_path) == 2
+    assert "another run is using it" in capsys.readouterr().err
+    assert list((tmp_path / "data").iterdir()) == []
+    os.close(held)
 
 
 def test_data_is_kept_and_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

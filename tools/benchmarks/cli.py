@@ -1,6 +1,7 @@
 """The command line of tools/benchmark."""
 
 import argparse
+import fcntl
 import json
 import os
 import platform
@@ -35,13 +36,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     directory = options.dir or _place(needed_bytes)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        say(f"{directory}: cannot be made: {error.strerror}")
+        held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"{directory}: another run is using it")
         return 2
+    except OSError as error:
+        say(f"{directory}: cannot be used: {error.strerror}")
+        return 2
+    try:
+        return _run(names, directory.resolve(), needed_bytes, options)
+    finally:
+        os.close(held)
+
+
+def _run(names: Sequence[str], directory: Path, needed_bytes: int, options: argparse.Namespace) -> int:
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
-    settings = Settings(directory.resolve(), rounds, options.quick)
-    if settings.directory.is_relative_to(MEMORY):
-        _touch_memory(settings.directory, needed_bytes)
+    settings = Settings(directory, rounds, options.quick)
+    if directory.is_relative_to(MEMORY):
+        _touch_memory(directory, needed_bytes)
     results = [SUITES[name][0](settings) for name in names]
     console = Console(width=None if sys.stdout.isatty() else COLUMNS, highlight=False, markup=False)
     machine = _machine(settings)
@@ -51,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         found = {"machine": machine, "rounds": rounds, "suites": [asdict(result) for result in results]}
         options.json.write_text(json.dumps(found, indent=1, default=str) + "\n")
-    say(f"data is kept in {settings.directory} for the next run; remove it when you need the room")
+    say(f"data is kept in {directory} for the next run; remove it when you need the room")
     return 1 if any(result.wrong for result in results) else 0
 
 

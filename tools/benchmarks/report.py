@@ -61,6 +61,11 @@ class Result:
         wanted = set(contenders)
         return max((sample.cost.peak_bytes for sample in self.samples if sample.contender in wanted), default=None)
 
+    def cpu_share(self, contender: str) -> float | None:
+        """Return how much of a core a contender got while it ran, or None where it did not run."""
+        costs = [sample.cost for sample in self.samples if sample.contender == contender]
+        return sum(cost.cpu_s for cost in costs) / sum(cost.wall_s for cost in costs) if costs else None
+
     def _of(self, data: DataSet, contender: str, step: str) -> list[Sample]:
         key = (data.name, contender, step)
         return [sample for sample in self.samples if (sample.data, sample.contender, sample.step) == key]
