@@ -5,7 +5,7 @@ Columns compress far better than rows, and cost one conversion for a whole table
 
 import dataclasses
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import construct as cs
@@ -23,6 +23,7 @@ _ALL_FLAGS = CHANGED | SHORT | ABSENT | SPARSE | DELTA
 NOT_IN_STREAM = (1 << 64) - 1
 NO_DIGEST = bytes(32)
 
+_MAGIC = b"TKC1"
 _ENTRY_BYTES = 118
 """One member's share of the fixed-width columns."""
 _HEAD_BYTES = 26
@@ -116,7 +117,7 @@ _TABLE = Layout(
     "catalog table",
     _Table,
     cs.Struct(
-        "magic" / cs.Const(b"TKC1"),
+        "magic" / cs.Const(_MAGIC),
         "n" / cs.Int32ub,
         "first" / cs.Int64ub,
         "s" / cs.Int16ub,
@@ -170,10 +171,12 @@ class TableBuilder:
         """
         strings = self._strings
         cost = _ENTRY_BYTES + len(entry.path) + len(entry.link)
-        missing = dict.fromkeys(text for text in (entry.owner, entry.group, entry.note) if text not in strings)
-        if any(len(text) > _LONGEST_STRING for text in missing):
-            raise TooLarge(f"catalog: an owner, group or note of over {_LONGEST_STRING} bytes")
-        cost += sum(2 + len(text) for text in missing)
+        missing: Collection[bytes] = ()
+        if not (entry.owner in strings and entry.group in strings and entry.note in strings):
+            missing = dict.fromkeys(text for text in (entry.owner, entry.group, entry.note) if text not in strings)
+            if any(len(text) > _LONGEST_STRING for text in missing):
+                raise TooLarge(f"catalog: an owner, group or note of over {_LONGEST_STRING} bytes")
+            cost += sum(2 + len(text) for text in missing)
         if self._bytes + cost > self._limit_bytes or len(strings) + len(missing) > _MOST_STRINGS:
             if not self._entries:
                 raise TooLarge(f"catalog: an entry of {cost} bytes, a block has room for {self._limit_bytes}")
@@ -205,6 +208,8 @@ class TableBuilder:
 
 def parse_table(data: bytes) -> tuple[int, list[Entry]]:
     """Ordinal of the first member, and the members, of a table. Raises Damaged where it does not add up."""
+    if data[:4] != _MAGIC:
+        raise Damaged("catalog table: no catalog magic")
     if int.from_bytes(data[4:8], "big") * _ENTRY_BYTES > len(data):
         raise Damaged("catalog table: claims more members than it has bytes for")
     table = _TABLE.parse(data)

@@ -7,9 +7,11 @@ Files" (format 1.0); star(5) for SCHILY.xattr and SCHILY.acl.
 """
 
 import dataclasses
+import functools
 import re
 import zlib
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from formats.errors import Damaged, TooLarge
 
@@ -39,9 +41,8 @@ _XATTR_ESCAPE = re.compile(rb"%(3D|25)")
 _TIME = re.compile(rb"(-?)([0-9]{1,20})(?:\.([0-9]{1,30}))?")
 
 
-@dataclasses.dataclass(frozen=True)
-class Member:
-    """One member of a stream, as its headers describe it.
+class Member(NamedTuple):
+    """One member of a stream, as its headers describe it; a tuple, because one is made for each small file.
 
     `size_bytes` is the size of the file; `sparse` lists its data extents (offset, size) or is None for a plain file.
     `xattrs`, the ACLs and `extra` (TAPEKIT. records) carry raw values.
@@ -118,7 +119,7 @@ def build_headers(member: Member) -> bytes:
     header = _ustar(name, prefix, member.type, member.mode, uid, gid, size, mtime, link, owner, group, member.device)
     if not records:
         return header
-    return _pax_header(records, path) + header
+    return _pax_header(records) + header
 
 
 def _add_sparse_records(records: list[tuple[bytes, bytes]], member: Member) -> bytes:
@@ -161,15 +162,19 @@ def build_pax_records(records: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join(lines)
 
 
-def _pax_header(records: list[tuple[bytes, bytes]], path: bytes) -> bytes:
-    if not all(_is_utf8(value) for keyword, value in records if keyword in _NAME_KEYWORDS):
+def _pax_header(records: list[tuple[bytes, bytes]]) -> bytes:
+    if any(keyword in _NAME_KEYWORDS and not _is_utf8(value) for keyword, value in records):
         records = [(b"hdrcharset", b"BINARY"), *records]
     body = build_pax_records(records)
     if len(body) > LARGEST_PAX_HEADER_BYTES:
         raise TooLarge(f"pax header: {len(body)} bytes, limit {LARGEST_PAX_HEADER_BYTES}")
-    base = path.rstrip(b"/").rpartition(b"/")[2]
-    header = _ustar(b"PaxHeaders/" + base[:80], b"", PAX_HEADER, 0o644, 0, 0, len(body), 0, b"", b"", b"", (0, 0))
-    return header + body + bytes(padding(len(body)))
+    return _pax_ustar(len(body)) + body + bytes(padding(len(body)))
+
+
+@functools.lru_cache(1024)
+def _pax_ustar(body_bytes: int) -> bytes:
+    """The ustar header of a pax header. Its name says nothing, so that the few sizes there are need one header each."""
+    return _ustar(b"PaxHeaders/member", b"", PAX_HEADER, 0o644, 0, 0, body_bytes, 0, b"", b"", b"", (0, 0))
 
 
 _NAME_KEYWORDS = frozenset((b"path", b"linkpath", b"uname", b"gname", b"GNU.sparse.name"))

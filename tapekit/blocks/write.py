@@ -61,6 +61,8 @@ class SegmentWriter:
         """Start the threads. The drive belongs to them until `threads` is left."""
         self.cut = block_size - HEADER_BYTES - TAG_BYTES
         self.early_warning = False
+        self.handed_over = 0
+        """Data blocks that the caller has handed over."""
         self.stored_bytes = 0
         self.remaining_bytes = drive.medium().remaining_bytes
         self._block_size = block_size
@@ -96,6 +98,7 @@ class SegmentWriter:
     def write_data(self, buffer: bytearray, plain_bytes: int, stream_offset: int) -> None:
         """Take a filled buffer: `plain_bytes` of the stream from `stream_offset`."""
         self._raise_failure()
+        self.handed_over += 1
         self._pieces.put(Piece(Kind.DATA, buffer, plain_bytes, stream_offset))
 
     def write_table(self, stored: bytes, plain_bytes: int, first: int, *, last: bool) -> None:

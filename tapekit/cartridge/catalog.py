@@ -98,7 +98,8 @@ class CatalogBuilder:
 
     def needed_bytes(self, overhead_bytes: int) -> int:
         """At most what the tables take on the medium if the catalog ended here; each block costs an overhead."""
-        return self.tables.stored_bytes + self._cut + (len(self.tables) + 1) * overhead_bytes
+        unfinished = 2  # the table that is being filled, and the one that the members of the next block may begin
+        return self.tables.stored_bytes + unfinished * self._cut + (len(self.tables) + unfinished) * overhead_bytes
 
     def _finish_table(self) -> None:
         plain = self._builder.build()

@@ -59,7 +59,7 @@ class Warned:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a backup wrote. `stopped` says why it ended before its end, if it did."""
+    """What a backup wrote."""
 
     cartridge: str
     archive: str
@@ -72,7 +72,6 @@ class Result:
     warnings: tuple[Warned, ...]
     notes: tuple[str, ...]
     remaining_bytes: int
-    stopped: str = ""
 
 
 class _SegmentFull(Exception):
@@ -82,8 +81,8 @@ class _SegmentFull(Exception):
 def run(drive: Drive, request: Request, progress: Progress, evidences: Evidences) -> Result:
     """Write an archive.
 
-    Raises MediumFull, Stopped and DriveError after closing the segment as well as the medium allows; `stopped.result`
-    then tells what is on the cartridge.
+    Raises MediumFull, Stopped and DriveError after closing the segment as well as the medium allows; the message says
+    what can be restored.
     """
     begun = time.monotonic()
     cartridge = open_cartridge(drive)
@@ -141,6 +140,7 @@ class _Backup:
         self._file = 0
         self._warnings = [Warned(path, LINK_GIVEN) for path in given_links(request.sources)]
         self._notes: list[str] = []
+        self._checked_at = -1
         self.builder = CatalogBuilder(header.cut)
 
     def run(self, progress: Progress, stop: StopRequest, begun: float) -> Result:
@@ -208,6 +208,9 @@ class _Backup:
         What is on its way to the drive counts as if it did not compress; near the end it is worth waiting to see.
         """
         stop.check()
+        if writer.handed_over == self._checked_at:
+            return  # what came since is still in the buffer being filled
+        self._checked_at = writer.handed_over
         if not writer.early_warning and writer.room_bytes() < self._closing_bytes():
             writer.drain()
         if writer.early_warning or writer.room_bytes() < self._closing_bytes():
@@ -258,12 +261,12 @@ class _Backup:
     def _cartridge_id(self) -> str:
         return self._cartridge.label.cartridge if self._cartridge.label else ""
 
-    def _result(self, trailer: Trailer, begun: float, stopped: str = "") -> Result:
+    def _result(self, trailer: Trailer, begun: float) -> Result:
         return Result(
             cartridge=self._cartridge.name, archive=trailer.archive, file=self._file, state=trailer.state,
             members=trailer.members, source_bytes=trailer.source_bytes, stored_bytes=trailer.stored_bytes,
             duration_s=round(time.monotonic() - begun, 3), warnings=tuple(self._warnings),
-            notes=tuple(self._notes), remaining_bytes=self._drive.medium().remaining_bytes, stopped=stopped,
+            notes=tuple(self._notes), remaining_bytes=self._drive.medium().remaining_bytes,
         )  # fmt: skip
 
     def _raise_ended(self, ended: Exception, result: Result) -> None:

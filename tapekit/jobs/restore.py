@@ -132,7 +132,7 @@ class _Restore:
             return
         item = at_offset(stream, entry, entry.reference)
         if isinstance(item, FoundMember):
-            member = dataclasses.replace(item.member, path=entry.path)
+            member = item.member._replace(path=entry.path)
             item = dataclasses.replace(item, member=member, entry=self._first_entries.get(entry.reference))
         self._take(item)
 

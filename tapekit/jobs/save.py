@@ -133,16 +133,17 @@ class Saver:
 
     def _write(self, data: bytes) -> None:
         """Headers and maps; a very long one in pieces, so that it never outgrows the room that closing needs."""
-        for start in range(0, len(data), WRITE_BYTES):
-            if start:
-                self._stop()
+        self._packer.write(data[:WRITE_BYTES])
+        for start in range(WRITE_BYTES, len(data), WRITE_BYTES):
+            self._stop()
             self._packer.write(data[start : start + WRITE_BYTES])
 
     def _copy(self, fd: int, start: int, size: int, digest: "hashlib._Hash") -> tuple[int, str]:
         """Read `size` bytes from `start` into the stream; how many there were, and why not all."""
         packer, place, end = self._packer, start, start + size
         while place < end:
-            self._stop()
+            if place > start:
+                self._stop()
             room = packer.room(min(end - place, READ_BYTES))
             try:
                 got = os.preadv(fd, [room], place)
@@ -150,7 +151,7 @@ class Saver:
                 return place - start, f"cannot be read at byte {place}: {(error.strerror or '').lower()}"
             if got == 0:
                 break
-            digest.update(room[:got])
+            digest.update(room if got == len(room) else room[:got])
             packer.advance(got)
             place += got
             self._on_bytes(got)

@@ -37,6 +37,7 @@ import getpass
 import grp
 import hashlib
 import hmac
+import importlib
 import json
 import os
 import pwd
@@ -249,8 +250,7 @@ def zstd_by_program(program: str) -> Decoder:
             stored.write(frame)
             stored.seek(0)
             with subprocess.Popen(command, stdin=stored, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-                assert process.stdout is not None
-                plain = process.stdout.read(limit)
+                plain = process.stdout.read(limit) if process.stdout else b""
                 if len(plain) == limit:
                     process.kill()
         if len(plain) < limit and process.returncode != 0:
@@ -261,24 +261,13 @@ def zstd_by_program(program: str) -> Decoder:
 
 
 def find_zstd() -> Decoder:
-    try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]
-
-        return zstd_by_module(zstd)
-    except ImportError:
-        pass
-    try:
-        from backports import zstd  # type: ignore[import-not-found,no-redef,unused-ignore]
-
-        return zstd_by_module(zstd)
-    except ImportError:
-        pass
-    try:
-        import zstandard  # type: ignore[import-not-found,unused-ignore]
-
-        return zstd_by_zstandard(zstandard)
-    except ImportError:
-        pass
+    for name, by_module in (
+        ("compression.zstd", zstd_by_module),
+        ("backports.zstd", zstd_by_module),
+        ("zstandard", zstd_by_zstandard),
+    ):
+        with contextlib.suppress(ImportError):
+            return by_module(importlib.import_module(name))
     program = shutil.which("zstd")
     if program:
         return zstd_by_program(program)
@@ -755,15 +744,15 @@ def find_record_log(disk: Disk, report: Report) -> RecordLog:
     for sector in (512, 4096):
         for table in (sector, disk.size - disk.size % sector - sector):
             places += gpt_log_partitions(disk, sector, table)
-    places.append(5 * MIB)
+    places = list(dict.fromkeys([*places, 5 * MIB]))
     for base in places:  # a superblock is proof
         if any(parse_superblock(disk.read(base + place, UNIT)) for place in (0, UNIT)):
             return RecordLog(disk, base, report)
     for base in places:  # so is a first record that says where it stands
         if parse_record(disk.read(base + FIRST_RECORD, 64), FIRST_RECORD):
             return RecordLog(disk, base, report)
-    if disk.size > places[1] + FIRST_RECORD:
-        log = RecordLog(disk, places[1], report)
+    for base in [*places[1:], 0]:  # and so is any record
+        log = RecordLog(disk, base, report)
         if log.next_file(0) is not None:
             return log
     raise Problem(NOTHING_FOUND)
@@ -791,6 +780,8 @@ def gpt_log_partitions(disk: Disk, sector: int, table: int) -> List[int]:
 MTIOCTOP, MTIOCGET = 0x40086D01, 0x80306D02  # linux/mtio.h, as on 64-bit x86 and ARM
 MTFSF, MTBSF, MTFSR, MTBSR, MTREW, MTSETBLK = 1, 2, 3, 4, 6, 20
 GMT_EOD = 0x08000000
+READ_ATTEMPTS = 3
+MOST_FAILURES = 64  # blocks in a row that cannot be read: then the rest of the file is given up
 READ_SIZES = (LARGEST_BLOCK, 8 * MIB, 4 * MIB, 2 * MIB, MIB, MIB // 2, MIB // 4, MIB // 16)
 """A drive or host adapter refuses reads larger than it can do: the largest that it accepts is used."""
 
@@ -885,14 +876,23 @@ class Tape(Medium):
     def read(self) -> Optional[Found]:
         if self._ended:
             return None
-        number = self._block
-        try:
-            data = self._read()
-        except OSError as error:
-            if error.errno not in (errno.EIO, errno.ENODATA, errno.EILSEQ, errno.ENOSPC):
-                raise Problem(f"the tape cannot be read: {error.strerror}") from None
-            return self._after_failure()
-        self._failures = 0
+        for _ in range(READ_ATTEMPTS):
+            try:
+                data = self._read()
+            except OSError as error:
+                if error.errno not in (errno.EIO, errno.ENODATA, errno.EILSEQ, errno.ENOSPC):
+                    raise Problem(f"the tape cannot be read: {error.strerror}") from None
+                self._block = None
+                continue
+            self._failures = 0
+            return self._found(data, self._block)
+        self._failures += 1
+        if self._failures < MOST_FAILURES and self._move(MTFSR, 1):
+            return Found(None, None)
+        self._ended, self._file = True, None
+        return None if self._node.at_end_of_data() else Found(None, None)
+
+    def _found(self, data: bytes, number: Optional[int]) -> Optional[Found]:
         if data:
             self._block = None if number is None else number + 1
             return Found(number, data)
@@ -902,16 +902,6 @@ class Tape(Medium):
         elif self._file is not None:
             self._file, self._block = self._file + 1, 0
         return None
-
-    def _after_failure(self) -> Optional[Found]:
-        """End of data; or a bad place: it is tried again, then stepped over, then the file is given up."""
-        self._block = None
-        self._failures += 1
-        if self._node.at_end_of_data() or self._failures > 64 or (self._failures > 3 and not self._move(MTFSR, 1)):
-            self._ended = True
-            self._file = None
-            return None
-        return Found(None, None)
 
     def _read(self) -> bytes:
         for size in (self._read_size,) if self._read_size else READ_SIZES:
@@ -993,7 +983,8 @@ class Segment:
             except Damaged as error:
                 damage = damage or error
                 continue
-            self.archive, self.number = self.archive or block.archive, self.number or block.segment
+            if not self.archive:
+                self.archive, self.number = block.archive, block.segment
             if damage or block.kind != HEADER or block.offset != len(document) or len(document) > LARGEST_DOCUMENT:
                 break
             document += block.payload
@@ -1011,7 +1002,7 @@ class Segment:
             raise Damaged("it speaks of another archive")
         if not isinstance(header.get("slots", []), list):
             raise Damaged("in its document, slots is not a list")
-        for key in ("job", "site", "host", "started"):
+        for key in ("job", "site", "host", "started", "root"):
             text_of(header, key)
         self.cut = int_of(header, "cut", 1, LARGEST_PLAIN)
         self.stream_start = int_of(header, "stream_start", 0, 1 << 63)
@@ -1042,7 +1033,7 @@ class Segment:
         self.trailer = trailer
 
     def about(self, key: str) -> str:
-        return show(text_of(self.header or {}, key) or text_of(self.trailer or {}, key) or "unknown")
+        return show(text_of(self.header or {}, key) or text_of(self.trailer or {}, key))
 
     @property
     def encrypted(self) -> bool:
@@ -1052,16 +1043,18 @@ class Segment:
         """The good blocks of this file in order, with their numbers. Damaged ones are reported."""
         if not self.medium.seek(self.file, first):
             return
-        digest, sound, last = hashlib.sha256(), first == 0, first - 1
+        digest, sound, last, damaged = hashlib.sha256(), first == 0, first - 1, 0
         for found in iter(self.medium.read, None):
             try:
                 block = parse_block(found.data)
                 number = self.place(block, found.number, last)
             except Damaged as error:
                 self._report.damage(f"{self._where(found, last)}: {error}")
-                sound = False
+                sound, damaged = False, damaged + found.run
                 continue
-            last = number
+            if number - last - 1 > damaged:
+                self._report.damage(f"file {self.file}: blocks are missing before block {number}")
+            last, damaged = number, 0
             if block.kind != TRAILER:
                 digest.update(block.digest)
             yield number, block
@@ -1092,24 +1085,27 @@ class Segment:
 
     def open(self, block: Block) -> bytes:
         """The plain bytes of a block: decrypted, decompressed (section 3.3)."""
-        data: Optional[bytes] = block.payload
+        data = block.payload
         if block.flags & ENCRYPTED:
-            if not self.header:
-                raise Problem(f"file {self.file} is encrypted, and its header, which holds the keys, is damaged")
-            key = self.keys and (self.keys.data if block.kind == DATA else self.keys.catalog)
-            if not key:
-                raise NoKey("this passphrase opens the list of files only, not their content")
-            nonce = struct.pack(">IQ", block.segment, block.sequence)
-            data = aes_gcm_open(key, nonce, block.payload, block.head)
-            if data is None:
-                raise Damaged("cannot be decrypted: it was changed")
+            data = self._decrypt(block)
         elif self.encrypted and block.kind in (DATA, CATALOG):
             raise Damaged("is not encrypted, though its archive is")
-        assert data is not None
         if block.flags & COMPRESSED:
             return unzstd(data, block.plain_size)
         if len(data) != block.plain_size:
             raise Damaged(f"holds {len(data)} bytes where its header says {block.plain_size}")
+        return data
+
+    def _decrypt(self, block: Block) -> bytes:
+        if not self.header:
+            raise Problem(f"file {self.file} is encrypted, and its header, which holds the keys, is damaged")
+        key = self.keys and (self.keys.data if block.kind == DATA else self.keys.catalog)
+        if not key:
+            raise NoKey("this passphrase opens the list of files only, not their content")
+        nonce = struct.pack(">IQ", block.segment, block.sequence)
+        data = aes_gcm_open(key, nonce, block.payload, block.head)
+        if data is None:
+            raise Damaged("cannot be decrypted: it was changed")
         return data
 
     def catalog_blocks(self) -> Iterator[Optional[bytes]]:
@@ -1178,7 +1174,8 @@ class Archive:
         return self.state().startswith("complete")
 
     def __str__(self) -> str:
-        return f"job {self.segments[0].about('job')}, {self.segments[0].about('started')}"
+        first = self.segments[0]
+        return f"job {first.about('job') or 'unknown'}, {first.about('started') or 'date unknown'}"
 
 
 class Cartridge:
@@ -1217,10 +1214,6 @@ class Cartridge:
             raise Problem(f"this cartridge is {error}\n  use the rescue kit that is on it") from None
         except Damaged as error:
             self._report.damage(f"the label (file 0) is damaged: {error}")
-
-    @property
-    def name(self) -> str:
-        return show(text_of(self.label, "barcode") or text_of(self.label, "cartridge")[:8] or "without a label")
 
     def check_kit(self) -> None:
         digest = hashlib.sha256()
@@ -1315,24 +1308,15 @@ def parse_table(table: bytes) -> List[Entry]:
         raise Damaged("a catalog table with sizes that do not add up")
     if max(owners + groups + notes) >= string_count or max(flags) > 31 or set(types) - set(b"fdlhpcbs"):
         raise Damaged("a catalog table with values that have no meaning")
+    rows = zip(types, flags, modes, notes, bases, sizes, valids, mtimes, offsets, digests, paths, links)
     return [
-        Entry(
-            first + i,
-            chr(types[i]),
-            flags[i],
-            modes[i],
-            strings[notes[i]],
-            bases[i],
-            sizes[i],
-            valids[i],
-            mtimes[i],
-            offsets[i],
-            digests[i],
-            paths[i],
-            links[i],
-        )  # fmt: skip
-        for i in range(n)
+        Entry(first + i, chr(type_), flag, mode, strings[note], *rest)
+        for i, (type_, flag, mode, note, *rest) in enumerate(rows)
     ]
+
+
+def everything(_name: bytes) -> bool:
+    return True
 
 
 class Catalog:
@@ -1354,6 +1338,7 @@ class Catalog:
         self.begins_before = archive.segments[0].number > 0
         self.entry: Optional[Entry] = None
         self.hole = False
+        self._wanted: Callable[[bytes], bool] = everything
         self._following: Iterator[Optional[Entry]] = iter(())
 
     def close(self) -> None:
@@ -1455,8 +1440,7 @@ class Stream:
             for number, block in self._segments[i].blocks(first if i == index else 0):
                 self._at = (i, number)
                 if block.kind == PARITY:
-                    self._report.note("parity blocks are there, which this kit does not use: tapekit itself may "
-                                      "repair damage with them")  # fmt: skip
+                    self._report.note("this archive has parity blocks, which this kit passes over: tapekit uses them")
                 if block.kind == DATA and (limit is None or block.offset < limit):
                     yield self._segments[i], block
 
@@ -1636,10 +1620,6 @@ def parse_member(raw: bytes) -> Member:
     )
 
 
-def everything(_name: bytes) -> bool:
-    return True
-
-
 def members(
     stream: Stream, catalog: Catalog, wanted: Callable[[bytes], bool], report: Report
 ) -> Iterator[Tuple[Member, Optional[Entry]]]:
@@ -1744,19 +1724,21 @@ def read_content(
     if stored + sum(length for _, length in extents) != member.size:
         return Content(0, "the map of its parts is wrong")
     for start, length in extents:
+        place = start
         for count, piece in stream.pieces(length):
             if piece is None:
                 lost += count
             else:
                 digest.update(piece)
                 digest_of_valid.update(piece[: max(0, (short or 0) - seen)])
-                write(start, piece)
-            start += count
+                write(place, piece)
+            place += count
             seen += count
+    # Of a file that became short while it was saved, the digest may be of the real bytes or of the filled-up content.
+    right = [digest.digest()] if short is None else [digest.digest(), digest_of_valid.digest()]
     if lost:
         return Content(size, f"{lost} of its {member.size} bytes are lost")
-    # Of a file that became short while it was saved, the digest may be of the real bytes or of the filled-up content.
-    if entry and any(entry.sha256) and entry.sha256 not in (digest.digest(), digest_of_valid.digest()):
+    if entry and any(entry.sha256) and entry.sha256 not in right:
         return Content(size, "its SHA-256 is not the one in the catalog")
     return Content(size if short is None else min(short, size), "")
 
@@ -2075,7 +2057,7 @@ class Restorer:
         path: Any = fd if fd >= 0 else b"/proc/self/fd/%d/%s" % (parent, name)
         how: Dict[str, Any] = {} if fd >= 0 else {"dir_fd": parent, "follow_symlinks": False}
 
-        def attempt(what: str, step: Callable[..., None], *arguments: Any, **options: Any) -> bool:
+        def attempt(what: str, step: Callable[..., None], *arguments: object, **options: object) -> bool:
             try:
                 step(*arguments, **options)
             except (OSError, OverflowError, ValueError) as error:
@@ -2128,22 +2110,23 @@ def when(mtime_ns: int) -> str:
 def command_list(cartridge: Cartridge, archives: List[Archive]) -> None:
     label = cartridge.label
     if label:
-        made = (show(text_of(label, "labelled")), show(text_of(label, "tool")))
-        print("cartridge {}, labelled {} by {}".format(cartridge.name, *made))
+        name = show(text_of(label, "barcode") or text_of(label, "cartridge")[:8])
+        print(f"cartridge {name}, labelled {show(text_of(label, 'labelled'))} by {show(text_of(label, 'tool'))}")
     else:
         print("cartridge without a readable label")
     if not archives:
         print("no archive is on it")
     for number, archive in enumerate(archives, 1):
-        segments = archive.segments
-        files = ", ".join(str(segment.file) for segment in segments)
+        segments, first = archive.segments, archive.segments[0]
         print(f"\narchive {number}   {archive}")
-        print("  host {}, site {}".format(segments[0].about("host"), segments[0].about("site")))
+        places = (("host", "host"), ("site", "site"), ("paths below", "root"))
+        print("  " + ", ".join(f"{what} {first.about(key)}" for what, key in places if first.about(key)))
         trailers = [segment.trailer for segment in segments if segment.trailer]
         if len(trailers) == len(segments):
             size = human(sum(trailer["source_bytes"] for trailer in trailers))
-            print("  {} members, {}".format(sum(trailer["members"] for trailer in trailers), size))
-        print("  {}{}".format(archive.state(), ", encrypted" if any(s.encrypted for s in segments) else ""))
+            print(f"  {sum(trailer['members'] for trailer in trailers)} members, {size}")
+        print(f"  {archive.state()}" + ", encrypted" * any(segment.encrypted for segment in segments))
+        files = ", ".join(str(segment.file) for segment in segments)
         print(f"  id {archive.id.hex()}, in file {files} of the cartridge")
 
 
@@ -2212,6 +2195,10 @@ def command_check(cartridge: Cartridge, archives: List[Tuple[int, Archive]], rep
         print(f"archive {number} ({archive}): {count} members: {found}")
 
 
+MOST_FILLING = 1 << 30
+"""Where an archive ends too early, a tar is not filled up with more than this."""
+
+
 def command_tar(archive: Archive, report: Report) -> None:
     """The archive as a tar: each member whose headers are there, zeros where its content is lost."""
     out = sys.stdout.buffer
@@ -2222,7 +2209,7 @@ def command_tar(archive: Archive, report: Report) -> None:
             if piece is not None:
                 out.write(piece)
                 continue
-            if stream.ended:
+            if stream.ended and length > MOST_FILLING:
                 raise Problem(f"{show(member.name)}: the archive ends within it, and so does the tar")
             lost += length
             for at in range(0, length, MIB):
@@ -2308,7 +2295,6 @@ def main() -> int:
     try:
         code = run(parse_arguments(sys.argv[1:]), report)
         sys.stdout.flush()
-        return code
     except Problem as error:
         print(f"rescue.py: {error}", file=sys.stderr)
         return error.exit_code
@@ -2321,6 +2307,7 @@ def main() -> int:
     except (OSError, MemoryError) as error:
         print(f"rescue.py: cannot go on: {error if isinstance(error, OSError) else 'out of memory'}", file=sys.stderr)
         return 4
+    return code
 
 
 if __name__ == "__main__":

@@ -54,13 +54,14 @@ class Thing:
 class _Level:
     """A directory on the way down: `names` are what is still to be visited, last first.
 
-    Each name comes with whether it may be opened: opening a device or a FIFO can have effects.
+    `closed` are those among them that must not be opened: opening a device or a FIFO can have effects.
     """
 
     fd: int
     path: bytes
     relative: str
-    names: list[tuple[str, bool]]
+    names: list[str]
+    closed: set[str]
 
 
 def raise_descriptor_limit() -> None:
@@ -159,27 +160,27 @@ def _walk_one(top: int, name: str, stored: bytes, options: Options) -> Iterator[
     device = status.st_dev if options.one_file_system else None
     may_open = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
     try:
-        yield from _visit(top, (name, may_open), stored, "", options, stack, device)
+        yield from _visit(top, name, stored, "", options, stack, device, may_open=may_open)
         while stack:
             level = stack[-1]
             if not level.names:
                 os.close(stack.pop().fd)
                 continue
-            child, may_open = level.names.pop()
+            child = level.names.pop()
             stored_child = level.path + b"/" + os.fsencode(child) if level.path else os.fsencode(child)
             relative = f"{level.relative}/{child}" if level.relative else child
-            yield from _visit(level.fd, (child, may_open), stored_child, relative, options, stack, device)
+            may_open = child not in level.closed
+            yield from _visit(level.fd, child, stored_child, relative, options, stack, device, may_open=may_open)
     finally:
         for level in stack:
             os.close(level.fd)
 
 
-def _visit(
-    parent: int, child: tuple[str, bool], stored: bytes, relative: str, options: Options, stack: list[_Level],
-    device: int | None,
+def _visit(  # noqa: PLR0913 - the state of the walk, kept out of an object because this runs for each small file
+    parent: int, name: str, stored: bytes, relative: str, options: Options, stack: list[_Level], device: int | None,
+    *, may_open: bool,
 ) -> Iterator[Thing]:  # fmt: skip
     """One name: yields what it is, and puts a directory on the stack."""
-    name, may_open = child
     fd = _open(name, parent) if may_open else -1
     if fd < 0:
         thing = _unopened(parent, name, stored)
@@ -222,27 +223,33 @@ def _visit_open(
     if not is_directory:
         yield Thing(stored, status, fd if stat.S_ISREG(status.st_mode) else None, found, problem=problem)
         return
-    names: list[tuple[str, bool]] = []
+    names: list[str] = []
+    closed: set[str] = set()
     if device is None or status.st_dev == device:
         try:
-            names = _list(fd)
+            names, closed = _list(fd)
         except OSError as error:
             problem = f"cannot be listed: {_words(error)}"
         if options.exclude_caches and names and is_cache(fd):
-            names = [(CACHE_TAG_NAME, True)]
+            names = [CACHE_TAG_NAME]
     if stored:
         yield Thing(stored, status, None, found, problem=problem)
     elif problem:  # the root of the file system, for which a stream has no name
         yield Thing(b".", None, problem=problem)
-    stack.append(_Level(fd, stored, relative, names))
+    stack.append(_Level(fd, stored, relative, names, closed))
 
 
-def _list(fd: int) -> list[tuple[str, bool]]:
-    """The names in an open directory, last first, each with whether it is a file or directory."""
+def _list(fd: int) -> tuple[list[str], set[str]]:
+    """The names in an open directory, last first, and those among them that are neither file nor directory."""
+    names: list[str] = []
+    closed: set[str] = set()
     with os.scandir(fd) as entries:
-        names = [(e.name, e.is_file(follow_symlinks=False) or e.is_dir(follow_symlinks=False)) for e in entries]
-    names.sort(key=lambda item: os.fsencode(item[0]), reverse=True)
-    return names
+        for entry in entries:
+            names.append(entry.name)
+            if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
+                closed.add(entry.name)
+    names.sort(key=os.fsencode, reverse=True)
+    return names, closed
 
 
 def _unopened(parent: int, name: str, stored: bytes) -> Thing:

@@ -128,7 +128,7 @@ def _read_member(stream: PlainStream, entry: Entry | None) -> FoundMember | None
     extents, prefix = _read_sparse_map(stream, member.size_bytes, content_bytes)
     if sum(size for _, size in extents) != content_bytes - len(prefix):
         raise Damaged("sparse map: its extents do not add up to the member's size")
-    return FoundMember(dataclasses.replace(member, sparse=extents), entry, prefix, stream, content_bytes - len(prefix))
+    return FoundMember(member._replace(sparse=extents), entry, prefix, stream, content_bytes - len(prefix))
 
 
 def _read_sparse_map(

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,7 @@ def records() -> list[tuple[int, RecordKind, Position]]:
 
 RECORDS = records()
 BLOCKS = [(offset, place) for offset, kind, place in RECORDS if kind is RecordKind.BLOCK]
+END_OF_RECORDS = RECORDS[-1][0] + UNIT_BYTES
 FILEMARKS = [offset for offset, kind, _ in RECORDS if kind is RecordKind.FILEMARK]
 
 
@@ -164,6 +166,22 @@ def test_both_superblocks_are_read_without_and_not_written() -> None:
     assert bytes(content) == before
 
 
+@pytest.mark.parametrize("bad", (LOG_START, LOG_START + UNIT_BYTES, END_OF_RECORDS))
+def test_an_error_of_writing_names_the_block(bad: int) -> None:
+    storage = MemoryStorage(bytearray(WHOLE), bad_to_write={bad})
+    drive = RecordLogDrive("memory:", Identity("memory"), storage)
+    drive.to_end_of_data()
+    with pytest.raises(MediumError, match=r"block \d of file 5 cannot be written") as error:
+        write_two_blocks_and_a_filemark(drive)
+    assert (error.value.file, error.value.block) == (5, drive.position().block)
+
+
+def write_two_blocks_and_a_filemark(drive: RecordLogDrive) -> None:
+    drive.write_block(b"new")
+    drive.write_block(b"newer")
+    drive.write_filemark()
+
+
 @pytest.mark.parametrize(("offset", "place"), BLOCKS)
 @pytest.mark.parametrize("superblocks", ("there", "lost"))
 def test_a_record_header(offset: int, place: Position, superblocks: str) -> None:
@@ -175,6 +193,16 @@ def test_a_record_header(offset: int, place: Position, superblocks: str) -> None
     if not lost:
         takes_a_file(content, expected)
         assert read_all(open_drive(flipped(offset + 30))) == expected
+
+
+@pytest.mark.parametrize("change", ({"number": 8}, {"position": FIRST_RECORD}, {"log_id": bytes(16)}, {"epoch": 99}))
+def test_a_valid_record_of_another_place_is_no_block(change: dict[str, Any]) -> None:
+    """As a drive leaves it that writes to the wrong sector, or does not write at all."""
+    offset, place = next((offset, place) for offset, place in BLOCKS if place == Position(2, 1))
+    header = parse_record_header(WHOLE[offset : offset + 64])
+    content = bytearray(WHOLE)
+    content[offset : offset + 64] = build_record_header(dataclasses.replace(header, **change))
+    assert read_all(open_drive(content)) == with_bad(place)
 
 
 def test_a_damaged_block_is_located_from_both_ends() -> None:
@@ -275,9 +303,6 @@ def cut_at(size: int) -> None:
         assert content == WHOLE[:size]
         return
     assert read_all(open_drive(content)) == [*found, [b"new"]]
-
-
-END_OF_RECORDS = RECORDS[-1][0] + UNIT_BYTES
 
 
 def test_cut_at_every_unit() -> None:

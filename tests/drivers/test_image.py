@@ -1,5 +1,6 @@
 """What is true of image files alone."""
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -19,11 +20,10 @@ BLOCK = b"block " * 40_000
 
 def labelled(path: Path) -> None:
     image.create(str(path), SIZE_BYTES)
-    drive = image.open_drive(str(path), writable=True)
-    drive.format({"README.txt": b"a cartridge"})
-    drive.write_block(BLOCK)
-    drive.write_filemark()
-    drive.close()
+    with contextlib.closing(image.open_drive(str(path), writable=True)) as drive:
+        drive.format({"README.txt": b"a cartridge"})
+        drive.write_block(BLOCK)
+        drive.write_filemark()
 
 
 def cached_bytes(path: Path) -> int:
@@ -150,11 +150,10 @@ def test_on_a_file_system_with_sectors_of_4096(tmp_path: Path) -> None:
         subprocess.run(["mount", device, str(place)], check=True, capture_output=True)
         try:
             labelled(place / "cartridge.img")
-            drive = image.open_drive(str(place / "cartridge.img"), writable=False)
-            assert is_direct(place / "cartridge.img")
-            assert drive.read_block() == BLOCK
-            with pytest.raises(WriteProtected):
-                drive.write_filemark()
-            drive.close()
+            with contextlib.closing(image.open_drive(str(place / "cartridge.img"), writable=False)) as drive:
+                assert is_direct(place / "cartridge.img")
+                assert drive.read_block() == BLOCK
+                with pytest.raises(WriteProtected):
+                    drive.write_filemark()
         finally:
             subprocess.run(["umount", str(place)], check=True, capture_output=True)

@@ -227,6 +227,16 @@ def cuts_by_write(journal: list[Write | Flush]) -> Iterator[Cut]:
         yield Cut(f"the first {number}", 0, tuple(writes[:number]))
 
 
+def test_a_torn_filemark_ends_no_file() -> None:
+    session = SESSIONS["append"]
+    marks = [n for n, event in enumerate(session.journal) if isinstance(event, Write) and event.data[4:5] == b"\2"]
+    for cut in cuts_in_order(session.journal, odd_bytes=(65,)):
+        if cut.name == f"event {marks[0]} torn at 65":
+            assert open_log(cut.content(session.before))[0].end_of_data() == Position(2, 3)
+            return
+    raise AssertionError("no such cut")
+
+
 def test_the_journal_misses_nothing() -> None:
     """The sweep would prove nothing if it did."""
     for name, session in SESSIONS.items():

@@ -8,7 +8,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats import block, catalog, delta, document, label, parity, pax, recordlog, segment
@@ -70,6 +70,7 @@ def test_filemark_table(start: int, previous: int, distances: set[int]) -> None:
     assert recordlog.parse_filemark_table(recordlog.build_filemark_table(table)) == table
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.builds(ParityMember, U64, st.integers(0, 50)), min_size=1, max_size=20), st.integers(1, 200), st.data()
 )
@@ -107,6 +108,7 @@ ENTRIES = st.builds(
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(U64, st.lists(ENTRIES, min_size=1, max_size=20))
 def test_catalog_table(first: int, entries: list[catalog.Entry]) -> None:
     builder = catalog.TableBuilder(first, 1 << 20)
@@ -116,6 +118,7 @@ def test_catalog_table(first: int, entries: list[catalog.Entry]) -> None:
     assert len(builder) == len(entries)
 
 
+@settings(max_examples=40)
 @given(st.lists(ENTRIES, min_size=1, max_size=20), st.integers(400, 2000))
 def test_catalog_tables_keep_their_limit(entries: list[catalog.Entry], limit: int) -> None:
     builder, found = catalog.TableBuilder(0, limit), []
@@ -179,12 +182,14 @@ LABELS = st.builds(
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(LABELS)
 def test_label(value: label.Label) -> None:
     assert label.parse(label.build(value)) == value
     assert value.name == (value.barcode or value.cartridge[:8])
 
 
+@settings(max_examples=40)
 @given(IDS, st.integers(1, 4095), TIMES, st.data())
 def test_header(archive: str, units: int, started: str, data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, units * 4096 - 144))
@@ -217,12 +222,14 @@ TRAILERS = st.builds(
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(TRAILERS)
 def test_trailer(value: segment.Trailer) -> None:
     assert segment.parse_trailer(segment.build_trailer(value)) == value
     assert value.blocks.total == 10
 
 
+@settings(max_examples=40)
 @given(TRAILERS, st.integers(1200, 4000))
 def test_trailer_within_a_limit_drops_the_oldest(value: segment.Trailer, limit: int) -> None:
     try:
@@ -243,6 +250,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(JSON)
 def test_canonical_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     data = document.canonical(value)
@@ -255,7 +263,7 @@ def test_canonical_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
 MEMBERS = st.builds(
     pax.Member, type=st.sampled_from(sorted(pax.TYPES)), path=NAME_BYTES.map(lambda path: path.rstrip(b"/")),
     mode=st.integers(0, 0o7777), uid=U32, gid=U32, owner=st.binary(max_size=40).filter(lambda o: b"\0" not in o),
-    group=st.binary(max_size=40).filter(lambda o: b"\0" not in o), size_bytes=st.just(0),
+    group=st.binary(max_size=40).filter(lambda o: b"\0" not in o), size_bytes=st.just(0), sparse=st.none(),
     mtime_ns=st.integers(-(2**70), 2**70), atime_ns=st.none() | I64,
     link=st.binary(max_size=150).filter(lambda link: b"\0" not in link),
     device=st.tuples(st.integers(0, 0o7777777), st.integers(0, 0o7777777)),
@@ -266,10 +274,11 @@ MEMBERS = st.builds(
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(MEMBERS, st.integers(0, 2**63 - 1))
 def test_member(member: pax.Member, size: int) -> None:
     if member.type == pax.REGULAR:
-        member = dataclasses.replace(member, size_bytes=size)
+        member = member._replace(size_bytes=size)
     data = pax.build_headers(member)
     assert len(data) % 512 == 0
     header, records = pax.parse_header(data[:512]), {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.rescue import writer
+from tests.rescue import disk, writer
 
 RESCUE = Path(__file__).parents[2] / "tapekit" / "rescue" / "rescue.py"
 BARE = (sys.executable, "-I", "-S")  # the standard library alone
@@ -48,18 +48,18 @@ def rescue(
     return Run(done.returncode, done.stdout.decode(errors="backslashreplace"), err, done.stdout)
 
 
-def write_image(path: Path, *archives: writer.Segment, closed: bool = True, front: bool = True) -> writer.Log:
+def write_image(path: Path, *archives: writer.Segment, closed: bool = True, front: bool = True) -> disk.Log:
     """Write an image file with these archive segments; returns where everything stands in its log.
 
     Without a front it is the record log alone, as the second partition of a disk shows it.
     """
     kit = bytes(10240)
-    files = [writer.LogFile(writer.label_file(kit)), writer.LogFile(writer.kit_file(kit))]
-    files += [writer.LogFile(archive.blocks()) for archive in archives]
+    files = [disk.LogFile(writer.label_file(kit)), disk.LogFile(writer.kit_file(kit))]
+    files += [disk.LogFile(archive.blocks()) for archive in archives]
     if not closed:
-        files[-1] = writer.LogFile(files[-1].blocks, closed=False)
-    log = writer.Log(files)
-    path.write_bytes(writer.image(log.content) if front else log.content)
+        files[-1] = disk.LogFile(files[-1].blocks, closed=False)
+    log = disk.Log(files)
+    path.write_bytes(disk.image(log.content) if front else log.content)
     return log
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from io import BytesIO
 from pathlib import Path
 
-from tests.rescue.writer import SPARSE, Entry
+from tests.rescue.tables import SPARSE, Entry
 
 TYPES = {
     stat.S_IFREG: (b"0", "f"),
@@ -37,7 +37,7 @@ def padded(content: bytes) -> bytes:
     return content + bytes(-len(content) % 512)
 
 
-def header(  # noqa: PLR0913 (as many as a header has fields)
+def header(
     name: bytes,
     typeflag: bytes,
     *,
@@ -72,12 +72,20 @@ def header(  # noqa: PLR0913 (as many as a header has fields)
         body = b"".join(pax_record(key, value) for key, value in pax.items())
         out = ustar(b"PaxHeaders/x", b"x", size=len(body)) + padded(body)
     return out + ustar(
-        short, typeflag, mode=mode, uid=numbers[b"uid"], gid=numbers[b"gid"], size=numbers[b"size"],
-        mtime=mtime_ns // 10**9, link=link, device=device, prefix=prefix,
-    )  # fmt: skip
+        short,
+        typeflag,
+        mode=mode,
+        uid=numbers[b"uid"],
+        gid=numbers[b"gid"],
+        size=numbers[b"size"],
+        mtime=mtime_ns // 10**9,
+        link=link,
+        device=device,
+        prefix=prefix,
+    )
 
 
-def ustar(  # noqa: PLR0913 (as many as a header has fields)
+def ustar(
     name: bytes,
     typeflag: bytes,
     *,
@@ -91,9 +99,23 @@ def ustar(  # noqa: PLR0913 (as many as a header has fields)
     prefix: bytes = b"",
 ) -> bytes:
     fields = (
-        name, b"%07o" % mode, b"%07o" % uid, b"%07o" % gid, b"%011o" % size, b"%011o" % mtime, b" " * 8, typeflag, link,
-        b"ustar\0", b"00", b"", b"", b"%07o" % os.major(device), b"%07o" % os.minor(device), prefix,
-    )  # fmt: skip
+        name,
+        b"%07o" % mode,
+        b"%07o" % uid,
+        b"%07o" % gid,
+        b"%011o" % size,
+        b"%011o" % mtime,
+        b" " * 8,
+        typeflag,
+        link,
+        b"ustar\0",
+        b"00",
+        b"",
+        b"",
+        b"%07o" % os.major(device),
+        b"%07o" % os.minor(device),
+        prefix,
+    )
     block = struct.pack("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x", *fields)
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]
 
@@ -184,10 +206,17 @@ def pack_one(
         content = padded(b"".join(b"%d\n" % number for number in numbers)) + content
     out.write(
         header(
-            path + b"/" * (kind == "d"), typeflag, mode=stat.S_IMODE(about.st_mode), uid=about.st_uid,
-            gid=about.st_gid, size=len(content), mtime_ns=about.st_mtime_ns, link=link,
-            device=about.st_rdev if kind in "cb" else 0, records=records,
-        )  # fmt: skip
+            path + b"/" * (kind == "d"),
+            typeflag,
+            mode=stat.S_IMODE(about.st_mode),
+            uid=about.st_uid,
+            gid=about.st_gid,
+            size=len(content),
+            mtime_ns=about.st_mtime_ns,
+            link=link,
+            device=about.st_rdev if kind in "cb" else 0,
+            records=records,
+        )
     )
     out.write(padded(content))
     return Entry(

@@ -3,16 +3,18 @@
 import io
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.rescue import packer, writer
+from tests.rescue import disk, packer, tables, writer
+from tests.rescue.disk import LOG_START
 from tests.rescue.kit import FAILED, FINE, LOSSES, USAGE, contents, overwrite, rescue, write_image
-from tests.rescue.writer import LOG_START, Segment
+from tests.rescue.writer import Segment
 
 FILES = {"a": b"first\n", "d/b": b"second " * 2000, "e": bytes(range(256)) * 40}
-STREAM = writer.simple_stream(FILES)
+STREAM = tables.simple_stream(FILES)
 OTHER = {"other": b"of another day\n"}
 
 
@@ -20,7 +22,7 @@ OTHER = {"other": b"of another day\n"}
 def image(tmp_path: Path) -> Path:
     """Three archives: two whole, the last one torn."""
     first = writer.archive(STREAM, job="books", started="2026-11-22T21:30:00Z")
-    second = writer.archive(writer.simple_stream(OTHER), archive=b"\2" * 16, job="photos")
+    second = writer.archive(tables.simple_stream(OTHER), archive=b"\2" * 16, job="photos")
     torn = Segment(STREAM[:9000], archive=b"\3" * 16, job="books", started="2026-11-24T21:30:00Z", trailer=False)
     write_image(tmp_path / "image", first, second, torn, closed=False)
     return tmp_path / "image"
@@ -75,7 +77,7 @@ def test_files_without_a_catalog_are_those_of_the_stream(image: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wish", "found"),
-    [("latest", OTHER), (None, OTHER), ("1", FILES), ("2", OTHER), ("10111213", FILES), ("0202020202", OTHER)],
+    (("latest", OTHER), (None, OTHER), ("1", FILES), ("2", OTHER), ("10111213", FILES), ("0202020202", OTHER)),
 )
 def test_archives_are_chosen(image: Path, tmp_path: Path, wish: str | None, found: dict[str, bytes]) -> None:
     """The latest is the latest that is whole."""
@@ -84,7 +86,7 @@ def test_archives_are_chosen(image: Path, tmp_path: Path, wish: str | None, foun
     assert (run.code, contents(tmp_path / "to")) == (FINE, found), run.err
 
 
-@pytest.mark.parametrize("wish", ["0", "4", "ffff", "x"])
+@pytest.mark.parametrize("wish", ("0", "4", "ffff", "x"))
 def test_an_archive_that_is_not_there(image: Path, tmp_path: Path, wish: str) -> None:
     run = rescue("restore", image, "--to", tmp_path / "to", f"--archive={wish}")
     assert run.code == FAILED
@@ -126,7 +128,7 @@ def test_check_finds_blocks_of_another_segment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"sequence": 9}, {"archive": b"\7" * 16}, {"segment": 1}, {"offset": 3 * 3000}, {"offset": 1}]
+    "changes", ({"sequence": 9}, {"archive": b"\7" * 16}, {"segment": 1}, {"offset": 3 * 3000}, {"offset": 1})
 )
 def test_misplaced_blocks_are_not_read(tmp_path: Path, changes: dict[str, object]) -> None:
     archive = writer.archive(STREAM)
@@ -140,8 +142,8 @@ def test_misplaced_blocks_are_not_read(tmp_path: Path, changes: dict[str, object
 
 
 def write_blocks(path: Path, blocks: list[bytes]) -> None:
-    files = [writer.LogFile(file) for file in (writer.label_file(), [], blocks)]
-    path.write_bytes(writer.image(writer.Log(files).content))
+    files = [disk.LogFile(file) for file in (writer.label_file(), [], blocks)]
+    path.write_bytes(disk.image(disk.Log(files).content))
 
 
 def test_tar_is_the_stream(image: Path, tmp_path: Path) -> None:
@@ -154,7 +156,7 @@ def test_tar_is_the_stream(image: Path, tmp_path: Path) -> None:
     assert contents(tmp_path / "to") == FILES
 
 
-@pytest.mark.parametrize("block", [1, 3, 6, 9])
+@pytest.mark.parametrize("block", (1, 3, 6, 9))
 def test_tar_goes_on_after_damage(tmp_path: Path, block: int) -> None:
     """Members whose headers are lost are left out, lost content is zeros: tar reads it without a complaint."""
     log = write_image(tmp_path / "image", writer.archive(STREAM))
@@ -172,16 +174,14 @@ def test_tar_goes_on_after_damage(tmp_path: Path, block: int) -> None:
 
 def test_a_spanned_archive(tmp_path: Path) -> None:
     """The border lies within a file: one cartridge has a part of it, both have all."""
-    entries = writer.entries_of(STREAM)
+    entries = tables.entries_of(STREAM)
     whole = Segment(STREAM)
     border = 3 * whole.cut
-    first = writer.replace(whole, stream_stop=border, state="continued")
-    second = writer.replace(whole, number=1, stream_start=border, sequence_start=len(first.blocks()))
+    first = replace(whole, stream_stop=border, state="continued")
+    second = replace(whole, number=1, stream_start=border, sequence_start=len(first.blocks()))
     cut = next(i for i, entry in reversed(list(enumerate(entries))) if entry.offset < border)
-    first = writer.replace(first, entries=[*entries[:cut], writer.replace(entries[cut], sha256=bytes(32))])
-    second = writer.replace(
-        second, entries=entries[cut:], first_ordinal=cut, sequence_start=len(first.blocks())
-    )
+    first = replace(first, entries=[*entries[:cut], replace(entries[cut], sha256=bytes(32))])
+    second = replace(second, entries=entries[cut:], first_ordinal=cut, sequence_start=len(first.blocks()))
     write_image(tmp_path / "1", first)
     write_image(tmp_path / "2", second)
     for one, also in (("1", "2"), ("2", "1")):
@@ -201,11 +201,11 @@ def test_a_spanned_archive(tmp_path: Path) -> None:
 
 def test_an_archive_that_went_on_after_a_power_cut(tmp_path: Path) -> None:
     """Two segments on one cartridge: what the torn one holds beyond the border was written again, and differently."""
-    entries = writer.entries_of(STREAM)
+    entries = tables.entries_of(STREAM)
     whole = Segment(STREAM)
     border = 4 * whole.cut
-    torn = writer.replace(whole, stream=STREAM[:border] + b"\xee" * 3000, trailer=False)
-    second = writer.replace(
+    torn = replace(whole, stream=STREAM[:border] + b"\xee" * 3000, trailer=False)
+    second = replace(
         whole, number=1, stream_start=border, sequence_start=len(torn.blocks()), entries=entries[1:], first_ordinal=1
     )
     write_image(tmp_path / "image", torn, second)
@@ -237,7 +237,7 @@ def test_seeking_reads_no_more_than_it_must(tmp_path: Path) -> None:
     """One file of a large archive is found by the catalog: what is damaged elsewhere is not even met."""
     files = {f"f{number:02}": bytes([number]) * 100_000 for number in range(20)}
     for parity_every in (0, 3):
-        archive = writer.archive(writer.simple_stream(files), parity_every=parity_every)
+        archive = writer.archive(tables.simple_stream(files), parity_every=parity_every)
         log = write_image(tmp_path / "image", archive)
         overwrite(tmp_path / "image", LOG_START + log.places[2, 100] + 300, b"\xff\0\xff")
         run = rescue("restore", tmp_path / "image", "--to", tmp_path / f"to{parity_every}", "f12")
@@ -247,7 +247,15 @@ def test_seeking_reads_no_more_than_it_must(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["restore"], ["restore", "image"], ["list"], ["check", "image", "pattern"], ["--nonsense"], ["list", "i", "j"]],
+    (
+        [],
+        ["restore"],
+        ["restore", "image"],
+        ["list"],
+        ["check", "image", "pattern"],
+        ["--nonsense"],
+        ["list", "i", "j"],
+    ),
     ids=" ".join,
 )
 def test_usage(arguments: list[str]) -> None:
@@ -262,7 +270,7 @@ def test_help() -> None:
     assert "restore DEVICE --to DIR" in run.out
 
 
-@pytest.mark.parametrize("size", [0, 100, 10_000, 6 << 20])
+@pytest.mark.parametrize("size", (0, 100, 10_000, 6 << 20))
 def test_what_is_no_cartridge(tmp_path: Path, size: int) -> None:
     (tmp_path / "file").write_bytes(b"\xa5" * size)
     run = rescue(tmp_path / "file")
@@ -270,7 +278,7 @@ def test_what_is_no_cartridge(tmp_path: Path, size: int) -> None:
     assert "this is not a tapekit cartridge" in run.err
 
 
-@pytest.mark.parametrize(("path", "why"), [("missing", "No such file"), (".", "neither an image file nor a disk")])
+@pytest.mark.parametrize(("path", "why"), (("missing", "No such file"), (".", "neither an image file nor a disk")))
 def test_what_cannot_be_opened(tmp_path: Path, path: str, why: str) -> None:
     run = rescue("list", tmp_path / path)
     assert run.code == FAILED
@@ -279,11 +287,11 @@ def test_what_cannot_be_opened(tmp_path: Path, path: str, why: str) -> None:
 
 def test_a_newer_format(tmp_path: Path) -> None:
     label = writer.label_file(format=2)
-    write = [writer.LogFile(file) for file in (label, [], writer.archive(STREAM).blocks())]
-    (tmp_path / "label").write_bytes(writer.image(writer.Log(write).content))
+    write = [disk.LogFile(file) for file in (label, [], writer.archive(STREAM).blocks())]
+    (tmp_path / "label").write_bytes(disk.image(disk.Log(write).content))
     blocks = writer.archive(STREAM).blocks()
     newer = [writer.block(writer.LABEL, b"{}", archive=bytes(16), flags=writer.LAST, magic=b"TKBLOCK2")]
-    (tmp_path / "magic").write_bytes(writer.image(writer.Log([writer.LogFile(f) for f in (newer, [], blocks)]).content))
+    (tmp_path / "magic").write_bytes(disk.image(disk.Log([disk.LogFile(f) for f in (newer, [], blocks)]).content))
     for name in ("label", "magic"):
         run = rescue("list", tmp_path / name)
         assert run.code == FAILED
@@ -300,7 +308,7 @@ def test_a_target_that_is_no_directory(tmp_path: Path) -> None:
 
 def test_a_full_target(tmp_path: Path) -> None:
     """It stops at once, says so, and leaves no half file behind."""
-    write_image(tmp_path / "image", writer.archive(writer.simple_stream({"a": b"x", "big": bytes(1 << 20), "z": b"z"})))
+    write_image(tmp_path / "image", writer.archive(tables.simple_stream({"a": b"x", "big": bytes(1 << 20), "z": b"z"})))
     (tmp_path / "to").mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tapekit", tmp_path / "to"], check=False)
     if mounted.returncode != 0:

@@ -3,18 +3,19 @@
 import random
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fixtures import loop
-from tests.rescue import packer, writer
+from tests.rescue import disk, packer, tables, writer
+from tests.rescue.disk import LOG_START, MIB
 from tests.rescue.kit import FAILED, FINE, LOSSES, Run, contents, overwrite, rescue, write_image
-from tests.rescue.writer import LOG_START, MIB
 
 RANDOM = random.Random(1)
 FILES = {f"d{number % 3}/file-{number:02}": RANDOM.randbytes(200 + 317 * number) for number in range(40)}
-STREAM = writer.simple_stream(FILES)
+STREAM = tables.simple_stream(FILES)
 ARCHIVE = writer.archive(STREAM)
 HEADER_BLOCKS = 1
 
@@ -36,7 +37,7 @@ def restored(image: Path, tmp_path: Path) -> Callable[[], tuple[Run, dict[str, b
 Restored = Callable[[], tuple[Run, dict[str, bytes]]]
 
 
-def damage_block(image: Path, log: writer.Log, file: int, block: int) -> None:
+def damage_block(image: Path, log: disk.Log, file: int, block: int) -> None:
     """Flip bytes in the payload of a block."""
     overwrite(image, LOG_START + log.places[file, block] + 64 + 128 + 40, b"\xff\0\xff\0")
 
@@ -53,7 +54,7 @@ def touching(first_data: int, last_data: int) -> set[str]:
     }
 
 
-@pytest.mark.parametrize(("first", "last"), [(0, 0), (7, 7), (20, 21), (30, 45)])
+@pytest.mark.parametrize(("first", "last"), ((0, 0), (7, 7), (20, 21), (30, 45)))
 def test_damaged_blocks_cost_only_what_is_in_them(image: Path, restored: Restored, first: int, last: int) -> None:
     log = write_image(image, ARCHIVE)
     for number in range(first, last + 1):
@@ -72,7 +73,7 @@ def test_damaged_blocks_cost_only_what_is_in_them(image: Path, restored: Restore
 
 def test_what_is_left_of_a_damaged_file_is_kept_apart(image: Path, restored: Restored) -> None:
     content = bytes(range(1, 251)) * 100
-    log = write_image(image, writer.archive(writer.simple_stream({"big": content, "next": b"x"})))
+    log = write_image(image, writer.archive(tables.simple_stream({"big": content, "next": b"x"})))
     damage_block(image, log, 2, HEADER_BLOCKS + 2)
     run, found = restored()
     assert run.code == LOSSES
@@ -84,7 +85,7 @@ def test_what_is_left_of_a_damaged_file_is_kept_apart(image: Path, restored: Res
 
 def test_content_that_is_not_the_catalogs(image: Path, restored: Restored) -> None:
     """Nothing is damaged, but the catalog says otherwise: the file does not get its name."""
-    entries = [writer.replace(entry, sha256=b"\1" * 32) for entry in writer.entries_of(STREAM)[:1]]
+    entries = [replace(entry, sha256=b"\1" * 32) for entry in tables.entries_of(STREAM)[:1]]
     write_image(image, writer.Segment(STREAM, [*entries, *ARCHIVE.entries[1:]]))
     run, found = restored()
     assert run.code == LOSSES
@@ -93,7 +94,7 @@ def test_content_that_is_not_the_catalogs(image: Path, restored: Restored) -> No
     assert "its SHA-256 is not the one in the catalog" in run.err
 
 
-@pytest.mark.parametrize("tables", [(0,), (3,), (7,), (2, 3, 4), tuple(range(8))])
+@pytest.mark.parametrize("tables", ((0,), (3,), (7,), (2, 3, 4), tuple(range(8))))
 def test_a_damaged_catalog_costs_no_file(image: Path, restored: Restored, tables: tuple[int, ...]) -> None:
     log = write_image(image, ARCHIVE)
     blocks = len(ARCHIVE.blocks())
@@ -104,10 +105,8 @@ def test_a_damaged_catalog_costs_no_file(image: Path, restored: Restored, tables
     assert "file 2: a part of its catalog is damaged or missing" in run.err
 
 
-@pytest.mark.parametrize("table", [0, 3])
-def test_a_damaged_catalog_and_a_damaged_block_where_it_is_missing(
-    image: Path, restored: Restored, table: int
-) -> None:
+@pytest.mark.parametrize("table", (0, 3))
+def test_a_damaged_catalog_and_a_damaged_block_where_it_is_missing(image: Path, restored: Restored, table: int) -> None:
     """Without the catalog it goes on at what looks like a tar header."""
     log = write_image(image, ARCHIVE)
     damage_block(image, log, 2, len(ARCHIVE.blocks()) - 1 - 8 + table)
@@ -157,10 +156,10 @@ def test_damaged_superblocks(image: Path, restored: Restored, damaged: str) -> N
 
 
 @pytest.mark.parametrize("damaged", list(SUPERBLOCKS))
-@pytest.mark.parametrize("block", [0, 1, 17, -1])
+@pytest.mark.parametrize("block", (0, 1, 17, -1))
 def test_a_damaged_record_header(image: Path, restored: Restored, damaged: str, block: int) -> None:
     """With all superblocks, with one, and with none; -1: the filemark's."""
-    log = write_image(image, ARCHIVE, writer.replace(ARCHIVE, archive=b"\7" * 16))
+    log = write_image(image, ARCHIVE, replace(ARCHIVE, archive=b"\7" * 16))
     if damaged != "A":
         overwrite(image, LOG_START + 4096 + 100, b"\xff")
     if damaged == "both":
@@ -168,7 +167,7 @@ def test_a_damaged_record_header(image: Path, restored: Restored, damaged: str, 
     overwrite(image, LOG_START + log.places[2, block] + 20, b"\xff\xff")
     for archive in (1, 2):
         target = image.parent / f"target-{archive}"
-        run = rescue("restore", image, "--to", target, "--archive", archive)
+        rescue("restore", image, "--to", target, "--archive", archive)
         found = contents(target)
         if archive == 2 or block in (0, -1):
             assert found == FILES
@@ -178,7 +177,7 @@ def test_a_damaged_record_header(image: Path, restored: Restored, damaged: str, 
     assert ("file 2, block 17: cannot be read" in rescue("check", image).err) == (block == 17)
 
 
-@pytest.mark.parametrize("block", [0, 5])
+@pytest.mark.parametrize("block", (0, 5))
 def test_a_damaged_filemark_table(image: Path, restored: Restored, block: int) -> None:
     log = write_image(image, ARCHIVE)
     overwrite(image, LOG_START + log.places[2, -1] + 64 + 20 + 4 * block, b"\xff\xff\xff\xff")
@@ -187,11 +186,11 @@ def test_a_damaged_filemark_table(image: Path, restored: Restored, block: int) -
     assert "a filemark on the cartridge is damaged" in run.err
 
 
-@pytest.mark.parametrize("sector", [512, 4096])
-@pytest.mark.parametrize("damaged", [(), ("front",), ("back",), ("front", "back")])
+@pytest.mark.parametrize("sector", (512, 4096))
+@pytest.mark.parametrize("damaged", ((), ("front",), ("back",), ("front", "back")))
 def test_partition_tables(image: Path, sector: int, damaged: tuple[str, ...]) -> None:
-    log = writer.Log([writer.LogFile(writer.label_file()), writer.LogFile([]), writer.LogFile(ARCHIVE.blocks())])
-    whole = writer.image(log.content, sector=sector)
+    log = disk.Log([disk.LogFile(writer.label_file()), disk.LogFile([]), disk.LogFile(ARCHIVE.blocks())])
+    whole = disk.image(log.content, sector=sector)
     if "front" in damaged:
         whole[: 10 * sector] = bytes(10 * sector)
     if "back" in damaged:
@@ -201,8 +200,8 @@ def test_partition_tables(image: Path, sector: int, damaged: tuple[str, ...]) ->
 
 
 def test_a_log_elsewhere_is_found_by_its_type(image: Path) -> None:
-    log = writer.Log([writer.LogFile(writer.label_file()), writer.LogFile([]), writer.LogFile(ARCHIVE.blocks())])
-    whole = writer.image(log.content, start=9 * MIB)
+    log = disk.Log([disk.LogFile(writer.label_file()), disk.LogFile([]), disk.LogFile(ARCHIVE.blocks())])
+    whole = disk.image(log.content, start=9 * MIB)
     image.write_bytes(whole)
     assert rescue("check", image).code == FINE
     image.write_bytes(bytes(MIB) + whole[MIB:])  # the backup alone
@@ -210,7 +209,7 @@ def test_a_log_elsewhere_is_found_by_its_type(image: Path) -> None:
 
 
 def test_a_bare_partition(image: Path) -> None:
-    log = writer.Log([writer.LogFile(writer.label_file()), writer.LogFile([]), writer.LogFile(ARCHIVE.blocks())])
+    log = disk.Log([disk.LogFile(writer.label_file()), disk.LogFile([]), disk.LogFile(ARCHIVE.blocks())])
     image.write_bytes(log.content)
     assert rescue("check", image).code == FINE
     log.content[:8192] = bytes(8192)
@@ -222,8 +221,8 @@ def test_a_bare_partition(image: Path) -> None:
 
 @pytest.mark.skipif(not loop.available(), reason="needs loop devices")
 def test_a_disk_of_4096_byte_sectors(image: Path) -> None:
-    log = writer.Log([writer.LogFile(writer.label_file()), writer.LogFile([]), writer.LogFile(ARCHIVE.blocks())])
-    image.write_bytes(writer.image(log.content, sector=4096))
+    log = disk.Log([disk.LogFile(writer.label_file()), disk.LogFile([]), disk.LogFile(ARCHIVE.blocks())])
+    image.write_bytes(disk.image(log.content, sector=4096))
     with loop.loop_device(image, 4096) as device:
         assert rescue("check", device).code == FINE
 
@@ -266,7 +265,8 @@ def test_an_image_cut_anywhere(image: Path, restored: Restored, size: int) -> No
     whole = {name: content for name, content in found.items() if not name.endswith(".damaged")}
     assert {**FILES, **whole} == FILES
     data_blocks = sum(
-        file == 2 and block >= HEADER_BLOCKS and LOG_START + at + 4096 <= size for (file, block), at in log.places.items()
+        file == 2 and block >= HEADER_BLOCKS and LOG_START + at + 4096 <= size
+        for (file, block), at in log.places.items()
     )
     begins = [entry.offset for entry in ARCHIVE.entries]
     assert len(whole) >= sum(begin <= data_blocks * ARCHIVE.cut for begin in begins[1:])
@@ -274,8 +274,8 @@ def test_an_image_cut_anywhere(image: Path, restored: Restored, size: int) -> No
 
 def test_stale_records_behind_the_end_are_no_files(image: Path) -> None:
     """A cartridge that was longer once: what the newer session has not overwritten must not come back."""
-    old = writer.Log([writer.LogFile([b""] * 30), *[writer.LogFile(ARCHIVE.blocks())] * 3], epoch=1)
-    new = writer.Log([writer.LogFile(writer.label_file()), writer.LogFile([]), writer.LogFile(ARCHIVE.blocks())], epoch=2)
+    old = disk.Log([disk.LogFile([b""] * 30), *[disk.LogFile(ARCHIVE.blocks())] * 3], epoch=1)
+    new = disk.Log([disk.LogFile(writer.label_file()), disk.LogFile([]), disk.LogFile(ARCHIVE.blocks())], epoch=2)
     new.content += old.content[len(new.content) :]
     image.write_bytes(new.content)
     assert rescue("list", image).out.count("archive ") == 1
@@ -304,8 +304,8 @@ def test_any_bytes_may_be_wrong(image: Path, restored: Restored, seed: int) -> N
 
 def test_a_tar_within_a_lost_file(image: Path, restored: Restored) -> None:
     """With the catalog, what looks like a header within a file that is lost is never taken for one."""
-    inner = writer.simple_stream({"inner": b"x" * 20_000})
-    log = write_image(image, writer.archive(writer.simple_stream({"a": b"a", "tar": inner, "z": b"z"})))
+    inner = tables.simple_stream({"inner": b"x" * 20_000})
+    log = write_image(image, writer.archive(tables.simple_stream({"a": b"a", "tar": inner, "z": b"z"})))
     damage_block(image, log, 2, HEADER_BLOCKS)  # the header of `tar`
     run, found = restored()
     assert run.code == LOSSES

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rescue import writer
+from tests.rescue import tables, writer
 from tests.rescue.kit import FINE, RESCUE, contents, rescue, write_image
 
 README = RESCUE.with_name("README.txt")
@@ -42,7 +42,7 @@ def test_it_runs_on(minor: int, tmp_path: Path) -> None:
     if python is None:
         pytest.skip(f"python3.{minor} is not installed")
     files = {"a": b"text " * 9999, "d/b": b""}
-    write_image(tmp_path / "image", writer.archive(writer.simple_stream(files), compress=True))
+    write_image(tmp_path / "image", writer.archive(tables.simple_stream(files), compress=True))
     run = rescue("restore", tmp_path / "image", "--to", tmp_path / "to", python=(python, "-I", "-S"))
     assert (run.code, contents(tmp_path / "to")) == (FINE, files), run.err
     assert rescue("check", tmp_path / "image", python=(python, "-I", "-S")).code == FINE
@@ -58,7 +58,7 @@ def test_the_readme_is_short_and_in_two_languages() -> None:
     assert len(lines) - french <= 70
 
 
-@pytest.mark.parametrize("language", [0, 1])
+@pytest.mark.parametrize("language", (0, 1))
 def test_the_readme_names_commands_that_exist(language: int) -> None:
     text = README.read_text(encoding="utf-8").partition("FRANÇAIS")[2 * language]
     assert "mt -f /dev/nst0 rewind" in text

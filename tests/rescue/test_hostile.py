@@ -3,12 +3,13 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fixtures.hostile import HOSTILE, Hostile, make_outside, outside_state
-from tests.rescue import packer, writer
+from tests.rescue import disk, packer, tables, writer
 from tests.rescue.kit import FAILED, FINE, LOSSES, contents, rescue, write_image
 
 SMALL = [hostile for hostile in HOSTILE if hostile.name != "pax-of-1-gib"]
@@ -34,10 +35,10 @@ def test_nothing_outside_is_touched(hostile: Hostile, place: Path) -> None:
     """Archive 1 has no catalog: it looks for the next header after what it cannot read. 2 has one: it goes by that."""
     before = outside_state(place / "outside")
     stream = b"".join(hostile.pieces(place / "outside"))
-    entries = [writer.Entry(b"f", offset=0), writer.Entry(b"g", offset=1024)]
+    entries = [tables.Entry(b"f", offset=0), tables.Entry(b"g", offset=1024)]
     image, target = place.parent / "image", place / "target"
     bare = writer.Segment(stream, trailer=False, cut=60_000)
-    write_image(image, bare, writer.replace(bare, archive=b"\2" * 16, trailer=True, entries=entries), front=False)
+    write_image(image, bare, replace(bare, archive=b"\2" * 16, trailer=True, entries=entries), front=False)
     assert rescue("restore", image, "--to", target, "--devices", "--archive", 1).code in (FINE, FAILED, LOSSES)
     assert outside_state(place / "outside") == before
     remove(target)
@@ -46,7 +47,9 @@ def test_nothing_outside_is_touched(hostile: Hostile, place: Path) -> None:
     assert rescue("check", image).code in (FINE, LOSSES)
 
 
-@pytest.mark.parametrize("name", ["size-giant", "size-giant-in-pax", "content-cut", "pax-claims-2^62", "sparse-data-missing"])
+@pytest.mark.parametrize(
+    "name", ("size-giant", "size-giant-in-pax", "content-cut", "pax-claims-2^62", "sparse-data-missing")
+)
 def test_a_tar_ends(name: str, place: Path) -> None:
     hostile = next(hostile for hostile in HOSTILE if hostile.name == name)
     stream = b"".join(pieces(hostile, place))
@@ -98,9 +101,9 @@ def test_what_lies_in_the_target_already_is_no_way_out(place: Path) -> None:
 def test_names_cannot_write_on_the_terminal(place: Path) -> None:
     """Neither in the list nor in messages."""
     name = b"evil\x1b[2J\r\n\xff\\".decode(errors="surrogateescape")
-    stream = writer.simple_stream({name: b"x"})
+    stream = tables.simple_stream({name: b"x"})
     job = "job\x1b[2J\u202e"
-    entries = [*writer.entries_of(stream), writer.Entry(os.fsencode(name) + b"2", flags=writer.ABSENT, note=b"\x1b")]
+    entries = [*tables.entries_of(stream), tables.Entry(os.fsencode(name) + b"2", flags=tables.ABSENT, note=b"\x1b")]
     image = place.parent / "image"
     write_image(image, writer.Segment(stream, entries, job=job))
     for command, *options in (["list"], ["files"], ["restore", "--to", place / "target"]):
@@ -113,7 +116,7 @@ def test_names_cannot_write_on_the_terminal(place: Path) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [
+    (
         b"[" * 100_000,
         b'{"a":' * 50_000,
         b'{"format":' + b"9" * 10_000 + b"}",
@@ -122,16 +125,16 @@ def test_names_cannot_write_on_the_terminal(place: Path) -> None:
         b"\xff",
         b"[]",
         b"null",
-    ],
+    ),
     ids=lambda value: repr(value[:24]),
 )
 def test_documents_that_are_none(place: Path, document: bytes) -> None:
-    archive = writer.archive(writer.simple_stream({"a": b"x"}))
+    archive = writer.archive(tables.simple_stream({"a": b"x"}))
     blocks = archive.blocks()
     label = [writer.block(writer.LABEL, document, archive=writer.CARTRIDGE_ID, flags=writer.LAST)]
     blocks[0] = writer.block(writer.HEADER, document, archive=archive.archive, flags=writer.LAST)
-    files = [writer.LogFile(file) for file in (label, [], blocks)]
-    (place.parent / "image").write_bytes(writer.image(writer.Log(files).content))
+    files = [disk.LogFile(file) for file in (label, [], blocks)]
+    (place.parent / "image").write_bytes(disk.image(disk.Log(files).content))
     run = rescue("restore", place.parent / "image", "--to", place / "target")
     assert (run.code, contents(place / "target")) == (LOSSES, {"a": b"x"})
     assert "the label (file 0) is damaged" in run.err
@@ -141,16 +144,18 @@ def test_documents_that_are_none(place: Path, document: bytes) -> None:
 def test_positions_beyond_everything(place: Path) -> None:
     """A log whose checksums are right and whose numbers are not."""
     for end, last in ((2**64 - 4096, 2**64 - 8192), (8192, 2**63), (2**63, 8192), (4096 * 3, 4096)):
-        block = writer.superblock(epoch=1, generation=8, size=2**63, end=end, records=9, files=2**32 - 1, last_filemark=last)
+        block = disk.superblock(
+            epoch=1, generation=8, size=2**63, end=end, records=9, files=2**32 - 1, last_filemark=last
+        )
         (place.parent / "image").write_bytes(block + block + bytes(8192))
         assert rescue("check", place.parent / "image").code == FAILED
 
 
-@pytest.mark.parametrize("field", ["n", "first", "strings", "paths", "links", "type", "flags", "note", "cut", "longer"])
+@pytest.mark.parametrize("field", ("n", "first", "strings", "paths", "links", "type", "flags", "note", "cut", "longer"))
 def test_catalog_tables_that_lie(place: Path, field: str) -> None:
-    stream = writer.simple_stream({"a": b"x", "b": b"y"})
+    stream = tables.simple_stream({"a": b"x", "b": b"y"})
     archive = writer.archive(stream)
-    table = bytearray(writer.table(archive.entries, 0))
+    table = bytearray(tables.table(archive.entries, 0))
     places = {"n": 4, "first": 8, "strings": 16, "paths": 18, "links": 22, "type": 26, "flags": 28, "note": 26 + 4 + 32}
     if field in places:
         table[places[field]] = 0x7F
@@ -160,8 +165,8 @@ def test_catalog_tables_that_lie(place: Path, field: str) -> None:
     blocks[number] = writer.block(
         writer.CATALOG, bytes(table), archive=archive.archive, sequence=number, flags=writer.LAST
     )
-    files = [writer.LogFile(file) for file in (writer.label_file(), [], blocks)]
-    (place.parent / "image").write_bytes(writer.image(writer.Log(files).content))
+    files = [disk.LogFile(file) for file in (writer.label_file(), [], blocks)]
+    (place.parent / "image").write_bytes(disk.image(disk.Log(files).content))
     run = rescue("restore", place.parent / "image", "--to", place / "target")
     assert (run.code, contents(place / "target")) == (LOSSES, {"a": b"x", "b": b"y"})
     assert "a part of its catalog is damaged or missing: a catalog table" in run.err

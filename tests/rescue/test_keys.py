@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.rescue import writer
+from tests.rescue import disk, tables, writer
 from tests.rescue.kit import BARE, FAILED, FINE, FULL, LOSSES, NO_KEY, Run, contents, rescue, write_image
 
 FILES = {"secret": b"the books of the pharmacy\n" * 500, "d/other": b"\0\1\2" * 999}
-STREAM = writer.simple_stream(FILES)
+STREAM = tables.simple_stream(FILES)
 OWNER, TECHNICIAN = "Über die Straße", "only the list"
 BOTH = {"technician": TECHNICIAN, "owner": OWNER}
 Kit = Callable[..., Run]
@@ -27,9 +27,9 @@ def kit(tmp_path: Path) -> Kit:
     return run
 
 
-@pytest.mark.parametrize("compress", [False, True])
-@pytest.mark.parametrize("passphrase", [OWNER, "U\u0308ber die Straße"])
-def test_the_passphrase_opens_it(kit: Kit, tmp_path: Path, passphrase: str, compress: bool) -> None:
+@pytest.mark.parametrize("compress", (False, True))
+@pytest.mark.parametrize("passphrase", (OWNER, "U\u0308ber die Straße"))
+def test_the_passphrase_opens_it(kit: Kit, tmp_path: Path, passphrase: str, *, compress: bool) -> None:
     """Also where the keyboard composes characters in another way: it is taken in form NFC."""
     log = write_image(tmp_path / "image", writer.archive(STREAM, passphrases=BOTH, compress=compress))
     assert b"the books of" not in log.content
@@ -44,8 +44,8 @@ def test_a_recovery_passphrase_opens_it(kit: Kit, tmp_path: Path) -> None:
     assert contents(tmp_path / "to") == FILES
 
 
-@pytest.mark.parametrize("command", ["restore", "files", "tar"])
-@pytest.mark.parametrize(("passphrase", "words"), [("wrong", "the passphrase is wrong"), (None, "--passphrase-file")])
+@pytest.mark.parametrize("command", ("restore", "files", "tar"))
+@pytest.mark.parametrize(("passphrase", "words"), (("wrong", "the passphrase is wrong"), (None, "--passphrase-file")))
 def test_without_the_right_passphrase(
     kit: Kit, tmp_path: Path, command: str, passphrase: str | None, words: str
 ) -> None:
@@ -69,7 +69,7 @@ def test_check_without_a_key_checks_the_blocks(kit: Kit, tmp_path: Path) -> None
     assert run.code == NO_KEY
     assert "only its blocks are checked" in run.err
     whole = bytearray((tmp_path / "image").read_bytes())
-    whole[writer.LOG_START + log.places[2, 3] + 900] ^= 1
+    whole[disk.LOG_START + log.places[2, 3] + 900] ^= 1
     (tmp_path / "image").write_bytes(whole)
     run = kit("check", None, python=BARE)
     assert run.code == LOSSES
@@ -111,7 +111,7 @@ def test_without_the_package_it_says_what_to_install(kit: Kit, tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "changes",
-    [{"job": "another"}, {"commitment": None}, {"commitment": {"data": "AAAA", "catalog": "AAAA"}}, {"cut": 2999}],
+    ({"job": "another"}, {"commitment": None}, {"commitment": {"data": "AAAA", "catalog": "AAAA"}}, {"cut": 2999}),
     ids=str,
 )
 def test_a_changed_header_is_noticed(kit: Kit, tmp_path: Path, changes: dict[str, object]) -> None:
@@ -121,7 +121,7 @@ def test_a_changed_header_is_noticed(kit: Kit, tmp_path: Path, changes: dict[str
     assert "the archive's header was changed" in run.err
 
 
-@pytest.mark.parametrize("parameters", [{"log2_n": 14}, {"log2_n": 21}, {"r": 9}, {"p": 2}, {"salt": "!"}], ids=str)
+@pytest.mark.parametrize("parameters", ({"log2_n": 14}, {"log2_n": 21}, {"r": 9}, {"p": 2}, {"salt": "!"}), ids=str)
 def test_slots_with_other_parameters_are_refused(kit: Kit, tmp_path: Path, parameters: dict[str, object]) -> None:
     slot = {**writer.passphrase_slot(OWNER, bytes(64), bytes(range(16, 32))), **parameters}
     write_image(tmp_path / "image", writer.archive(STREAM, slots=[slot]))
@@ -147,7 +147,7 @@ def test_an_encrypted_block_that_was_changed(kit: Kit, tmp_path: Path) -> None:
         flags=writer.ENCRYPTED, plain_bytes=archive.cut,
     )  # fmt: skip
     files = [writer.label_file(), [], blocks]
-    (tmp_path / "image").write_bytes(writer.image(writer.Log([writer.LogFile(f) for f in files]).content))
+    (tmp_path / "image").write_bytes(disk.image(disk.Log([disk.LogFile(f) for f in files]).content))
     run = kit("restore", OWNER)
     assert run.code == LOSSES
     assert "file 2, block 3: cannot be decrypted: it was changed" in run.err

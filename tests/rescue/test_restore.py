@@ -3,6 +3,7 @@
 import os
 import stat
 import struct
+from dataclasses import replace
 from pathlib import Path
 from shutil import copy
 from tempfile import TemporaryDirectory
@@ -11,7 +12,7 @@ import pytest
 
 from fixtures.compare import rsync_differences, tree_differences
 from fixtures.trees import Tree, make_deep_tree, make_tree
-from tests.rescue import packer, writer
+from tests.rescue import packer, tables, writer
 from tests.rescue.kit import FAILED, FINE, LOSSES, RESCUE, contents, rescue, write_image
 
 IS_ROOT = os.geteuid() == 0
@@ -26,8 +27,8 @@ def tree(tmp_path: Path) -> Tree:
     return make_tree(root, privileged=IS_ROOT)
 
 
-@pytest.mark.parametrize("compress", [False, True])
-def test_every_kind_of_thing(tree: Tree, tmp_path: Path, compress: bool) -> None:
+@pytest.mark.parametrize("compress", (False, True))
+def test_every_kind_of_thing(tree: Tree, tmp_path: Path, *, compress: bool) -> None:
     stream, entries = packer.pack(tree.root, without=tree.not_kept)
     image, target = tmp_path / "image", tmp_path / "target"
     write_image(image, writer.Segment(stream, entries, compress=compress, cut=50_000, per_table=100))
@@ -46,7 +47,7 @@ LEFT_OUT = (".: mtime", "hardlinks: hard links", "hardlinks/fifo-a: hard links")
 def test_what_gnu_tar_packed(tree: Tree, tmp_path: Path) -> None:
     """GNU tar forgets that names of a FIFO or a device are one, stores small holes, and names users in ACLs."""
     without = [*tree.not_kept, b"acls", b"devices", b"hardlinks/fifo-b", b"sparse/hole-of-5-bytes"]
-    stream = writer.tree_stream(tree.root, without)
+    stream = tables.tree_stream(tree.root, without)
     image, target = tmp_path / "image", tmp_path / "target"
     write_image(image, writer.archive(stream, cut=50_000, per_table=100))
     run = rescue("restore", image, "--to", target)
@@ -72,7 +73,7 @@ FILES = {"a": b"first\n", "d/b": b"second " * 2000, "d/c": b"", "e": bytes(range
 
 
 def test_only_what_is_named(tmp_path: Path) -> None:
-    write_image(tmp_path / "image", writer.archive(writer.simple_stream(FILES)))
+    write_image(tmp_path / "image", writer.archive(tables.simple_stream(FILES)))
 
     def restored(name: str, *patterns: str) -> dict[str, bytes]:
         assert rescue("restore", tmp_path / "image", "--to", tmp_path / name, *patterns).code == FINE
@@ -86,7 +87,7 @@ def test_only_what_is_named(tmp_path: Path) -> None:
 
 
 def test_nothing_that_is_there_is_replaced(tmp_path: Path) -> None:
-    write_image(tmp_path / "image", writer.archive(writer.simple_stream(FILES)))
+    write_image(tmp_path / "image", writer.archive(tables.simple_stream(FILES)))
     target = tmp_path / "target"
     target.mkdir()
     (target / "a").write_bytes(b"mine\n")
@@ -106,7 +107,7 @@ def test_parts_are_joined(tmp_path: Path) -> None:
     assert contents(tmp_path / "named") == {"db/dump": b"one two three"}
 
 
-@pytest.mark.parametrize(("kept", "why"), [((1, 3), "part 2 of it is missing"), ((1, 2), "its last part is missing")])
+@pytest.mark.parametrize(("kept", "why"), (((1, 3), "part 2 of it is missing"), ((1, 2), "its last part is missing")))
 def test_a_missing_part_is_said(tmp_path: Path, kept: tuple[int, ...], why: str) -> None:
     stream = b"".join(part(number, b"%d" % number, last=number == 3) for number in kept) + bytes(1024)
     write_image(tmp_path / "image", writer.archive(stream))
@@ -124,13 +125,13 @@ def part(number: int, content: bytes, *, last: bool = False) -> bytes:
 
 
 def test_a_short_file_is_cut_and_said(tmp_path: Path) -> None:
-    stream = writer.simple_stream({"log": b"real" + bytes(96), "other": b"x"})
-    log, other = writer.entries_of(stream)
+    stream = tables.simple_stream({"log": b"real" + bytes(96), "other": b"x"})
+    log, other = tables.entries_of(stream)
     entries = [
-        writer.replace(log, flags=writer.SHORT, valid=4, note=b"input/output error"),
+        replace(log, flags=tables.SHORT, valid=4, note=b"input/output error"),
         other,
-        writer.Entry(b"gone", flags=writer.ABSENT, note=b"vanished"),
-        writer.Entry(b"socket", type="s", flags=writer.ABSENT),
+        tables.Entry(b"gone", flags=tables.ABSENT, note=b"vanished"),
+        tables.Entry(b"socket", type="s", flags=tables.ABSENT),
     ]
     write_image(tmp_path / "image", writer.Segment(stream, entries))
     run = rescue("restore", tmp_path / "image", "--to", tmp_path / "target")
@@ -143,9 +144,9 @@ def test_a_short_file_is_cut_and_said(tmp_path: Path) -> None:
 
 def test_what_needs_an_earlier_archive_is_said(tmp_path: Path) -> None:
     delta = packer.header(b"db.tkdelta", b"0", records={b"TAPEKIT.path": b"db", b"TAPEKIT.base": b"00" * 16})
-    stream = delta + writer.simple_stream({"other": b"x"})
-    db, other = writer.entries_of(stream)
-    entries = [writer.replace(db, flags=writer.DELTA), writer.Entry(b"old", base=1, offset=0), other]
+    stream = delta + tables.simple_stream({"other": b"x"})
+    db, other = tables.entries_of(stream)
+    entries = [replace(db, flags=tables.DELTA), tables.Entry(b"old", base=1, offset=0), other]
     write_image(tmp_path / "image", writer.Segment(stream, entries))
     run = rescue("restore", tmp_path / "image", "--to", tmp_path / "target")
     assert (run.code, contents(tmp_path / "target")) == (LOSSES, {"other": b"x"})

@@ -4,16 +4,17 @@ import errno
 import importlib.util
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tests.rescue import writer
+from tests.rescue import tables, writer
 from tests.rescue.kit import RESCUE
 
 FILES = {f"file-{number:02}": bytes([number]) * 700 * number for number in range(1, 30)}
-STREAM = writer.simple_stream(FILES)
+STREAM = tables.simple_stream(FILES)
 FSF, BSF, FSR, BSR, REWIND, SET_BLOCK_SIZE = 1, 2, 3, 4, 6, 20
 FILEMARK = None
 
@@ -39,7 +40,9 @@ class FakeTape:
         largest: The largest read that the host adapter takes.
     """
 
-    def __init__(self, items: list[bytes | None], *, bad: set[int], stuck: bool = False, largest: int = 1 << 20) -> None:
+    def __init__(
+        self, items: list[bytes | None], *, bad: set[int], stuck: bool = False, largest: int = 1 << 20
+    ) -> None:
         self.items, self.bad, self.stuck, self.largest = items, bad, stuck, largest
         self.at = 0
         self.end_of_data = False
@@ -118,19 +121,19 @@ def tape_of(*archives: writer.Segment, closed: bool = True) -> list[bytes | None
 
 
 ARCHIVE = writer.archive(STREAM)
-SECOND = writer.replace(ARCHIVE, archive=b"\2" * 16)
+SECOND = replace(ARCHIVE, archive=b"\2" * 16)
 START = 1 + 1 + 2 + 1  # label, filemark, two blocks of kit, filemark
 
 
-def check(kit: ModuleType, tape: FakeTape) -> tuple[list[str], Any, list[dict[str, bytes]]]:
-    """Read the whole tape: what was said, the archives, and the content of each."""
+def check(kit: ModuleType, tape: FakeTape) -> tuple[Any, Any, list[dict[str, bytes]]]:
+    """Read the whole tape: the report, the archives, and the content of each."""
     report = kit.Report()
     cartridge = kit.Cartridge(kit.Tape(tape), report)
     archives = kit.archives_of(cartridge.segments)
     return report, archives, [read(kit, archive, report) for archive in archives]
 
 
-def read(kit: ModuleType, archive: Any, report: Any) -> dict[str, bytes]:
+def read(kit: ModuleType, archive: object, report: object) -> dict[str, bytes]:
     found = {}
     for stream, member, entry in kit.read_archive(archive, report):
         content = bytearray(member.size)
@@ -170,9 +173,9 @@ def test_is_set_to_blocks_of_any_size(kit: ModuleType) -> None:
     assert (SET_BLOCK_SIZE, 0) in tape.operations
 
 
-@pytest.mark.parametrize("stuck", [False, True])
-@pytest.mark.parametrize("block", [0, 1, 9, 30])
-def test_a_bad_place(kit: ModuleType, block: int, stuck: bool) -> None:
+@pytest.mark.parametrize("stuck", (False, True))
+@pytest.mark.parametrize("block", (0, 1, 9, 30))
+def test_a_bad_place(kit: ModuleType, block: int, *, stuck: bool) -> None:
     """One block is lost; where even spacing over it fails, the rest of that file, but no other."""
     tape = FakeTape(tape_of(ARCHIVE, SECOND), bad={START + block}, stuck=stuck)
     report, _, found = check(kit, tape)
@@ -190,8 +193,8 @@ def test_a_bad_place(kit: ModuleType, block: int, stuck: bool) -> None:
 
 
 def test_a_power_cut(kit: ModuleType) -> None:
-    torn = writer.replace(SECOND, stream=STREAM[:60_000], trailer=False)
-    report, archives, found = check(kit, FakeTape(tape_of(ARCHIVE, torn, closed=False), bad=set()))
+    torn = replace(SECOND, stream=STREAM[:60_000], trailer=False)
+    _report, archives, found = check(kit, FakeTape(tape_of(ARCHIVE, torn, closed=False), bad=set()))
     assert archives[1].state() == "incomplete: it was not written to its end"
     assert found[0] == FILES
     assert {**FILES, **found[1]} == FILES
@@ -199,8 +202,8 @@ def test_a_power_cut(kit: ModuleType) -> None:
 
 
 def test_a_tape_after_a_power_cut_and_another_archive(kit: ModuleType) -> None:
-    torn = writer.replace(SECOND, stream=STREAM[:60_000], trailer=False)
-    report, archives, found = check(kit, FakeTape(tape_of(torn, ARCHIVE), bad=set()))
+    torn = replace(SECOND, stream=STREAM[:60_000], trailer=False)
+    _report, archives, found = check(kit, FakeTape(tape_of(torn, ARCHIVE), bad=set()))
     assert [archive.state() for archive in archives] == ["incomplete: its end is damaged", "complete"]
     assert found[1] == FILES
 
@@ -214,7 +217,7 @@ def test_one_file_is_found_by_spacing(kit: ModuleType) -> None:
 
 
 def test_a_trailer_over_several_blocks(kit: ModuleType) -> None:
-    report, archives, found = check(kit, FakeTape(tape_of(writer.replace(ARCHIVE, document_cut=100)), bad=set()))
+    report, archives, found = check(kit, FakeTape(tape_of(replace(ARCHIVE, document_cut=100)), bad=set()))
     assert (report.damages, archives[0].state(), found) == (0, "complete", [FILES])
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from tests.rescue import writer
+from tests.rescue import disk, tables, writer
 from tests.rescue.kit import BARE, FAILED, FINE, FULL, LOSSES, RESCUE, contents, rescue, write_image
 
 FILES = {"text": b"the same words again and again\n" * 5000, "noise": os.urandom(10_000)}
-STREAM = writer.simple_stream(FILES)
+STREAM = tables.simple_stream(FILES)
 CUT = 60_000
 
 # What stands in the way of the decoders that a test does not want: a module of that name that cannot be imported.
@@ -75,7 +75,7 @@ def image_with_frame(path: Path, frame: bytes) -> None:
         writer.DATA, frame, archive=archive.archive, sequence=1, flags=writer.COMPRESSED, plain_bytes=CUT
     )
     files = [writer.label_file(), [], blocks]
-    path.write_bytes(writer.image(writer.Log([writer.LogFile(file) for file in files]).content))
+    path.write_bytes(disk.image(disk.Log([disk.LogFile(file) for file in files]).content))
 
 
 def test_a_window_of_16_mib(provider: Provider, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_window_of_16_mib(provider: Provider, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("frame", "why"),
-    [
+    (
         (zstd.compress(bytes(CUT + 1)), "one byte more than its header says"),
         (zstd.compress(bytes(1 << 30)), "a GiB"),
         (zstd.compress(bytes(CUT - 1)), "one byte less"),
@@ -95,7 +95,7 @@ def test_a_window_of_16_mib(provider: Provider, tmp_path: Path) -> None:
         (b"\x28\xb5\x2f\xfd" + b"\xff" * 40, "no frame"),
         (b"", "nothing"),
         (frame_with_window(STREAM[:CUT], 27), "a window of 128 MiB"),
-    ],
+    ),
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_wrong_frame_is_damage(provider: Provider, tmp_path: Path, frame: bytes, why: str) -> None:
