@@ -159,16 +159,8 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
         if self.offset < layout.start or (layout.end is not None and self.offset >= layout.end):
             return False
         wanted = layout.first_block + index
-        if self._run is None or not self._next_block <= wanted <= self._next_block + self._skip_blocks:
-            self.close()
-            start = wanted
-            if self._skip_blocks != SKIP_BLOCKS:
-                start = min(wanted, max(self._next_block, layout.first_block))
-            try:
-                self._run = read_blocks(self._drive, layout.file, start, layout.expected)
-            except EndOfData:  # a segment that a crash cut short
-                return False
-            self._items, self._next_block = iter(self._run), start
+        if not self._run_to(wanted):
+            return False
         for item in self._items:
             self._next_block = item.number + 1
             if isinstance(item, FileEnd):
@@ -184,6 +176,21 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
                 continue
             return self._use(item, index)
         return False
+
+    def _run_to(self, wanted: int) -> bool:
+        """Have a run of blocks under way that comes by block `wanted`; False where the file ends before it."""
+        if self._run is not None and self._next_block <= wanted <= self._next_block + self._skip_blocks:
+            return True
+        self.close()
+        start = wanted
+        if self._skip_blocks != SKIP_BLOCKS:
+            start = min(wanted, max(self._next_block, self.layout.first_block))
+        try:
+            self._run = read_blocks(self._drive, self.layout.file, start, self.layout.expected)
+        except EndOfData:  # a segment that a crash cut short
+            return False
+        self._items, self._next_block = iter(self._run), start
+        return True
 
     def _use(self, item: GoodBlock | BadBlock, index: int) -> bool:
         """Make the block the current one; False where it ends before the offset. Raises Hole."""

@@ -32,19 +32,19 @@ LIST = """\
 cartridge WED-1, labelled 2026-11-23T21:00:00Z by tests 1
 
 archive 1   job books, 2026-11-22T21:30:00Z
-  host server, site Apotheke Zürich
+  host server, site Apotheke Zürich, paths below /srv
   3 members, 24.2 kB
   complete
   id 101112131415161718191a1b1c1d1e1f, in file 2 of the cartridge
 
 archive 2   job photos, 2026-11-23T21:30:00Z
-  host server, site Apotheke Zürich
+  host server, site Apotheke Zürich, paths below /srv
   1 members, 15 B
   complete
   id 02020202020202020202020202020202, in file 3 of the cartridge
 
 archive 3   job books, 2026-11-24T21:30:00Z
-  host server, site Apotheke Zürich
+  host server, site Apotheke Zürich, paths below /srv
   incomplete: it was not written to its end
   id 03030303030303030303030303030303, in file 4 of the cartridge
 """

@@ -188,6 +188,7 @@ class Segment:
             "host": "server",
             "started": self.started,
             "tool": "tests 1",
+            "root": "/srv",
             "block_size": 65536,
             "cut": self.cut,
             "stream_start": self.stream_start,
