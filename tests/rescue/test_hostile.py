@@ -30,6 +30,7 @@ def remove(directory: Path) -> None:
     subprocess.run(["rm", "-rf", directory], check=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hostile", SMALL, ids=[hostile.name for hostile in SMALL])
 def test_nothing_outside_is_touched(hostile: Hostile, place: Path) -> None:
     """Archive 1 has no catalog: it looks for the next header after what it cannot read. 2 has one: it goes by that."""
