@@ -4,7 +4,12 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told now and then; must return quickly, and may be called from one thread only."""
+    """Told now and then; must return quickly, and may be called from one thread only.
+
+    `wants_total`: somebody watches, and a look at the source beforehand is worth its time.
+    """
+
+    wants_total: bool
 
     def begin(self, doing: str, total_bytes: int | None) -> None:
         """A stage begins; `total_bytes` where it is known."""
@@ -18,6 +23,8 @@ class Progress(Protocol):
 
 class Silent:
     """Shows nothing."""
+
+    wants_total = False
 
     def begin(self, doing: str, total_bytes: int | None) -> None:
         """See Progress."""

@@ -27,6 +27,8 @@ def shown(*, as_json: bool) -> Progress:
 class Lines:
     """One line per interval."""
 
+    wants_total = False
+
     def __init__(self) -> None:
         """Nothing has begun."""
         self._doing = ""
@@ -57,6 +59,8 @@ class Lines:
 
 class Bar:
     """A bar with rate and time left."""
+
+    wants_total = True
 
     def __init__(self) -> None:
         """Nothing has begun."""

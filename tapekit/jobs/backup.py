@@ -24,6 +24,7 @@ from tapekit.evidence import WRITTEN, Evidences
 from tapekit.jobs.interrupt import StopRequest
 from tapekit.jobs.save import Saver
 from tapekit.progress import Progress
+from tapekit.source.measure import measure
 from tapekit.source.walk import Options, Sources, Thing, check_sources, given_links, walk
 from tapekit.stream.pack import StreamPacker
 from tapekit.units import now_text, size_text
@@ -183,7 +184,7 @@ class _Backup:
             self._drive, bytes.fromhex(header.archive), header.segment, header.sequence_start,
             header.block_size, self._packing,
         )  # fmt: skip
-        progress.begin("saving", None)
+        progress.begin("saving", self._expected_bytes(progress))
         ended: Exception | None = None
         with writer.threads():
             writer.write_document(Kind.HEADER, segment.build_header(header))
@@ -198,6 +199,15 @@ class _Backup:
                 ended = error if isinstance(error, Exception) else Stopped("stopped by Ctrl-C")
             packer.finish()
             return self._close(writer, saver, packer.offset, ABORTED if ended else COMPLETE), ended
+
+    def _expected_bytes(self, progress: Progress) -> int | None:
+        """About how much there is to save: as much as the last time, or what a quick look at the source says."""
+        known = [
+            s.trailer.source_bytes for s in self._earlier if s.trailer and s.is_complete and s.job == self._header.job
+        ]
+        if known:
+            return known[-1]
+        return measure(self._request.sources) if progress.wants_total else None
 
     def _things(self) -> Iterator[Thing]:
         return walk(self._request.sources, self._request.options)
