@@ -10,6 +10,9 @@ from drivers.base import Identity
 from drivers.errors import Busy, DriveError, NoDevice, translated
 from drivers.recordlog.drive import RecordLogDrive
 from drivers.recordlog.storage import DirectFile
+from formats import gpt, recordlog
+from formats.errors import Damaged
+from formats.recordlog import UNIT_BYTES
 
 SCHEME = "image"
 SECTOR_BYTES = 512
@@ -33,8 +36,9 @@ def open_drive(path: str, *, writable: bool) -> RecordLogDrive:
             fcntl.flock(fd, (fcntl.LOCK_EX if can_write else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Busy(f"{url}: in use by another program", "wait until it is done") from error
+        size_bytes = max(status.st_size, _log_end(fd)) if can_write else status.st_size
         storage = DirectFile(
-            fd, url, size_bytes=status.st_size, sector_bytes=SECTOR_BYTES, writable=can_write, is_device=False
+            fd, url, size_bytes=size_bytes, sector_bytes=SECTOR_BYTES, writable=can_write, is_device=False
         )
         protected = (writable and not can_write) or not os.access(path, os.W_OK)
         return RecordLogDrive(url, Identity(node=path, model="image file"), storage, write_protected=protected)
@@ -44,6 +48,19 @@ def open_drive(path: str, *, writable: bool) -> RecordLogDrive:
     except DriveError:
         os.close(fd)
         raise
+
+
+def _log_end(fd: int) -> int:
+    """Where the log in an image ends, by its superblocks; 0 where there is none.
+
+    An image that was cut short is written on to the size that it had: the missing part is a hole until then.
+    """
+    ends = [0]
+    for slot in (0, 1):
+        with contextlib.suppress(Damaged):
+            unit = os.pread(fd, UNIT_BYTES, gpt.LOG_START + slot * UNIT_BYTES)
+            ends.append(gpt.LOG_START + recordlog.parse_superblock(unit).size_bytes)
+    return max(ends)
 
 
 def create(path: str, size_bytes: int) -> None:

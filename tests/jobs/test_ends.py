@@ -113,6 +113,7 @@ class WaitingWriter:
     early_warning = False
 
     def __init__(self, room_bytes: int) -> None:
+        self.handed_over = room_bytes
         self._room_bytes = 0
         self._room_after_bytes = room_bytes
 
@@ -125,7 +126,7 @@ class WaitingWriter:
 
 def test_what_is_on_its_way_does_not_make_a_medium_full() -> None:
     run: Any = backup._Backup.__new__(backup._Backup)
-    run.builder, run._earlier = CatalogBuilder(4000), []
+    run.builder, run._earlier, run._checked_at = CatalogBuilder(4000), [], -1
     with run.builder.tables:
         run._check(WaitingWriter(1 << 20), StopRequest())
         with pytest.raises(backup._SegmentFull):
