@@ -60,6 +60,7 @@ LARGEST_BLOCK = 16_773_120
 LARGEST_PLAIN = 16 * MIB
 LARGEST_DOCUMENT = 16 * MIB
 LARGEST_PAX_HEADER = MIB
+MOST_EXTENTS = MIB  # of a sparse file
 
 # === Words to the person =========================================================================================
 
@@ -548,7 +549,7 @@ def parse_record(raw: Optional[bytes], position: int) -> Optional[Record]:
     _, kind, zero_1, number, own, epoch, file, block, length, log_id, zero_2, crc = RECORD_HEADER.unpack_from(raw)
     if crc != zlib.crc32(raw[:60]) or kind not in (BLOCK_RECORD, FILEMARK_RECORD) or own != position:
         return None
-    if any(zero_1) or zero_2 or (kind == BLOCK_RECORD and length > LARGEST_BLOCK):
+    if any(zero_1) or zero_2:
         return None
     return Record(kind, number, position, epoch, file, block, length, log_id)
 
@@ -728,6 +729,8 @@ class RecordLog(Medium):
         self._block += 1
         record = self._record(self._positions[number])
         if record is None or (record.kind, record.file, record.block) != (BLOCK_RECORD, self._file, number):
+            return Found(number, None)
+        if record.length > LARGEST_BLOCK:
             return Found(number, None)
         return Found(number, self._disk.read(self._base + record.position + 64, record.length))
 
@@ -1306,7 +1309,7 @@ def parse_table(table: bytes) -> List[Entry]:
         strings += slices((int.from_bytes(table[at - 2 : at], "big"),))
     if at != len(table):
         raise Damaged("a catalog table with sizes that do not add up")
-    if max(owners + groups + notes) >= string_count or max(flags) > 31 or set(types) - set(b"fdlhpcbs"):
+    if max(owners + groups + notes) >= string_count or strings[0] or max(flags) > 31 or set(types) - set(b"fdlhpcbs"):
         raise Damaged("a catalog table with values that have no meaning")
     rows = zip(types, flags, modes, notes, bases, sizes, valids, mtimes, offsets, digests, paths, links)
     return [
@@ -1600,6 +1603,7 @@ def parse_member(raw: bytes) -> Member:
     (name, mode, uid, gid, size, mtime, _, type_, link, _, _, user, group, major, minor,
      prefix) = TAR_HEADER.unpack(raw[-512:])  # fmt: skip
     name, link, user, group, prefix = (field.split(b"\0", 1)[0] for field in (name, link, user, group, prefix))
+    type_ = REGULAR if type_ == b"\0" else type_  # as archives before POSIX have it
     if type_ not in (REGULAR, HARD_LINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO):
         raise Damaged(f"a tar member of unknown type {show(type_)}")
     return Member(
@@ -1713,7 +1717,9 @@ def read_content(
     short = entry.valid if entry and entry.flags & SHORT else None
     digest, digest_of_valid, seen, lost = hashlib.sha256(), hashlib.sha256(), 0, 0
     size, extents, stored = member.size, [(0, member.size)], 0
-    if member.pax.get(b"GNU.sparse.major") == b"1":
+    if any(key.startswith(b"GNU.sparse.") for key in member.pax):
+        if (member.pax.get(b"GNU.sparse.major"), member.pax.get(b"GNU.sparse.minor")) != (b"1", b"0"):
+            raise Damaged("a sparse file in another format than 1.0")
         size = decimal(member.pax.get(b"GNU.sparse.realsize", b""))
         try:
             sparse_map, extents = read_sparse_map(stream, member.size, size)
@@ -1755,6 +1761,8 @@ def read_sparse_map(stream: Stream, most: int, size: int) -> Tuple[bytes, List[T
         for line in lines:
             if not numbers or len(numbers) < 1 + 2 * numbers[0]:
                 numbers.append(decimal(line))
+        if numbers and numbers[0] > MOST_EXTENTS:
+            raise Damaged("a sparse file with a map of too many parts")
     extents, end = [], 0
     for i in range(1, len(numbers), 2):
         if numbers[i] < end or numbers[i] + numbers[i + 1] > size:
@@ -1792,7 +1800,7 @@ def attributes_of(member: Member) -> Iterator[Tuple[bytes, bytes]]:
     """The extended attributes, ACLs among them, as the kernel takes them."""
     for key, value in member.pax.items():
         if key.startswith(b"SCHILY.xattr.") and not key.startswith(b"SCHILY.xattr.system.posix_acl"):
-            # GNU tar spells a = in a name, which would end a pax keyword, as %3D, and so a % as %25.
+            # A = in a name would end the pax keyword: it is spelt %3D, and so a % is %25.
             yield re.sub(rb"%(3D|25)", lambda match: b"=" if match[1] == b"3D" else b"%", key[13:]), value
         elif key in (b"SCHILY.acl.access", b"SCHILY.acl.default") and value:
             yield b"system.posix_acl_" + key[11:], acl_attribute(value)

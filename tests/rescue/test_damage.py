@@ -247,6 +247,22 @@ def test_a_power_cut(image: Path, restored: Restored) -> None:
     assert len(whole) >= len(FILES) - 2
 
 
+@pytest.mark.parametrize("torn", (False, True))
+def test_a_power_cut_at_the_filemark(image: Path, *, torn: bool) -> None:
+    """The superblocks do not know the last file yet. Its filemark ends it only where the whole of it is there."""
+    log = write_image(image, ARCHIVE)
+    end = log.places[2, 0]
+    known = {"epoch": 1, "end": end, "records": 5, "files": 2, "last_filemark": log.places[1, -1]}
+    for generation in (4, 5):
+        block = disk.superblock(generation=generation, **known)
+        overwrite(image, LOG_START + 4096 * (generation % 2), block)
+    if torn:
+        overwrite(image, LOG_START + log.places[2, -1] + 64 + 40, b"\xff\xff")
+    run = rescue("list", image)
+    assert run.code == FINE, run.err
+    assert ("  complete, but no filemark ends it\n" if torn else "  complete\n") in run.out
+
+
 CUTS = [LOG_START + 8192 + 4096 * 3 + 100, *range(LOG_START + 30_000, LOG_START + 360_000, 26_111)]
 
 

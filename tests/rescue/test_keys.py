@@ -16,7 +16,7 @@ Kit = Callable[..., Run]
 
 
 @pytest.fixture
-def kit(tmp_path: Path) -> Kit:
+def kit_with(tmp_path: Path) -> Kit:
     def run(command: str, passphrase: str | None, *arguments: object, python: tuple[str, ...] = FULL) -> Run:
         if passphrase is not None:
             (tmp_path / "passphrase").write_text(passphrase + "\nanother line\n", encoding="utf-8")
@@ -29,59 +29,59 @@ def kit(tmp_path: Path) -> Kit:
 
 @pytest.mark.parametrize("compress", (False, True))
 @pytest.mark.parametrize("passphrase", (OWNER, "U\u0308ber die Straße"))
-def test_the_passphrase_opens_it(kit: Kit, tmp_path: Path, passphrase: str, *, compress: bool) -> None:
+def test_the_passphrase_opens_it(kit_with: Kit, tmp_path: Path, passphrase: str, *, compress: bool) -> None:
     """Also where the keyboard composes characters in another way: it is taken in form NFC."""
     log = write_image(tmp_path / "image", writer.archive(STREAM, passphrases=BOTH, compress=compress))
     assert b"the books of" not in log.content
-    run = kit("restore", passphrase)
+    run = kit_with("restore", passphrase)
     assert (run.code, contents(tmp_path / "to")) == (FINE, FILES), run.err
-    assert kit("check", passphrase).code == FINE
+    assert kit_with("check", passphrase).code == FINE
 
 
-def test_a_recovery_passphrase_opens_it(kit: Kit, tmp_path: Path) -> None:
+def test_a_recovery_passphrase_opens_it(kit_with: Kit, tmp_path: Path) -> None:
     write_image(tmp_path / "image", writer.archive(STREAM, passphrases={**BOTH, "recovery": "in the safe"}))
-    assert kit("restore", "in the safe").code == FINE
+    assert kit_with("restore", "in the safe").code == FINE
     assert contents(tmp_path / "to") == FILES
 
 
 @pytest.mark.parametrize("command", ("restore", "files", "tar"))
 @pytest.mark.parametrize(("passphrase", "words"), (("wrong", "the passphrase is wrong"), (None, "--passphrase-file")))
 def test_without_the_right_passphrase(
-    kit: Kit, tmp_path: Path, command: str, passphrase: str | None, words: str
+    kit_with: Kit, tmp_path: Path, command: str, passphrase: str | None, words: str
 ) -> None:
     write_image(tmp_path / "image", writer.archive(STREAM, passphrases=BOTH))
-    run = kit(command, passphrase)
+    run = kit_with(command, passphrase)
     assert run.code == NO_KEY
     assert words in run.err
     assert contents(tmp_path) == {name: c for name, c in contents(tmp_path).items() if not name.startswith("to")}
 
 
-def test_list_needs_no_key(kit: Kit, tmp_path: Path) -> None:
+def test_list_needs_no_key(kit_with: Kit, tmp_path: Path) -> None:
     write_image(tmp_path / "image", writer.archive(STREAM, passphrases=BOTH))
-    run = kit("list", None, python=BARE)
+    run = kit_with("list", None, python=BARE)
     assert run.code == FINE
     assert "complete, encrypted" in run.out
 
 
-def test_check_without_a_key_checks_the_blocks(kit: Kit, tmp_path: Path) -> None:
+def test_check_without_a_key_checks_the_blocks(kit_with: Kit, tmp_path: Path) -> None:
     log = write_image(tmp_path / "image", writer.archive(STREAM, passphrases=BOTH))
-    run = kit("check", None, python=BARE)
+    run = kit_with("check", None, python=BARE)
     assert run.code == NO_KEY
     assert "only its blocks are checked" in run.err
     whole = bytearray((tmp_path / "image").read_bytes())
     whole[disk.LOG_START + log.places[2, 3] + 900] ^= 1
     (tmp_path / "image").write_bytes(whole)
-    run = kit("check", None, python=BARE)
+    run = kit_with("check", None, python=BARE)
     assert run.code == LOSSES
     assert "file 2, block 3: its SHA-256 is wrong" in run.err
 
 
-def test_a_technician_sees_the_list_alone(kit: Kit, tmp_path: Path) -> None:
+def test_a_technician_sees_the_list_alone(kit_with: Kit, tmp_path: Path) -> None:
     write_image(tmp_path / "image", writer.archive(STREAM, passphrases=BOTH))
-    run = kit("files", TECHNICIAN)
+    run = kit_with("files", TECHNICIAN)
     assert run.code == FINE, run.err
     assert "secret" in run.out
-    run = kit("restore", TECHNICIAN)
+    run = kit_with("restore", TECHNICIAN)
     assert run.code == NO_KEY
     assert "opens the list of files only" in run.err
     assert contents(tmp_path / "to") == {}
@@ -90,21 +90,21 @@ def test_a_technician_sees_the_list_alone(kit: Kit, tmp_path: Path) -> None:
 HPKE = {"kind": "hpke", "role": "owner", "name": "site", "key": "AAAA", "enc": "AAAA", "wrapped": "AAAA"}
 
 
-def test_a_key_file_is_not_for_this_kit(kit: Kit, tmp_path: Path) -> None:
+def test_a_key_file_is_not_for_this_kit(kit_with: Kit, tmp_path: Path) -> None:
     write_image(tmp_path / "image", writer.archive(STREAM, slots=[HPKE, {"kind": "of the future"}]))
-    run = kit("restore", OWNER)
+    run = kit_with("restore", OWNER)
     assert run.code == NO_KEY
     assert "this kit knows passphrases alone" in run.err
 
 
-def test_other_slots_are_passed_over(kit: Kit, tmp_path: Path) -> None:
+def test_other_slots_are_passed_over(kit_with: Kit, tmp_path: Path) -> None:
     write_image(tmp_path / "image", writer.archive(STREAM, slots=[HPKE], passphrases=BOTH))
-    assert kit("restore", OWNER).code == FINE
+    assert kit_with("restore", OWNER).code == FINE
 
 
-def test_without_the_package_it_says_what_to_install(kit: Kit, tmp_path: Path) -> None:
+def test_without_the_package_it_says_what_to_install(kit_with: Kit, tmp_path: Path) -> None:
     write_image(tmp_path / "image", writer.archive(STREAM, passphrases=BOTH))
-    run = kit("restore", OWNER, python=BARE)
+    run = kit_with("restore", OWNER, python=BARE)
     assert run.code == FAILED
     assert "apt install python3-cryptography" in run.err
 
@@ -114,31 +114,31 @@ def test_without_the_package_it_says_what_to_install(kit: Kit, tmp_path: Path) -
     ({"job": "another"}, {"commitment": None}, {"commitment": {"data": "AAAA", "catalog": "AAAA"}}, {"cut": 2999}),
     ids=str,
 )
-def test_a_changed_header_is_noticed(kit: Kit, tmp_path: Path, changes: dict[str, object]) -> None:
+def test_a_changed_header_is_noticed(kit_with: Kit, tmp_path: Path, changes: dict[str, object]) -> None:
     write_image(tmp_path / "image", writer.archive(STREAM, passphrases=BOTH, header_changes=changes))
-    run = kit("restore", OWNER)
+    run = kit_with("restore", OWNER)
     assert run.code == NO_KEY
     assert "the archive's header was changed" in run.err
 
 
 @pytest.mark.parametrize("parameters", ({"log2_n": 14}, {"log2_n": 21}, {"r": 9}, {"p": 2}, {"salt": "!"}), ids=str)
-def test_slots_with_other_parameters_are_refused(kit: Kit, tmp_path: Path, parameters: dict[str, object]) -> None:
+def test_slots_with_other_parameters_are_refused(kit_with: Kit, tmp_path: Path, parameters: dict[str, object]) -> None:
     slot = {**writer.passphrase_slot(OWNER, bytes(64), bytes(range(16, 32))), **parameters}
     write_image(tmp_path / "image", writer.archive(STREAM, slots=[slot]))
-    run = kit("restore", OWNER)
+    run = kit_with("restore", OWNER)
     assert run.code == FAILED
     assert f"in its document, {next(iter(parameters))} is not" in run.err
 
 
-def test_a_block_that_is_not_encrypted_is_not_believed(kit: Kit, tmp_path: Path) -> None:
+def test_a_block_that_is_not_encrypted_is_not_believed(kit_with: Kit, tmp_path: Path) -> None:
     """Somebody without the key could have put it there: a digest is no proof."""
     write_image(tmp_path / "image", writer.archive(STREAM, passphrases=BOTH, seal=False))
-    run = kit("restore", OWNER)
+    run = kit_with("restore", OWNER)
     assert (run.code, contents(tmp_path / "to")) == (LOSSES, {})
     assert "is not encrypted, though its archive is" in run.err
 
 
-def test_an_encrypted_block_that_was_changed(kit: Kit, tmp_path: Path) -> None:
+def test_an_encrypted_block_that_was_changed(kit_with: Kit, tmp_path: Path) -> None:
     archive = writer.archive(STREAM, passphrases=BOTH)
     blocks = archive.blocks()
     third = blocks[3]
@@ -148,7 +148,7 @@ def test_an_encrypted_block_that_was_changed(kit: Kit, tmp_path: Path) -> None:
     )  # fmt: skip
     files = [writer.label_file(), [], blocks]
     (tmp_path / "image").write_bytes(disk.image(disk.Log([disk.LogFile(f) for f in files]).content))
-    run = kit("restore", OWNER)
+    run = kit_with("restore", OWNER)
     assert run.code == LOSSES
     assert "file 2, block 3: cannot be decrypted: it was changed" in run.err
     assert contents(tmp_path / "to")["d/other"] == FILES["d/other"]

@@ -1,6 +1,7 @@
 """A whole restore gives back every kind of thing, with nothing but Python."""
 
 import os
+import pwd
 import stat
 import struct
 from dataclasses import replace
@@ -178,6 +179,19 @@ def test_as_another_user() -> None:
         about = (place / "target" / "program").stat()
     assert (about.st_uid, stat.S_IMODE(about.st_mode)) == (NOBODY, 0o755)
     assert "left out: null: a device" in run.err
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root: gives files to others")
+def test_owners_by_number_or_by_name(tmp_path: Path) -> None:
+    records = {b"uname": b"daemon", b"gname": b"nobody-of-that-name"}
+    stream = packer.header(b"f", b"0", uid=12345, gid=23456, records=records) + bytes(1024)
+    write_image(tmp_path / "image", writer.archive(stream))
+    owners = {}
+    for option in ("--devices", "--by-name"):
+        assert rescue("restore", tmp_path / "image", "--to", tmp_path / option[2:], option).code == FINE
+        about = (tmp_path / option[2:] / "f").stat()
+        owners[option] = (about.st_uid, about.st_gid)
+    assert owners == {"--devices": (12345, 23456), "--by-name": (pwd.getpwnam("daemon").pw_uid, 23456)}
 
 
 def test_a_wrong_acl_is_said(tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """A tape drive is read through the Linux st driver: here through a drive that answers as that does."""
 
 import errno
-import importlib.util
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -11,24 +8,11 @@ from typing import Any
 import pytest
 
 from tests.rescue import tables, writer
-from tests.rescue.kit import RESCUE
 
 FILES = {f"file-{number:02}": bytes([number]) * 700 * number for number in range(1, 30)}
 STREAM = tables.simple_stream(FILES)
 FSF, BSF, FSR, BSR, REWIND, SET_BLOCK_SIZE = 1, 2, 3, 4, 6, 20
 FILEMARK = None
-
-
-@pytest.fixture(scope="module")
-def kit() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("rescue_under_test", RESCUE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
 
 
 class FakeTape:

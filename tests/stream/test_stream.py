@@ -1,5 +1,6 @@
 """The stream across blocks: packed, read from anywhere, and around holes."""
 
+import dataclasses
 import io
 import tarfile
 import threading
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from formats import pax
+from formats import block, pax
 from formats.block import Kind
 from formats.catalog import ABSENT, Entry
 from formats.errors import Damaged
@@ -201,7 +202,7 @@ def test_a_hole_at_every_block(drive: ListDrive) -> None:
     assert whole(drive) == data
 
 
-@pytest.mark.parametrize("wrong", ("swapped", "other archive", "payload", "short"))
+@pytest.mark.parametrize("wrong", ("swapped", "other archive", "offset", "payload", "short"))
 def test_a_block_that_does_not_belong_there_is_a_hole(wrong: str) -> None:
     made, other = new_cartridge(), new_cartridge()
     write_archive(made, MEMBERS)
@@ -209,6 +210,12 @@ def test_a_block_that_does_not_belong_there_is_a_hole(wrong: str) -> None:
     blocks = made.files[FILE].blocks
     if wrong == "swapped":
         blocks[4] = blocks[5]
+    elif wrong == "offset":
+        data = blocks[4]
+        assert isinstance(data, bytes)
+        payload = bytes(block.payload(data))
+        head = dataclasses.replace(block.parse(data), stream_offset=5 * CUT)
+        blocks[4] = block.seal(block.authenticated(head), payload) + payload
     elif wrong == "other archive":
         blocks[4] = other.files[FILE].blocks[4]
     else:
