@@ -18,7 +18,7 @@ from formats.errors import Damaged, TooLarge
 BLOCK_BYTES = 512
 END_OF_ARCHIVE = bytes(2 * BLOCK_BYTES)
 LARGEST_PAX_HEADER_BYTES = 1 << 20
-MOST_SPARSE_EXTENTS = 1 << 20
+MOST_SPARSE_EXTENTS = 1 << 17
 
 REGULAR, HARD_LINK, SYMLINK, CHARACTER_DEVICE, BLOCK_DEVICE, DIRECTORY, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
 PAX_HEADER = b"x"
@@ -107,13 +107,14 @@ def build_headers(member: Member) -> bytes:
     uid = _number_field(records, b"uid", member.uid, _OCTAL_7)
     gid = _number_field(records, b"gid", member.gid, _OCTAL_7)
     size = _number_field(records, b"size", member.stored_bytes, _OCTAL_11)
-    mtime = member.mtime_ns // _SECOND_NS
-    if member.mtime_ns % _SECOND_NS or not 0 <= mtime <= _OCTAL_11:
+    mtime, fraction = divmod(member.mtime_ns, _SECOND_NS)
+    if fraction or not 0 <= mtime <= _OCTAL_11:
         records.append((b"mtime", _time_text(member.mtime_ns)))
         mtime = min(max(mtime, 0), _OCTAL_11)
     if member.atime_ns is not None:
         records.append((b"atime", _time_text(member.atime_ns)))
-    records += _attribute_records(member)
+    if member.xattrs or member.acl_access is not None or member.acl_default is not None or member.extra:
+        records += _attribute_records(member)
     owner = _text_field(records, b"uname", member.owner, _OWNER_BYTES)
     group = _text_field(records, b"gname", member.group, _OWNER_BYTES)
     header = _ustar(name, prefix, member.type, member.mode, uid, gid, size, mtime, link, owner, group, member.device)
@@ -215,21 +216,37 @@ def _ustar(  # noqa: PLR0913, PLR0917 - the header's fields, in their order
     name: bytes, prefix: bytes, type_: bytes, mode: int, uid: int, gid: int, size: int, mtime: int,
     link: bytes, owner: bytes, group: bytes, device: tuple[int, int],
 ) -> bytes:  # fmt: skip
+    front = b"%b%b%011o\0%011o\0" % (name.ljust(_NAME_BYTES, b"\0"), _ids(mode, uid, gid), size, mtime)
+    middle, middle_sum = _middle(type_, link, owner, group, device)
+    back = prefix.ljust(_PREFIX_BYTES, b"\0")
+    checksum = _byte_sum(front) + _SPACES_SUM + middle_sum + _byte_sum(back)
+    return b"%b%06o\0 %b%b%b" % (front, checksum, middle, back, bytes(12))
+
+
+@functools.lru_cache(1024)
+def _ids(mode: int, uid: int, gid: int) -> bytes:
+    return b"%07o\0%07o\0%07o\0" % (mode & 0o7777, uid, gid)
+
+
+@functools.lru_cache(1024)
+def _middle(type_: bytes, link: bytes, owner: bytes, group: bytes, device: tuple[int, int]) -> tuple[bytes, int]:
+    """What stands between checksum and prefix, with its sum: the same for most files of a tree."""
     if max(device) > _OCTAL_7:
         raise TooLarge(f"tar header: device {device[0]}:{device[1]} does not fit")
-    head = b"".join((
-        name.ljust(100, b"\0"), b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode & 0o7777, uid, gid, size, mtime),
+    middle = b"".join((
+        type_, link.ljust(_NAME_BYTES, b"\0"), b"ustar\x0000", owner.ljust(32, b"\0"), group.ljust(32, b"\0"),
+        b"%07o\0%07o\0" % device,
     ))  # fmt: skip
-    tail = b"".join((
-        type_, link.ljust(100, b"\0"), b"ustar\x0000", owner.ljust(32, b"\0"), group.ljust(32, b"\0"),
-        b"%07o\0%07o\0" % device, prefix.ljust(155, b"\0"), bytes(12),
-    ))  # fmt: skip
-    return b"%b%06o\0 %b" % (head, _byte_sum(head + b" " * 8 + tail), tail)
+    return middle, _byte_sum(middle)
 
 
-def _byte_sum(block: bytes) -> int:
-    """The sum of 512 bytes. The low half of Adler-32 is the sum and 1, modulo 65,521, which 256 bytes never reach."""
-    return (zlib.adler32(block[:256]) & 0xFFFF) + (zlib.adler32(block[256:]) & 0xFFFF) - 2
+_SPACES_SUM = 8 * 0x20
+"""The checksum field counts as spaces."""
+
+
+def _byte_sum(part: bytes) -> int:
+    """The sum of up to 256 bytes: the low half of Adler-32 is the sum and 1, modulo 65,521, which they never reach."""
+    return (zlib.adler32(part) & 0xFFFF) - 1
 
 
 def _time_text(time_ns: int) -> bytes:
@@ -275,7 +292,7 @@ def looks_like_header(block: "bytes | memoryview") -> bool:
         stored = _octal(data[148:156], "checksum")
     except Damaged:
         return False
-    return stored == _byte_sum(data[:148] + b" " * 8 + data[156:])
+    return stored == _byte_sum(data[:148]) + _SPACES_SUM + _byte_sum(data[156:345]) + _byte_sum(data[345:])
 
 
 def parse_header(block: "bytes | memoryview") -> RawHeader:

@@ -1,10 +1,11 @@
-"""Reading a segment's blocks: one thread reads ahead and checks digests, the caller decodes."""
+"""Reading a segment's blocks: one thread reads ahead, one checks digests, the caller decodes."""
 
 import contextlib
 import dataclasses
 import queue
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from drivers.base import Drive, Mark
 from drivers.errors import DriveError, MediumError
@@ -74,15 +75,27 @@ class Expected:
 
 def read_one(drive: Drive, number: int, expected: Expected | None) -> "GoodBlock | BadBlock | FileEnd":
     """The block where the drive stands, which is block `number` of its file, checked."""
+    return _checked(_read(drive, number), number, expected)
+
+
+def _read(drive: Drive, number: int) -> "bytes | BadBlock | FileEnd":
+    """What stands on the medium as block `number`, unchecked."""
     try:
         data = drive.read_block()
-        if isinstance(data, Mark):
-            return FileEnd(number, has_filemark=data is Mark.FILEMARK)
+    except MediumError as error:
+        return BadBlock(number, str(error))
+    return FileEnd(number, has_filemark=data is Mark.FILEMARK) if isinstance(data, Mark) else data
+
+
+def _checked(
+    data: "bytes | BadBlock | FileEnd", number: int, expected: Expected | None
+) -> "GoodBlock | BadBlock | FileEnd":
+    if not isinstance(data, bytes):
+        return data
+    try:
         header = block.parse(data)
         if expected is not None:
             expected.check(header, number)
-    except MediumError as error:
-        return BadBlock(number, str(error))
     except NewerFormat as error:
         if expected is None:
             raise
@@ -107,10 +120,13 @@ class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
         self._drive = drive
         self._start = start
         self._expected = expected
+        self._raw: queue.Queue[bytes | BadBlock | FileEnd | Exception] = queue.Queue(READ_AHEAD_BLOCKS)
         self._items: queue.Queue[GoodBlock | BadBlock | FileEnd | Exception] = queue.Queue(READ_AHEAD_BLOCKS)
         self._stop = False
-        self._thread = threading.Thread(target=self._read_ahead, name="read blocks", daemon=True)
-        self._thread.start()
+        self._reading = threading.Thread(target=self._read_all, name="read blocks", daemon=True)
+        self._checking = threading.Thread(target=self._check_all, name="check blocks", daemon=True)
+        self._reading.start()
+        self._checking.start()
 
     def __iter__(self) -> Iterator[GoodBlock | BadBlock | FileEnd]:
         while True:
@@ -127,25 +143,49 @@ class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
     def close(self) -> None:
         """Stop reading ahead; the drive is free again when this returns."""
         self._stop = True
-        while self._thread.is_alive():
-            with contextlib.suppress(queue.Empty):
-                self._items.get_nowait()
-            self._thread.join(0.01)
+        _drain_until_ended(self._raw, self._reading)
+        with contextlib.suppress(queue.Full):  # where it is full, there is something to wake up for
+            self._raw.put_nowait(FileEnd(self._start, has_filemark=False))
+        _drain_until_ended(self._items, self._checking)
 
-    def _read_ahead(self) -> None:
+    def _read_all(self) -> None:
         number, bad_in_a_row = self._start, 0
         try:
             while not self._stop:
-                item = read_one(self._drive, number, self._expected)
-                self._items.put(item)
-                if isinstance(item, FileEnd):
+                data = _read(self._drive, number)
+                self._raw.put(data)
+                if isinstance(data, FileEnd):
                     return
-                bad_in_a_row = bad_in_a_row + 1 if isinstance(item, BadBlock) else 0
+                bad_in_a_row = bad_in_a_row + 1 if isinstance(data, BadBlock) else 0
                 if bad_in_a_row > MOST_BAD_IN_A_ROW:
                     raise DriveError(f"{self._drive.url}: {bad_in_a_row} blocks in a row cannot be read")
                 number += 1
         except Exception as error:  # noqa: BLE001 - handed to the reader's thread
-            self._items.put(error)
+            self._raw.put(error)
+
+    def _check_all(self) -> None:
+        number = self._start
+        while not self._stop:
+            data = self._raw.get()
+            item = data if isinstance(data, Exception) else self._check(data, number)
+            self._items.put(item)
+            if isinstance(item, (FileEnd, Exception)):
+                return
+            number += 1
+
+    def _check(self, data: "bytes | BadBlock | FileEnd", number: int) -> "GoodBlock | BadBlock | FileEnd | Exception":
+        try:
+            return _checked(data, number, self._expected)
+        except Exception as error:  # noqa: BLE001 - handed to the reader's thread
+            return error
+
+
+def _drain_until_ended(waiting: "queue.Queue[Any]", thread: threading.Thread) -> None:
+    """Make room for what a thread still wants to hand over, until it sees that it should stop."""
+    while thread.is_alive():
+        with contextlib.suppress(queue.Empty):
+            waiting.get_nowait()
+        thread.join(0.01)
 
 
 def decode(good: GoodBlock) -> "bytes | memoryview":

@@ -40,7 +40,7 @@ def command(
     Exit code 3 means: done, but the members named were not saved whole and still.
     """
     options = Options(Excludes(exclude), one_file_system=one_file_system, exclude_caches=exclude_caches)
-    request = backup.Request(plan_sources(paths), options, job, compression)
+    request = backup.Request(plan_sources(paths, one_file_system=one_file_system), options, job, compression)
     with opened(context, drive, writable=True) as device, evidences() as journal:
         result = backup.run(device, request, progress.shown(as_json=as_json), journal)
     warnings = [(warned.path, warned.why) for warned in result.warnings]

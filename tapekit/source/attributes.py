@@ -37,7 +37,7 @@ class Attributes:
 NONE = Attributes()
 
 
-def read(target: "int | str") -> Attributes:
+def read(target: "int | bytes") -> Attributes:
     """The attributes of an open file, or of a path that is not followed. Unreadable single ones are left out."""
     follow = isinstance(target, int)
     try:

@@ -3,8 +3,6 @@
 import os
 from collections.abc import Sequence
 
-import pathspec
-
 from tapekit.errors import UsageError
 
 CACHE_TAG_NAME = "CACHEDIR.TAG"
@@ -17,17 +15,23 @@ class Excludes:
 
     def __init__(self, patterns: Sequence[str]) -> None:
         """Raises UsageError for a pattern that is none."""
+        self._patterns = [pattern for pattern in patterns if pattern.strip()]
+        if not self._patterns:
+            return
+        import pathspec  # noqa: PLC0415 - takes a tenth of the program's start, and most backups have no patterns
+
         try:
             self._spec = pathspec.GitIgnoreSpec.from_lines(patterns)
         except (ValueError, TypeError) as error:
             raise UsageError(f"exclude: not a pattern: {error}") from error
-        self._is_empty = not any(pattern.strip() for pattern in patterns)
+
+    def __bool__(self) -> bool:
+        """Whether there is any pattern."""
+        return bool(self._patterns)
 
     def match(self, path: str, *, is_directory: bool) -> bool:
         """Whether the path, relative to its source, is left out."""
-        if self._is_empty:
-            return False
-        return self._spec.match_file(path + "/" if is_directory else path)
+        return bool(self._patterns) and self._spec.match_file(path + "/" if is_directory else path)
 
 
 def is_cache(directory_fd: int) -> bool:

@@ -34,7 +34,7 @@ class Options:
     own_files: Collection[tuple[int, int]] = ()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Thing:
     """One thing in the source. A regular file comes open (`fd`), and is closed when the walk goes on.
 
@@ -50,18 +50,19 @@ class Thing:
     problem: str = ""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class _Level:
     """A directory on the way down: `names` are what is still to be visited, last first.
 
-    `closed` are those among them that must not be opened: opening a device or a FIFO can have effects.
+    `prefix` is what stands before a name in its stored path; `relative` the same within the source, None above it.
+    `closed` are those among the names that must not be opened: opening a device or a FIFO can have effects.
     """
 
     fd: int
-    path: bytes
-    relative: str
-    names: list[str]
-    closed: set[str]
+    prefix: bytes
+    relative: bytes | None
+    names: list[bytes]
+    closed: set[bytes]
 
 
 def raise_descriptor_limit() -> None:
@@ -81,11 +82,12 @@ class Sources:
     paths: tuple[str, ...]
 
 
-def plan_sources(paths: Sequence[str]) -> Sources:
+def plan_sources(paths: Sequence[str], *, one_file_system: bool = False) -> Sources:
     """Decide how paths are stored: as tar does, a leading `/` stripped, relative ones relative to here.
 
     As soon as one is absolute, or leads above the current directory, all are stored as absolute. A path below another
-    one is not saved twice. Raises UsageError for an empty path.
+    one is not saved twice, unless the walk would not come by it: it does not exist, which is to be told, the one above
+    is a link, or, with `one_file_system`, on another one. Raises UsageError for an empty path.
     """
     if not all(paths):
         raise UsageError("PATH: an empty one says nothing", "is a variable of the script that calls tapekit not set?")
@@ -98,9 +100,21 @@ def plan_sources(paths: Sequence[str]) -> Sources:
         root = here
     kept: list[str] = []
     for path in sorted(set(normal), key=lambda p: p.split("/")):
-        if not any(path == other or path.startswith(other.rstrip("/") + "/") for other in kept):
+        above = [os.path.join(root, other) for other in kept if path.startswith(other.rstrip("/") + "/")]
+        if not _comes_by(os.path.join(root, path), above, one_file_system=one_file_system):
             kept.append(path)
     return Sources(root, tuple(kept))
+
+
+def _comes_by(path: str, above: Sequence[str], *, one_file_system: bool) -> bool:
+    """Whether the walk of one of the paths above a path comes by it."""
+    try:
+        device = os.lstat(path).st_dev
+    except OSError:
+        return False
+    return any(
+        not os.path.islink(other) and not (one_file_system and os.lstat(other).st_dev != device) for other in above
+    )
 
 
 def _normal(path: str) -> str:
@@ -138,121 +152,103 @@ def walk(sources: Sources, options: Options) -> Iterator[Thing]:
     for source in sources.paths:
         path = os.path.join(sources.root, source)
         stored = _stored(source)
+        name = os.fsencode(os.path.basename(path))
+        stack: list[_Level] = []
         try:
             top = os.open(os.path.dirname(path) or "/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.append(_Level(top, stored[: len(stored) - len(name)], None, [name or b"."], set()))
+            status = os.stat(name or b".", dir_fd=top, follow_symlinks=False)
+            if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+                stack[0].closed.add(name)
         except OSError as error:
-            yield Thing(stored, None, problem=_words(error))
-            continue
-        try:
-            yield from _walk_one(top, os.path.basename(path) or ".", stored, options)
+            yield Thing(stored, None, problem=(error.strerror or str(error)).lower())
+        else:
+            yield from _descend(stack, options, status.st_dev if options.one_file_system else None)
         finally:
-            os.close(top)
+            for level in stack:
+                os.close(level.fd)
 
 
-def _walk_one(top: int, name: str, stored: bytes, options: Options) -> Iterator[Thing]:
-    """One source path; the stack holds an open descriptor for each directory on the way down."""
-    stack: list[_Level] = []
-    try:
-        status = os.stat(name, dir_fd=top, follow_symlinks=False)
-    except OSError as error:
-        yield Thing(stored, None, problem=_words(error))
-        return
-    device = status.st_dev if options.one_file_system else None
-    may_open = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
-    try:
-        yield from _visit(top, name, stored, "", options, stack, device, may_open=may_open)
-        while stack:
-            level = stack[-1]
-            if not level.names:
-                os.close(stack.pop().fd)
+def _descend(stack: list[_Level], options: Options, device: int | None) -> Iterator[Thing]:
+    """All that the lowest level names; the stack holds an open descriptor for each directory on the way down."""
+    excludes = options.excludes or None
+    while stack:
+        level = stack[-1]
+        if not level.names:
+            os.close(stack.pop().fd)
+            continue
+        name = level.names.pop()
+        stored = level.prefix + name if name != b"." else b""
+        relative = b"" if level.relative is None else level.relative + name
+        fd = -1 if name in level.closed else _open(name, level.fd)
+        try:
+            thing = _unopened(level.fd, name, stored) if fd < 0 else _opened(fd, stored, options)
+            if excludes and relative and excludes.match(os.fsdecode(relative), is_directory=_is_directory(thing)):
                 continue
-            child = level.names.pop()
-            stored_child = level.path + b"/" + os.fsencode(child) if level.path else os.fsencode(child)
-            relative = f"{level.relative}/{child}" if level.relative else child
-            may_open = child not in level.closed
-            yield from _visit(level.fd, child, stored_child, relative, options, stack, device, may_open=may_open)
-    finally:
-        for level in stack:
-            os.close(level.fd)
+            if fd >= 0 and thing.stat and stat.S_ISDIR(thing.stat.st_mode):
+                below = _Level(fd, stored and stored + b"/", relative and relative + b"/", [], set())
+                stack.append(below)
+                if device is None or thing.stat.st_dev == device:
+                    _list(below, thing, options)
+            if stored:
+                yield thing
+            elif thing.problem:  # the root of the file system, for which a stream has no name
+                yield Thing(b".", None, problem=thing.problem)
+        finally:
+            if fd >= 0 and stack[-1].fd != fd:
+                os.close(fd)
 
 
-def _visit(  # noqa: PLR0913 - the state of the walk, kept out of an object because this runs for each small file
-    parent: int, name: str, stored: bytes, relative: str, options: Options, stack: list[_Level], device: int | None,
-    *, may_open: bool,
-) -> Iterator[Thing]:  # fmt: skip
-    """One name: yields what it is, and puts a directory on the stack."""
-    fd = _open(name, parent) if may_open else -1
-    if fd < 0:
-        thing = _unopened(parent, name, stored)
-        is_directory = thing.stat is not None and stat.S_ISDIR(thing.stat.st_mode)
-        if not relative or not options.excludes.match(relative, is_directory=is_directory):
-            yield thing
-        return
-    try:
-        yield from _visit_open(fd, stored, relative, options, stack, device)
-    finally:
-        if not (stack and stack[-1].fd == fd):
-            os.close(fd)
+def _is_directory(thing: Thing) -> bool:
+    return thing.stat is not None and stat.S_ISDIR(thing.stat.st_mode)
 
 
-def _open(name: str, parent: int) -> int:
+def _open(name: bytes, parent: int) -> int:
     """A descriptor for reading, that leaves the access time alone where we may; -1 where it cannot be opened."""
-    for flags in (_READ_FLAGS | os.O_NOATIME, _READ_FLAGS):
-        try:
-            return os.open(name, flags, dir_fd=parent)
-        except OSError as error:
-            if error.errno != errno.EPERM:  # O_NOATIME is for the owner and root
-                break
-    return -1
-
-
-def _visit_open(
-    fd: int, stored: bytes, relative: str, options: Options, stack: list[_Level], device: int | None
-) -> Iterator[Thing]:
-    status = os.fstat(fd)
-    is_directory = stat.S_ISDIR(status.st_mode)
-    if relative and options.excludes.match(relative, is_directory=is_directory):
-        return
-    if (status.st_dev, status.st_ino) in options.own_files:
-        yield Thing(stored, None, problem=OWN_FILE)
-        return
     try:
-        found, problem = attributes.read(fd), ""
+        return os.open(name, _READ_FLAGS | os.O_NOATIME, dir_fd=parent)
+    except PermissionError as error:
+        if error.errno != errno.EPERM:  # O_NOATIME is for the owner and root
+            return -1
+    except OSError:
+        return -1
+    try:
+        return os.open(name, _READ_FLAGS, dir_fd=parent)
+    except OSError:
+        return -1
+
+
+def _opened(fd: int, stored: bytes, options: Options) -> Thing:
+    """What an open descriptor is."""
+    status = os.fstat(fd)
+    if options.own_files and (status.st_dev, status.st_ino) in options.own_files:
+        return Thing(stored, None, problem=OWN_FILE)
+    thing = Thing(stored, status, fd if stat.S_ISREG(status.st_mode) else None)
+    try:
+        thing.attributes = attributes.read(fd)
     except OSError as error:
-        found, problem = attributes.NONE, f"its extended attributes cannot be read: {_words(error)}"
-    if not is_directory:
-        yield Thing(stored, status, fd if stat.S_ISREG(status.st_mode) else None, found, problem=problem)
-        return
-    names: list[str] = []
-    closed: set[str] = set()
-    if device is None or status.st_dev == device:
-        try:
-            names, closed = _list(fd)
-        except OSError as error:
-            problem = f"cannot be listed: {_words(error)}"
-        if options.exclude_caches and names and is_cache(fd):
-            names = [CACHE_TAG_NAME]
-    if stored:
-        yield Thing(stored, status, None, found, problem=problem)
-    elif problem:  # the root of the file system, for which a stream has no name
-        yield Thing(b".", None, problem=problem)
-    stack.append(_Level(fd, stored, relative, names, closed))
+        thing.problem = f"its extended attributes cannot be read: {_words(error)}"
+    return thing
 
 
-def _list(fd: int) -> tuple[list[str], set[str]]:
-    """The names in an open directory, last first, and those among them that are neither file nor directory."""
-    names: list[str] = []
-    closed: set[str] = set()
-    with os.scandir(fd) as entries:
-        for entry in entries:
-            names.append(entry.name)
-            if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
-                closed.add(entry.name)
-    names.sort(key=os.fsencode, reverse=True)
-    return names, closed
+def _list(level: _Level, directory: Thing, options: Options) -> None:
+    """The names in an open directory, into its level; what goes wrong is the directory's problem."""
+    try:
+        with os.scandir(level.fd) as entries:
+            for entry in entries:
+                name = os.fsencode(entry.name)
+                level.names.append(name)
+                if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
+                    level.closed.add(name)
+    except OSError as error:
+        directory.problem = f"cannot be listed: {_words(error)}"
+        level.names.clear()
+    level.names.sort(reverse=True)
+    if options.exclude_caches and level.names and is_cache(level.fd):
+        level.names = [os.fsencode(CACHE_TAG_NAME)]
 
 
-def _unopened(parent: int, name: str, stored: bytes) -> Thing:
+def _unopened(parent: int, name: bytes, stored: bytes) -> Thing:
     """Something that open(2) does not open: a link, a socket, a device without a driver, or what we may not read."""
     try:
         status = os.stat(name, dir_fd=parent, follow_symlinks=False)
@@ -262,11 +258,11 @@ def _unopened(parent: int, name: str, stored: bytes) -> Thing:
     thing = Thing(stored, status)
     try:
         if kind == stat.S_IFLNK:
-            thing.link = os.readlink(os.fsencode(name), dir_fd=parent)
+            thing.link = os.readlink(name, dir_fd=parent)
         elif kind in (stat.S_IFREG, stat.S_IFDIR):
             fd = os.open(name, _READ_FLAGS, dir_fd=parent)  # says why it cannot be opened
             os.close(fd)
-        thing.attributes = attributes.read(f"/proc/self/fd/{parent}/{name}")
+        thing.attributes = attributes.read(b"/proc/self/fd/%d/%b" % (parent, name))
     except OSError as error:
         thing.problem = _words(error)
     return thing

@@ -3,6 +3,8 @@
 from formats.block import HEADER_BYTES
 from tapekit.blocks.write import SegmentWriter
 
+_ZEROS = bytes(4096)
+
 
 class StreamPacker:
     """Takes the bytes of the stream in order and hands full cuts to the writer.
@@ -16,6 +18,7 @@ class StreamPacker:
         self.offset = stream_start
         self._writer = writer
         self._buffer = writer.buffer()
+        self._view = memoryview(self._buffer)
         self._used = 0
 
     def write(self, data: "bytes | memoryview") -> None:
@@ -37,15 +40,14 @@ class StreamPacker:
     def zeros(self, size: int) -> None:
         """Append zeros."""
         while size:
-            room = self.room(size)
-            room[:] = bytes(len(room))
-            self.advance(len(room))
-            size -= len(room)
+            part = _ZEROS[:size]
+            self.write(part)
+            size -= len(part)
 
     def room(self, most: int) -> memoryview:
         """A place for up to `most` bytes, at least one, in the current cut; tell `advance` how many were filled in."""
         start = HEADER_BYTES + self._used
-        return memoryview(self._buffer)[start : start + min(most, self._writer.cut - self._used)]
+        return self._view[start : start + min(most, self._writer.cut - self._used)]
 
     def advance(self, size: int) -> None:
         """The next `size` bytes of the current cut are filled."""
@@ -54,6 +56,7 @@ class StreamPacker:
         if self._used == self._writer.cut:
             self._hand_over()
             self._buffer = self._writer.buffer()
+            self._view = memoryview(self._buffer)
 
     def finish(self) -> None:
         """Hand over the last, shorter cut."""

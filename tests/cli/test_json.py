@@ -28,7 +28,7 @@ def test_backup(run: Run, saved: str, source: Path) -> None:
 def test_backup_with_warnings(run: Run, saved: str, source: Path) -> None:
     ran = run("backup", saved, source, source.parent / "missing", "--json")
     assert ran.code == 3
-    assert ran.answer["warnings"] == [{"path": f"{source.parent}/missing"[1:], "why": "vanished"}]
+    assert ran.answer["warnings"] == [{"path": f"{source.parent}/missing"[1:], "why": "no such file or directory"}]
 
 
 def test_verify(run: Run, saved: str) -> None:

@@ -105,7 +105,22 @@ def test_a_missing_path_is_told_and_the_rest_is_walked(here: Path) -> None:
     check_sources(sources)
     things = found("missing", "one/inner")
     assert names(things) == ["missing", "one/inner", "one/inner/file"]
-    assert (things[0].stat, things[0].problem) == (None, "vanished")
+    assert (things[0].stat, things[0].problem) == (None, "no such file or directory")
+
+
+def test_a_missing_path_below_another_is_told(here: Path) -> None:
+    assert plan_sources(["one", "one/missing", "one/inner"]).paths == ("one", "one/missing")
+    missing = [thing for thing in found("one", "one/missing") if thing.path == b"one/missing"]
+    assert [thing.problem for thing in missing] == ["no such file or directory"]
+
+
+def test_a_path_behind_a_given_link_is_kept(here: Path) -> None:
+    assert plan_sources(["link", "link/file"]).paths == ("link", "link/file")
+
+
+def test_a_path_on_another_file_system_is_kept_where_the_walk_would_not_go_there() -> None:
+    assert plan_sources(["/", "/proc", "/etc"], one_file_system=True).paths == ("/", "/proc")
+    assert plan_sources(["/", "/proc", "/etc"]).paths == ("/",)
 
 
 def test_no_path_at_all_is_an_error(here: Path) -> None:
