@@ -29,6 +29,7 @@ import argparse
 import array
 import base64
 import binascii
+import bisect
 import contextlib
 import errno
 import fcntl
@@ -52,15 +53,21 @@ import time
 import unicodedata
 import uuid
 import zlib
-from types import ModuleType
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
 MIB = 1 << 20
 LARGEST_BLOCK = 16_773_120
 LARGEST_PLAIN = 16 * MIB
-LARGEST_DOCUMENT = 16 * MIB
+LARGEST_DOCUMENT = 2 * MIB
+MOST_DOCUMENT_BLOCKS = 1024
+MOST_PARTS = 1 << 16  # lists, objects and commas of a document
+LARGEST_TEXT = 4096  # characters of what is only shown
+MOST_MEMBERS = 1 << 15  # of a catalog table
 LARGEST_PAX_HEADER = MIB
-MOST_EXTENTS = MIB  # of a sparse file
+MOST_EXTENTS = 1 << 17  # of a sparse file
+MOST_FILES = 1 << 16  # of a record log
+MOST_BLOCKS = 6 << 20  # of a file of it
+MOST_REMEMBERED = 10_000  # messages that are not said again
 
 # === Words to the person =========================================================================================
 
@@ -104,7 +111,10 @@ def show(name: Union[bytes, str]) -> str:
             return "\\x%02x" % (ord(character) - 0xDC00)
         return character.encode("unicode_escape").decode("ascii")
 
-    return "".join(c if c.isprintable() and c != "\\" else escaped(c) for c in text)
+    def escaped_all(piece: str) -> str:
+        return "".join(c if c.isprintable() and c != "\\" else escaped(c) for c in piece)
+
+    return "".join(escaped_all(text[at : at + 4096]) for at in range(0, len(text), 4096))
 
 
 def human(size_bytes: int) -> str:
@@ -123,20 +133,27 @@ class Report:
     def __init__(self) -> None:
         self.damages = 0
         self.key_missing = False
-        self._said: Set[str] = set()
+        self._said: Set[bytes] = set()  # digests: a name can be long
         self._progress_at = time.monotonic()
 
     def note(self, text: str) -> None:
         """Something worth knowing; said once."""
-        if text not in self._said:
-            self._said.add(text)
+        if self._is_new(text):
             print(text, file=sys.stderr)
 
     def damage(self, text: str) -> None:
         """Something is damaged or missing; said and counted once."""
-        if text not in self._said:
+        if self._is_new(text):
             self.damages += 1
-            self.note(text)
+            print(text, file=sys.stderr)
+
+    def _is_new(self, text: str) -> bool:
+        digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
+        if digest in self._said:
+            return False
+        if len(self._said) < MOST_REMEMBERED:
+            self._said.add(digest)
+        return True
 
     def progress(self, text: str) -> None:
         """A sign of life on a terminal, every ten seconds."""
@@ -173,7 +190,7 @@ class Block(NamedTuple):
     plain_size: int
     head: bytes  # bytes 0-63 of the header: what the cipher authenticates
     digest: bytes
-    payload: bytes
+    payload: memoryview
 
 
 def parse_block(raw: Optional[bytes]) -> Block:
@@ -194,8 +211,9 @@ def parse_block(raw: Optional[bytes]) -> Block:
         raise Damaged(f"{len(raw) - 128} bytes of content where its header says {payload_size}")
     if plain_size > LARGEST_PLAIN:
         raise Damaged("its header asks for more than 16 MiB")
-    payload = raw[128:]
-    if hashlib.sha256(raw[:64] + payload).digest() != digest:
+    payload, computed = memoryview(raw)[128:], hashlib.sha256(raw[:64])
+    computed.update(payload)
+    if computed.digest() != digest:
         raise Damaged("its SHA-256 is wrong")
     return Block(kind, flags, archive, segment, sequence, offset, plain_size, raw[:64], digest, payload)
 
@@ -203,50 +221,98 @@ def parse_block(raw: Optional[bytes]) -> Block:
 # === Compression: one zstd frame (RFC 8878), by whichever decoder this computer has ==============================
 
 WINDOW_LOG = 24  # 16 MiB
-Decoder = Callable[[bytes, int], bytes]
+Bytes = Union[bytes, bytearray, memoryview]
+Decoder = Callable[[Bytes, int], Bytes]
 """Frame, limit -> plain bytes, at most `limit`. Raises Damaged where it is not one whole frame within the limit."""
 
 
-def zstd_by_module(zstd: ModuleType) -> Decoder:
+def zstd_by_module(name: str) -> Decoder:
     """With Python 3.14's compression.zstd, or the package backports.zstd."""
+    zstd = importlib.import_module(name)
 
-    def decode(frame: bytes, limit: int) -> bytes:
+    def decode(frame: Bytes, limit: int) -> Bytes:
         decoder = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG})
+        plain, at = bytearray(), 0
         try:
-            plain: bytes = decoder.decompress(frame, max_length=limit)
+            while at < len(frame) and len(plain) < limit and not decoder.eof:
+                plain += decoder.decompress(memoryview(frame)[at : at + MIB // 4], max_length=limit - len(plain))
+                at += MIB // 4
         except zstd.ZstdError as error:
             raise Damaged(f"cannot be decompressed: {error}") from None
-        if len(plain) < limit and (not decoder.eof or decoder.unused_data):
+        if len(plain) < limit and (not decoder.eof or decoder.unused_data or at < len(frame)):
             raise Damaged("cannot be decompressed: not one whole frame")
         return plain
 
     return decode
 
 
-def zstd_by_zstandard(zstandard: ModuleType) -> Decoder:
+def zstd_by_zstandard(name: str) -> Decoder:
     """With the package zstandard."""
+    zstandard = importlib.import_module(name)
 
-    def decode(frame: bytes, limit: int) -> bytes:
-        pieces, room = [], limit
+    def decode(frame: Bytes, limit: int) -> Bytes:
+        plain = bytearray()
         try:
             with zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG).stream_reader(frame) as reader:
-                while room > 0:
-                    pieces.append(reader.read(room))
-                    if not pieces[-1]:
+                while len(plain) < limit:
+                    piece = reader.read(min(limit - len(plain), MIB))
+                    if not piece:
                         break
-                    room -= len(pieces[-1])
+                    plain += piece
         except zstandard.ZstdError as error:
             raise Damaged(f"cannot be decompressed: {error}") from None
-        return b"".join(pieces)
+        return plain
 
     return decode
 
 
-def zstd_by_program(program: str) -> Decoder:
-    """With the program zstd."""
+def zstd_by_library(name: str) -> Decoder:
+    """With the library libzstd, which a computer may have without the program: Debian's dpkg needs it."""
+    import ctypes
 
-    def decode(frame: bytes, limit: int) -> bytes:
-        command = [program, "-d", "-c", "-q", f"--memory={1 << WINDOW_LOG >> 20}MB"]
+    library, size_t, address = ctypes.CDLL(name), ctypes.c_size_t, ctypes.c_void_p
+    decompress, frame_size = library.ZSTD_decompress, library.ZSTD_findFrameCompressedSize
+    is_error, error_name = library.ZSTD_isError, library.ZSTD_getErrorName
+    decompress.argtypes, decompress.restype = (address, size_t, ctypes.c_char_p, size_t), size_t
+    frame_size.argtypes, frame_size.restype = (ctypes.c_char_p, size_t), size_t
+    is_error.argtypes, is_error.restype = (size_t,), ctypes.c_uint
+    error_name.argtypes, error_name.restype = (size_t,), ctypes.c_char_p
+
+    def sound(result: int) -> int:
+        if is_error(result):
+            raise Damaged(f"cannot be decompressed: {error_name(result).decode('ascii', 'replace')}")
+        return result
+
+    def decode(frame: Bytes, limit: int) -> Bytes:
+        stored = bytes(frame)
+        # The library knows frames of before RFC 8878 too, and decoding all at once it asks nothing about the window.
+        if stored[:4] != b"\x28\xb5\x2f\xfd" or zstd_window(stored) > 1 << WINDOW_LOG:
+            raise Damaged("cannot be decompressed: not a frame, or one with a window of more than 16 MiB")
+        if sound(frame_size(stored, len(stored))) != len(stored):
+            raise Damaged("cannot be decompressed: not one whole frame")
+        plain = bytearray(limit)
+        place = (ctypes.c_char * limit).from_buffer(plain)
+        return memoryview(plain)[: sound(decompress(ctypes.addressof(place), limit, stored, len(stored)))]
+
+    return decode
+
+
+def zstd_window(frame: bytes) -> int:
+    """The window that a frame asks for; 0 where that is its content (RFC 8878, section 3.1.1.1.2)."""
+    if len(frame) < 6 or frame[4] & 0x20:
+        return 0
+    base = 1 << (10 + (frame[5] >> 3))
+    return base + base // 8 * (frame[5] & 7)
+
+
+def zstd_by_program(name: str) -> Decoder:
+    """With the program zstd."""
+    program = shutil.which(name)
+    if program is None:
+        raise FileNotFoundError(name)
+    command = [program, "-d", "-c", "-q", f"--memory={1 << WINDOW_LOG >> 20}MB"]
+
+    def decode(frame: Bytes, limit: int) -> Bytes:
         with tempfile.TemporaryFile() as stored:  # a file, so that neither side ever waits for the other
             stored.write(frame)
             stored.seek(0)
@@ -261,28 +327,35 @@ def zstd_by_program(program: str) -> Decoder:
     return decode
 
 
+ZSTD_WAYS: Tuple[Tuple[Callable[[str], Decoder], str], ...] = (
+    (zstd_by_module, "compression.zstd"),
+    (zstd_by_module, "backports.zstd"),
+    (zstd_by_zstandard, "zstandard"),
+    (zstd_by_library, "libzstd.so.1"),
+    (zstd_by_library, "libzstd.dylib"),
+    (zstd_by_library, "libzstd.dll"),
+    (zstd_by_library, "zstd.dll"),
+    (zstd_by_program, "zstd"),  # last: a process for each block is slow
+)
+"""In order of preference. The first that this computer has is taken."""
+
+
 def find_zstd() -> Decoder:
-    for name, by_module in (
-        ("compression.zstd", zstd_by_module),
-        ("backports.zstd", zstd_by_module),
-        ("zstandard", zstd_by_zstandard),
-    ):
-        with contextlib.suppress(ImportError):
-            return by_module(importlib.import_module(name))
-    program = shutil.which("zstd")
-    if program:
-        return zstd_by_program(program)
+    for way, name in ZSTD_WAYS:
+        with contextlib.suppress(ImportError, OSError, AttributeError):  # not there, or too old to have what it takes
+            return way(name)
     raise Problem(
         "this archive is compressed with zstd, and this computer has no decoder for it\n"
-        "  install one of these: the program `zstd` (Debian, Ubuntu: apt install zstd),\n"
-        "  the Python package `zstandard` or `backports.zstd` (pip install zstandard), or Python 3.14 or later"
+        "  install one of these: the library libzstd (Debian, Ubuntu: apt install libzstd1), the program `zstd`\n"
+        "  (apt install zstd), the Python package `backports.zstd` or `zstandard` (pip install zstandard),\n"
+        "  or Python 3.14 or later"
     )
 
 
 zstd_decoder: List[Decoder] = []  # found when the first compressed block is met
 
 
-def unzstd(frame: bytes, size: int) -> bytes:
+def unzstd(frame: Bytes, size: int) -> Bytes:
     """Decompress one frame that must yield exactly `size` bytes; never holds more than one byte beyond."""
     if not zstd_decoder:
         zstd_decoder.append(find_zstd())
@@ -297,7 +370,11 @@ def unzstd(frame: bytes, size: int) -> bytes:
 Document = Dict[str, Any]
 
 
-def parse_document(raw: bytes) -> Document:
+def parse_document(raw: Bytes) -> Document:
+    raw = bytes(raw)
+    if len(raw) > LARGEST_DOCUMENT or sum(map(raw.count, (b"[", b"{", b","))) > MOST_PARTS:
+        raise Damaged("its document is larger than any may be")
+
     def no_duplicates(pairs: List[Tuple[str, Any]]) -> Document:
         if len({key for key, _ in pairs}) != len(pairs):
             raise Damaged("a key stands twice in its document")
@@ -351,7 +428,7 @@ def need_cryptography() -> None:
         ) from None
 
 
-def aes_gcm_open(key: bytes, nonce: bytes, sealed: bytes, associated: bytes) -> Optional[bytes]:
+def aes_gcm_open(key: bytes, nonce: bytes, sealed: Bytes, associated: bytes) -> Optional[bytes]:
     """The plain bytes, or None where the key does not fit or the bytes were changed."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -554,6 +631,13 @@ def parse_record(raw: Optional[bytes], position: int) -> Optional[Record]:
     return Record(kind, number, position, epoch, file, block, length, log_id)
 
 
+def within_limits(record: Record) -> bool:
+    """Checked before anything is read or kept because of what a record's header claims."""
+    if record.kind == FILEMARK_RECORD:
+        return record.file < MOST_FILES and record.block <= MOST_BLOCKS and record.length == 24 + 4 * record.block
+    return record.file < MOST_FILES and record.block < MOST_BLOCKS and 0 < record.length <= LARGEST_BLOCK
+
+
 def follows(last: Optional[Record], record: Record) -> bool:
     """Whether a record can stand somewhere behind another, as far as their numbers tell (section 13.3)."""
     if last is None:  # each record takes a unit at least, so its place bounds its number
@@ -567,20 +651,34 @@ def follows(last: Optional[Record], record: Record) -> bool:
     return 0 <= filemarks_between < gap - record.block
 
 
-class LogFile:
-    """One file of the log: where its blocks stand, by number (0: lost), and its filemark."""
+LIST_PIECE = 1 << 14  # places of a filemark's list that are held at a time
 
-    def __init__(self, filemark: Optional[Record] = None) -> None:
+
+def distances_of(piece: bytes) -> array.array[int]:
+    distances = array.array("I", piece)
+    if sys.byteorder == "little":
+        distances.byteswap()
+    return distances
+
+
+class LogFile:
+    """One file of the log: its filemark, and of its blocks as many as were found one by one.
+
+    A list of all its blocks may stand in the filemark: it is long, and stays on the medium.
+    """
+
+    def __init__(self, filemark: Optional[Record] = None, start: Optional[int] = None) -> None:
         self.filemark = filemark
-        self.positions: Optional[array.array[int]] = None  # None: not yet taken from the filemark's list
+        self.start = start  # where the list counts from; None: it was not taken from there
+        self.count = filemark.block if filemark else 0  # of blocks, those that are lost included
+        self.numbers, self.positions = array.array("I"), array.array("Q")
 
     def add(self, record: Record) -> None:
-        if self.positions is None:
-            self.positions = array.array("Q")
-        self.positions.extend([0] * (record.block - len(self.positions)))  # lost ones before it
         if record.kind == FILEMARK_RECORD:
-            self.filemark = record
+            self.filemark, self.count = record, record.block
         else:
+            self.count = record.block + 1
+            self.numbers.append(record.block)
             self.positions.append(record.position)
 
 
@@ -590,8 +688,8 @@ class RecordLog(Medium):
         self._size = disk.size - base
         self._log_id: Optional[bytes] = None
         self._files: Dict[int, LogFile] = {}
-        self._positions = array.array("Q")  # of the blocks of the file that is being read
         self._file, self._block = -1, 0
+        self._listed_file, self._listed_from, self._listed = -1, 0, array.array("I")  # a piece of a filemark's list
         self._find_files()
 
     # Finding the files: from the last filemark back to the first; where that chain is broken, record by record.
@@ -631,28 +729,29 @@ class RecordLog(Medium):
             listed = self._list(mark) if mark and mark.kind == FILEMARK_RECORD else None
             if mark is None or listed is None or listed[0] > position or (listed[1] and listed[1] >= listed[0]):
                 return False
-            self._files[mark.file] = LogFile(mark)
+            self._files[mark.file] = LogFile(mark, listed[0])
             if listed[1] == 0 and listed[0] != FIRST_RECORD:
                 return False
             position = listed[1]
         return bool(self._files)
 
-    def _list(self, mark: Record) -> Optional[Tuple[int, int, array.array[int]]]:
-        """A filemark's payload: where its file begins, the filemark before, each block's distance in units."""
-        if mark.length != 24 + 4 * mark.block or mark.length > self._size:
+    def _list(self, mark: Record) -> Optional[Tuple[int, int]]:
+        """What a filemark's payload says, where it is sound: where its file begins, and the filemark before."""
+        place, crc, farthest = self._base + mark.position + 64, 0, 0
+        head = self._disk.read(place, 20) or b""
+        if len(head) < 20:
             return None
-        payload = self._disk.read(self._base + mark.position + 64, mark.length)
-        if payload is None or len(payload) < mark.length:
+        start, previous, n = struct.unpack(">QQI", head)
+        crc = zlib.crc32(head)
+        for first in range(0, mark.block, LIST_PIECE):
+            piece = self._disk.read(place + 20 + 4 * first, 4 * min(LIST_PIECE, mark.block - first))
+            if not piece or len(piece) % 4:
+                return None
+            crc, farthest = zlib.crc32(piece, crc), max(farthest, max(distances_of(piece), default=0))
+        stored = self._disk.read(place + mark.length - 4, 4)
+        if n != mark.block or stored != struct.pack(">I", crc) or start + UNIT * farthest > mark.position:
             return None
-        start, previous, n = struct.unpack_from(">QQI", payload)
-        if n != mark.block or struct.pack(">I", zlib.crc32(memoryview(payload)[:-4])) != payload[-4:]:
-            return None
-        distances = array.array("I", payload[20:-4])
-        if sys.byteorder == "little":
-            distances.byteswap()
-        if start + UNIT * max(distances, default=0) > mark.position:
-            return None
-        return start, previous, distances
+        return start, previous
 
     def _walk_files(self, at: int, stop: int, last: Optional[Record], *, strict: bool) -> None:
         """Learn the files from the records themselves. Strict: only as long as each continues the log."""
@@ -685,14 +784,17 @@ class RecordLog(Medium):
                 return None
             for place in range(0, len(chunk), UNIT):
                 record = parse_record(chunk[place : place + 64], at + place)
-                if record and self._log_id in (None, record.log_id) and follows(last, record):
+                if record and self._is_ours(record) and follows(last, record):
                     return record
             at += -(-len(chunk) // UNIT) * UNIT
         return None
 
     def _record(self, position: int) -> Optional[Record]:
         record = parse_record(self._disk.read(self._base + position, 64), position)
-        return record if record and self._log_id in (None, record.log_id) else None
+        return record if record and self._is_ours(record) else None
+
+    def _is_ours(self, record: Record) -> bool:
+        return self._log_id in (None, record.log_id) and within_limits(record)
 
     # Reading them.
 
@@ -705,39 +807,43 @@ class RecordLog(Medium):
     def seek(self, file: int, block: int) -> bool:
         if file not in self._files:
             return False
-        if file != self._file:
-            place = self._files[file]
-            listed = self._list(place.filemark) if place.filemark else None
-            if place.positions is not None:
-                self._positions = place.positions
-            elif listed:
-                self._positions = array.array("Q", (listed[0] + UNIT * distance for distance in listed[2]))
-            else:
-                self._positions = array.array("Q")
-            self._file = file
-        self._block = block
-        return block <= len(self._positions)
+        self._file, self._block = file, block
+        return block <= self._files[file].count
+
+    def _position(self, file: int, number: int) -> Tuple[Optional[int], int]:
+        """Where a block stands; or None, and the number of the next that is there."""
+        place = self._files[file]
+        if place.start is None or place.filemark is None:
+            i = bisect.bisect_left(place.numbers, number)
+            following = place.numbers[i] if i < len(place.numbers) else place.count
+            return (place.positions[i] if following == number else None), following
+        if self._listed_file != file or not 0 <= number - self._listed_from < len(self._listed):
+            first = number - number % LIST_PIECE
+            size = 4 * min(LIST_PIECE, place.count - first)
+            piece = self._disk.read(self._base + place.filemark.position + 84 + 4 * first, size)
+            self._listed_file, self._listed_from, self._listed = file, first, distances_of(piece or b"")
+        if number - self._listed_from >= len(self._listed):  # it could be read a moment ago
+            return None, place.count
+        return place.start + UNIT * self._listed[number - self._listed_from], number
 
     def read(self) -> Optional[Found]:
-        number, end = self._block, len(self._positions)
-        if number >= end:
+        number = self._block
+        if self._file not in self._files or number >= self._files[self._file].count:
             return None
-        while self._block < end and self._positions[self._block] == 0:
-            self._block += 1
-        if self._block > number:
-            return Found(number, None, self._block - number)
+        position, following = self._position(self._file, number)
+        if position is None:
+            self._block = following
+            return Found(number, None, following - number)
         self._block += 1
-        record = self._record(self._positions[number])
+        record = self._record(position)
         if record is None or (record.kind, record.file, record.block) != (BLOCK_RECORD, self._file, number):
-            return Found(number, None)
-        if record.length > LARGEST_BLOCK:
             return Found(number, None)
         return Found(number, self._disk.read(self._base + record.position + 64, record.length))
 
     def read_tail(self, file: int, back: int) -> Optional[Found]:
-        if not self.seek(file, 0) or back > len(self._positions):
+        if not self.seek(file, 0) or back > self._files[file].count:
             return None
-        self._block = len(self._positions) - back
+        self._block = self._files[file].count - back
         return self.read()
 
 
@@ -956,7 +1062,7 @@ class Segment:
     def __init__(self, medium: Medium, file: int, report: Report) -> None:
         self.medium, self.file, self._report = medium, file, report
         self.archive, self.number = b"", 0
-        self.header: Optional[Document] = None
+        self.header: Optional[Document] = None  # what is needed often; the rest is read again
         self.header_blocks = 0
         self.trailer: Optional[Document] = None
         self.keys: Optional[Keys] = None
@@ -977,9 +1083,12 @@ class Segment:
             pass  # an incomplete segment has none
 
     def _read_header(self) -> None:
+        self._take_header(self.read_header())
+
+    def read_header(self) -> Document:
         """The header document. Where it is damaged, the first good block at least tells the archive."""
         self.medium.seek(self.file, 0)
-        document, damage = b"", None
+        document, damage, count = bytearray(), None, 0
         for found in iter(self.medium.read, None):
             try:
                 block = parse_block(found.data)
@@ -988,14 +1097,16 @@ class Segment:
                 continue
             if not self.archive:
                 self.archive, self.number = block.archive, block.segment
-            if damage or block.kind != HEADER or block.offset != len(document) or len(document) > LARGEST_DOCUMENT:
+            if damage or block.kind != HEADER or block.offset != len(document) or count == MOST_DOCUMENT_BLOCKS:
                 break
             document += block.payload
-            self.header_blocks += 1
+            count += 1
+            if len(document) > LARGEST_DOCUMENT:
+                break
             if block.flags & LAST:
-                self._take_header(parse_document(document))
-                return
-        self.header_blocks = 0
+                header = parse_document(document)
+                self.header_blocks = count
+                return header
         raise damage or Damaged("it is not there")
 
     def _take_header(self, header: Document) -> None:
@@ -1005,42 +1116,46 @@ class Segment:
             raise Damaged("it speaks of another archive")
         if not isinstance(header.get("slots", []), list):
             raise Damaged("in its document, slots is not a list")
-        for key in ("job", "site", "host", "started", "root"):
-            text_of(header, key)
         self.cut = int_of(header, "cut", 1, LARGEST_PLAIN)
         self.stream_start = int_of(header, "stream_start", 0, 1 << 63)
         self.sequence_start = int_of(header, "sequence_start", 0, 1 << 63)
-        self.header = header
+        self.header = {key: text_of(header, key)[:LARGEST_TEXT] for key in ("job", "site", "host", "started", "root")}
+        self.header["cipher"] = header.get("cipher") is not None
 
     def _read_trailer(self) -> None:
         """The trailer document, from the last block back."""
-        document, back, offset = b"", 0, 1
-        while offset > 0:
-            back += 1
-            found = self.medium.read_tail(self.file, back)
+        pieces: List[Bytes] = []
+        start: Optional[int] = None
+        while start != 0:
+            found = self.medium.read_tail(self.file, len(pieces) + 1)
             block = parse_block(found.data if found else None)
             if block.kind != TRAILER or (block.archive, block.segment) != (self.archive, self.number):
                 raise Damaged("no trailer")
-            if bool(block.flags & LAST) != (back == 1) or len(document) > LARGEST_DOCUMENT:
+            end = block.offset + block.plain_size
+            if bool(block.flags & LAST) != (start is None) or start not in (None, end) or end > LARGEST_DOCUMENT:
                 raise Damaged("no whole trailer")
-            document, offset = self.open(block) + document, block.offset
-        trailer = parse_document(document)
+            if len(pieces) == MOST_DOCUMENT_BLOCKS:
+                raise Damaged("a trailer of too many blocks")
+            pieces.append(self.open(block))
+            start = block.offset
+        trailer = parse_document(b"".join(reversed(pieces)))
         if trailer.get("archive") != self.archive.hex() or trailer.get("segment") != self.number:
             raise Damaged("a trailer that speaks of another archive")
         if text_of(trailer, "state") not in ("complete", "continued", "aborted"):
             raise Damaged("a trailer without a state")
-        for key in ("job", "started", "blocks_sha256"):
-            text_of(trailer, key)
+        kept: Document = {}
+        for key in ("state", "job", "started", "blocks_sha256"):
+            kept[key] = text_of(trailer, key)[:LARGEST_TEXT]
         for key in ("catalog_block", "members", "source_bytes"):
-            int_of(trailer, key, 0, 1 << 64)
-        self.trailer = trailer
+            kept[key] = int_of(trailer, key, 0, 1 << 64)
+        self.trailer = kept
 
     def about(self, key: str) -> str:
         return show(text_of(self.header or {}, key) or text_of(self.trailer or {}, key))
 
     @property
     def encrypted(self) -> bool:
-        return self.header is not None and self.header.get("cipher") is not None
+        return self.header is not None and bool(self.header["cipher"])
 
     def blocks(self, first: int = 0) -> Iterator[Tuple[int, Block]]:
         """The good blocks of this file in order, with their numbers. Damaged ones are reported."""
@@ -1086,9 +1201,9 @@ class Segment:
                 raise Damaged("a block that belongs elsewhere in the stream")
         return here
 
-    def open(self, block: Block) -> bytes:
+    def open(self, block: Block) -> Bytes:
         """The plain bytes of a block: decrypted, decompressed (section 3.3)."""
-        data = block.payload
+        data: Bytes = block.payload
         if block.flags & ENCRYPTED:
             data = self._decrypt(block)
         elif self.encrypted and block.kind in (DATA, CATALOG):
@@ -1154,7 +1269,7 @@ class Archive:
         for segment in self.segments:
             if segment.header and segment.encrypted and not segment.keys:
                 try:
-                    segment.keys = passphrase.unlock(segment.header, segment.archive, segment.number)
+                    segment.keys = passphrase.unlock(segment.read_header(), segment.archive, segment.number)
                 except Damaged as error:
                     raise Problem(f"file {segment.file}: a key slot is damaged: {error}") from None
 
@@ -1211,7 +1326,7 @@ class Cartridge:
             if int_of(label, "format", 1, 1 << 32) > 1:
                 raise NewerFormat
             for key in ("barcode", "pool", "labelled", "tool", "cartridge", "kit_sha256"):
-                text_of(label, key)
+                label[key] = text_of(label, key)[:LARGEST_TEXT]
             self.label = label
         except NewerFormat as error:
             raise Problem(f"this cartridge is {error}\n  use the rescue kit that is on it") from None
@@ -1273,49 +1388,56 @@ class Entry(NamedTuple):
     link: bytes
 
 
-def parse_table(table: bytes) -> List[Entry]:
-    """The entries of one catalog table."""
+ROW = (("B", 2), ("I", 3), ("H", 4), ("Q", 4), ("q", 2), ("Q", 1), ("32s", 1), ("I", 2))
+"""The columns of a table: how a value stands in it, and how many such columns follow one another."""
+TYPE, FLAGS, MODE, OWNER, GROUP, NOTE, BASE, SIZE, VALID, MTIME, OFFSET, DIGEST, PATH, LINK = (
+    0, 1, 2, 5, 6, 7, 8, 11, 12, 13, 15, 16, 17, 18)  # fmt: skip
+
+
+def parse_table(table: Bytes) -> Tuple[int, int, Iterator[Entry]]:
+    """A catalog table: the ordinal of its first entry, how many there are, and the entries.
+
+    All is checked at once; the entries are made one by one, for together they take many times the table's memory.
+    """
     if len(table) < CATALOG_HEAD.size:
         raise Damaged("a catalog table that is too short")
     magic, n, first, string_count, path_bytes, link_bytes = CATALOG_HEAD.unpack_from(table)
-    at = CATALOG_HEAD.size
-    if magic != b"TKC1" or n < 1 or at + n * ROW_BYTES + path_bytes + link_bytes > len(table):
+    strings_at = CATALOG_HEAD.size + n * ROW_BYTES + path_bytes + link_bytes
+    if magic != b"TKC1" or not 1 <= n <= MOST_MEMBERS or strings_at > len(table):
         raise Damaged("a catalog table with sizes that do not add up")
+    columns: List[memoryview] = []
+    at, view = CATALOG_HEAD.size, memoryview(table)
+    layouts = [struct.Struct(">" + code) for code, count in ROW for _ in range(count)]
+    for layout in layouts:
+        columns.append(view[at : at + n * layout.size])
+        at += n * layout.size
 
-    def column(code: str) -> Tuple[Any, ...]:
-        nonlocal at
-        layout = struct.Struct(f">{n}{code}")
-        at += layout.size
-        return layout.unpack_from(table, at - layout.size)
+    def values(column: int) -> Iterator[int]:
+        return (value for (value,) in layouts[column].iter_unpack(columns[column]))
 
-    def slices(sizes: Tuple[int, ...]) -> List[bytes]:
-        nonlocal at
-        ends, start = [], at
-        for size in sizes:
-            at += size
-            ends.append(at)
-        return [table[begin:end] for begin, end in zip([start, *ends], ends)]
-
-    types, flags, modes, _uids, _gids = column("B"), column("B"), column("I"), column("I"), column("I")
-    owners, groups, notes, bases = column("H"), column("H"), column("H"), column("H")
-    _references, _inodes, sizes, valids = column("Q"), column("Q"), column("Q"), column("Q")
-    mtimes, _ctimes, offsets, digests = column("q"), column("q"), column("Q"), slices((32,) * n)
-    path_sizes, link_sizes = column("I"), column("I")
-    if sum(path_sizes) != path_bytes or sum(link_sizes) != link_bytes:
+    if sum(values(PATH)) != path_bytes or sum(values(LINK)) != link_bytes:
         raise Damaged("a catalog table with sizes that do not add up")
-    paths, links, strings = slices(path_sizes), slices(link_sizes), []
+    strings, at = [], strings_at
     for _ in range(string_count):
-        at += 2
-        strings += slices((int.from_bytes(table[at - 2 : at], "big"),))
+        size = int.from_bytes(view[at : at + 2], "big")
+        strings.append(bytes(view[at + 2 : at + 2 + size]))
+        at += 2 + size
     if at != len(table):
         raise Damaged("a catalog table with sizes that do not add up")
-    if max(owners + groups + notes) >= string_count or strings[0] or max(flags) > 31 or set(types) - set(b"fdlhpcbs"):
+    most = max(max(values(column)) for column in (OWNER, GROUP, NOTE))
+    if most >= string_count or strings[0] or max(values(FLAGS)) > 31 or set(columns[TYPE]) - set(b"fdlhpcbs"):
         raise Damaged("a catalog table with values that have no meaning")
-    rows = zip(types, flags, modes, notes, bases, sizes, valids, mtimes, offsets, digests, paths, links)
-    return [
-        Entry(first + i, chr(type_), flag, mode, strings[note], *rest)
-        for i, (type_, flag, mode, note, *rest) in enumerate(rows)
-    ]
+
+    def entries() -> Iterator[Entry]:
+        path_at, link_at = strings_at - path_bytes - link_bytes, strings_at - link_bytes
+        for i, (path_size, link_size) in enumerate(zip(values(PATH), values(LINK))):
+            row = [layout.unpack_from(column, i * layout.size)[0] for layout, column in zip(layouts, columns)]
+            path, link = bytes(view[path_at : path_at + path_size]), bytes(view[link_at : link_at + link_size])
+            yield Entry(first + i, chr(row[TYPE]), row[FLAGS], row[MODE], strings[row[NOTE]], row[BASE], row[SIZE],
+                        row[VALID], row[MTIME], row[OFFSET], row[DIGEST], path, link)  # fmt: skip
+            path_at, link_at = path_at + path_size, link_at + link_size
+
+    return first, n, entries()
 
 
 def everything(_name: bytes) -> bool:
@@ -1398,14 +1520,14 @@ class Catalog:
                     raise Damaged("it cannot be read")
                 self._spool.seek(place[0])
                 block = parse_block(self._spool.read(place[1]))
-                table = parse_table(segment.open(block))
-                first = table[0].ordinal
+                first, count, entries = parse_table(segment.open(block))
                 if first != block.offset:
                     raise Damaged("a catalog table in the wrong place")
                 if expected is not None and first not in (expected, expected - 1):  # one less: a member cut in two
                     yield None
-                yield from table
-                expected = first + len(table)
+                del block  # it is as large as the table
+                yield from entries
+                expected = first + count
             except Damaged as error:
                 self._report.damage(f"file {segment.file}: a part of its catalog is damaged or missing: {error}")
                 expected = None
@@ -1449,6 +1571,7 @@ class Stream:
 
     def _load(self) -> bool:
         """Open the next data block that reaches beyond the current place."""
+        self._chunk = memoryview(b"")
         for segment, block in self._blocks:
             if block.offset + block.plain_size <= self.pos:
                 continue
@@ -1459,7 +1582,6 @@ class Stream:
                 continue
             self._report.progress(f"{human(block.offset)} read")
             return True
-        self._chunk = memoryview(b"")
         self.ended = True
         return False
 
@@ -1493,7 +1615,7 @@ class Stream:
         end = self.pos + size
         while self.pos < end:
             try:
-                piece = self.read(end - self.pos)
+                piece = self.read(min(end - self.pos, MIB))
                 yield len(piece), piece
             except Gap as gap:
                 lost = (end if gap.resume is None else min(gap.resume, end)) - self.pos
@@ -1549,8 +1671,11 @@ def octal(field: bytes) -> int:
     return int(digits or b"0", 8)
 
 
+DIGITS = 19
+
+
 def decimal(text: bytes) -> int:
-    if not re.fullmatch(rb"[0-9]{1,19}", text):
+    if not re.fullmatch(rb"[0-9]{1,%d}" % DIGITS, text):
         raise Damaged("a pax header with a number that is none")
     return int(text)
 
@@ -1751,13 +1876,13 @@ def read_content(
 
 def read_sparse_map(stream: Stream, most: int, size: int) -> Tuple[bytes, List[Tuple[int, int]]]:
     """The map of a sparse file (GNU format 1.0): its bytes, and where each piece of the data belongs."""
-    blocks: List[bytes] = []
-    numbers, rest = array.array("Q"), b""
+    sparse_map, numbers, rest = bytearray(), array.array("Q"), b""
     while not numbers or len(numbers) < 1 + 2 * numbers[0]:
-        if (len(blocks) + 1) * 512 > most:
+        if len(sparse_map) + 512 > most or len(rest) > DIGITS:
             raise Damaged("a sparse file with a map that does not end")
-        blocks.append(stream.exactly(512))
-        *lines, rest = (rest + blocks[-1]).split(b"\n")
+        block = stream.exactly(512)
+        sparse_map += block
+        *lines, rest = (rest + block).split(b"\n")
         for line in lines:
             if not numbers or len(numbers) < 1 + 2 * numbers[0]:
                 numbers.append(decimal(line))
@@ -1769,7 +1894,7 @@ def read_sparse_map(stream: Stream, most: int, size: int) -> Tuple[bytes, List[T
             raise Damaged("a sparse file with a map that makes no sense")
         end = numbers[i] + numbers[i + 1]
         extents.append((numbers[i], numbers[i + 1]))
-    return b"".join(blocks), extents
+    return bytes(sparse_map), extents
 
 
 # === Putting files back ==========================================================================================
