@@ -84,7 +84,7 @@ class Target:
 
         One that was there before this run keeps its attributes, unless files are overwritten too. Raises Refused.
         """
-        self._enter(_components(member.path))
+        self._enter(_components(member.path), 0o700)
         level = self._levels[-1]
         if level.made or self._overwrite is not Overwrite.NEVER:
             level.member = member
@@ -160,18 +160,23 @@ class Target:
         if self._overwrite is Overwrite.OLDER and there.st_mtime_ns >= member.mtime_ns:
             raise Skipped("already there, and not older: left as it is")
 
-    def _enter(self, components: list[bytes]) -> int:
-        """The open directory that `components` lead to, made where it is missing."""
+    def _enter(self, components: list[bytes], last_mode: int = 0o777) -> int:
+        """The open directory that `components` lead to, made where it is missing.
+
+        One that no member describes has the mode that the user's umask gives; the last one has `last_mode` until its
+        member's own is set.
+        """
         shared = 0
         for level, component in zip(self._levels, components, strict=False):
             if level.name != component:
                 break
             shared += 1
         self._leave_to(shared)
-        for component in components[shared:]:
+        for depth, component in enumerate(components[shared:], shared + 1):
+            mode = last_mode if depth == len(components) else 0o777
             parent = self._levels[-1].fd if self._levels else self._root
             try:
-                fd, made = _open_or_make_directory(component, parent)
+                fd, made = _open_or_make_directory(component, parent, mode)
             except OSError as error:
                 raise _refusal(error) from error
             self._levels.append(_Level(component, fd, made or _identity(fd) in self._made_without_member))
@@ -245,12 +250,12 @@ def _components(path: bytes) -> list[bytes]:
     return components
 
 
-def _open_or_make_directory(name: bytes, parent: int) -> tuple[int, bool]:
+def _open_or_make_directory(name: bytes, parent: int, mode: int) -> tuple[int, bool]:
     """An open directory, and whether it had to be made."""
     try:
         return os.open(name, _OPEN_DIRECTORY, dir_fd=parent), False
     except FileNotFoundError:
-        os.mkdir(name, 0o700, dir_fd=parent)
+        os.mkdir(name, mode, dir_fd=parent)
         return os.open(name, _OPEN_DIRECTORY, dir_fd=parent), True
 
 

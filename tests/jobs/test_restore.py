@@ -164,6 +164,20 @@ def test_directories_that_are_there_keep_their_mode_unless_overwritten(
     assert (to / "a").stat().st_mode & 0o777 == 0o750
 
 
+def test_directories_on_the_way_have_the_mode_that_the_umask_gives(
+    cartridge: Image, source: Path, tmp_path: Path
+) -> None:
+    (source / "a").chmod(0o700)
+    cartridge.back_up(source)
+    before = os.umask(0o027)
+    try:
+        cartridge.restore(tmp_path / "to", f"{source}/a/b/two")
+    finally:
+        os.umask(before)
+    to = restored(tmp_path / "to", source)
+    assert [path.stat().st_mode & 0o777 for path in (to.parent, to, to / "a", to / "a" / "b")] == [0o750] * 4
+
+
 def test_a_directory_where_a_file_should_be(cartridge: Image, source: Path, tmp_path: Path) -> None:
     cartridge.back_up(source)
     (restored(tmp_path / "to", source) / "d.log").mkdir(parents=True)
