@@ -22,6 +22,8 @@ WARNING_FLAGS = CHANGED | SHORT | ABSENT
 _ALL_FLAGS = CHANGED | SHORT | ABSENT | SPARSE | DELTA
 NOT_IN_STREAM = (1 << 64) - 1
 NO_DIGEST = bytes(32)
+MOST_MEMBERS = 1 << 15
+"""Members of a table: with more, a table of 16 MiB would take ten times its size in memory."""
 
 _MAGIC = b"TKC1"
 _ENTRY_BYTES = 118
@@ -177,7 +179,8 @@ class TableBuilder:
             if any(len(text) > _LONGEST_STRING for text in missing):
                 raise TooLarge(f"catalog: an owner, group or note of over {_LONGEST_STRING} bytes")
             cost += sum(2 + len(text) for text in missing)
-        if self._bytes + cost > self._limit_bytes or len(strings) + len(missing) > _MOST_STRINGS:
+        is_full = len(self._entries) == MOST_MEMBERS or len(strings) + len(missing) > _MOST_STRINGS
+        if is_full or self._bytes + cost > self._limit_bytes:
             if not self._entries:
                 raise TooLarge(f"catalog: an entry of {cost} bytes, a block has room for {self._limit_bytes}")
             return False
@@ -210,6 +213,9 @@ def parse_table(data: bytes) -> tuple[int, list[Entry]]:
     """Ordinal of the first member, and the members, of a table. Raises Damaged where it does not add up."""
     if data[:4] != _MAGIC:
         raise Damaged("catalog table: no catalog magic")
+    count = int.from_bytes(data[4:8], "big")
+    if count > MOST_MEMBERS:
+        raise Damaged(f"catalog table: {count} members, limit {MOST_MEMBERS}")
     table = _TABLE.parse(data)
     if table.n == 0 or not table.strings or table.strings[0] != b"":
         raise Damaged("catalog table: empty, or without the empty string")

@@ -19,7 +19,10 @@ class ExtentKind(enum.IntEnum):
     ZEROS = 2
 
 
-@dataclasses.dataclass(frozen=True)
+MOST_EXTENTS = 1 << 17
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Extent:
     """A stretch of the result; `offset` is in the base's content, 0 unless the kind is BASE."""
 
@@ -46,7 +49,9 @@ _KINDS = frozenset(ExtentKind)
 
 
 def build(extents: tuple[Extent, ...]) -> bytes:
-    """The map's bytes. Raises TooLarge where a number does not fit."""
+    """The map's bytes. Raises TooLarge where a number does not fit, or there are too many extents."""
+    if len(extents) > MOST_EXTENTS:
+        raise TooLarge(f"delta map: {len(extents)} extents, limit {MOST_EXTENTS}")
     try:
         packed = b"".join(_EXTENT.pack(extent.kind, extent.length, extent.offset) for extent in extents)
     except struct.error as error:
@@ -64,6 +69,8 @@ def parse(data: bytes, result_bytes: int) -> tuple[Extent, ...]:
     if data[:4] != _MAGIC:
         raise Damaged("delta map: no delta magic")
     count = int.from_bytes(data[4:_HEAD_BYTES], "big")
+    if count > MOST_EXTENTS:
+        raise Damaged(f"delta map: {count} extents, limit {MOST_EXTENTS}")
     if len(data) < map_bytes(count):
         raise Damaged(f"delta map: {count} extents, but only {len(data)} bytes")
     extents = tuple(itertools.starmap(Extent, _EXTENT.iter_unpack(_MAP.parse(data).extents)))

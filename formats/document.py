@@ -11,7 +11,11 @@ from typing import Any, TypeVar
 
 from formats.errors import Damaged, NewerFormat, TooLarge
 
-LARGEST_DOCUMENT_BYTES = 16 << 20
+LARGEST_DOCUMENT_BYTES = 4 << 20
+MOST_PARTS = 1 << 17
+"""Lists, objects and commas: they bound how many values there are, each of which takes far more memory than text."""
+MOST_BLOCKS = 2048
+"""Blocks of one document: twice what the largest takes in blocks of 4,096 bytes."""
 T = TypeVar("T")
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -26,11 +30,20 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def build(document: object) -> bytes:
-    """The bytes of a document dataclass. Raises TooLarge over the limit."""
+    """The bytes of a document dataclass. Raises TooLarge over a limit."""
     data = canonical(dataclasses.asdict(document))  # type: ignore[call-overload]
-    if len(data) > LARGEST_DOCUMENT_BYTES:
-        raise TooLarge(f"document: {len(data)} bytes, limit {LARGEST_DOCUMENT_BYTES}")
+    if problem := excess(data):
+        raise TooLarge(f"document: {problem}")
     return data
+
+
+def excess(data: bytes, limit_bytes: int = LARGEST_DOCUMENT_BYTES) -> str:
+    """Which limit a document is over, in words; an empty string where it is over none."""
+    limit_bytes = min(limit_bytes, LARGEST_DOCUMENT_BYTES)
+    if len(data) > limit_bytes:
+        return f"{len(data)} bytes, limit {limit_bytes}"
+    parts = sum(map(data.count, (b"[", b"{", b",")))
+    return f"{parts} lists, objects and commas, limit {MOST_PARTS}" if parts > MOST_PARTS else ""
 
 
 def parse(name: str, document_type: type[T], data: "bytes | memoryview", newest_format: int | None = None) -> T:
@@ -39,18 +52,38 @@ def parse(name: str, document_type: type[T], data: "bytes | memoryview", newest_
     Unknown keys are ignored. Raises Damaged for anything that is not JSON, a duplicate or missing key, or a wrong type;
     NewerFormat where the key `format` is over `newest_format`, whatever else such a document holds.
     """
-    if len(data) > LARGEST_DOCUMENT_BYTES:
-        raise Damaged(f"{name}: {len(data)} bytes, limit {LARGEST_DOCUMENT_BYTES}")
-    try:
-        value = json.loads(
-            bytes(data).decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_no_float
-        )
-    except (ValueError, RecursionError) as error:
-        raise Damaged(f"{name}: not a document: {error}") from error
+    value = _load(name, data)
     if newest_format is not None:
         _check_format(name, value, newest_format)
     converted: T = _convert(name, document_type, value)
     return converted
+
+
+def without(name: str, data: "bytes | memoryview", key: str) -> bytes:
+    """Canonical JSON of the document in `data` less one key: what a commitment or a signature in it covers.
+
+    It is made from the document, not from a dataclass: keys that this program does not know are covered too. Raises
+    Damaged.
+    """
+    value = _load(name, data)
+    _check_type(name, value, dict)
+    value.pop(key, None)
+    return canonical(value)
+
+
+def _load(name: str, data: "bytes | memoryview") -> Any:  # noqa: ANN401 - any JSON value
+    """The JSON value in `data`; over a limit nothing is decoded. Raises Damaged."""
+    if len(data) > LARGEST_DOCUMENT_BYTES:
+        raise Damaged(f"{name}: {len(data)} bytes, limit {LARGEST_DOCUMENT_BYTES}")
+    text = bytes(data)
+    if problem := excess(text):
+        raise Damaged(f"{name}: {problem}")
+    try:
+        return json.loads(
+            text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_no_float
+        )
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{name}: not a document: {error}") from error
 
 
 def check_id(name: str, value: str) -> None:
@@ -138,6 +171,8 @@ def _type_hints(wanted: type) -> dict[str, Any]:
 
 def _convert_object(name: str, wanted: Any, value: Any) -> Any:  # noqa: ANN401 - follows a type annotation
     _check_type(name, value, dict)
+    if reduced := getattr(wanted, "known_part", None):
+        value = reduced(value)
     hints = _type_hints(wanted)
     arguments = {}
     for field in dataclasses.fields(wanted):

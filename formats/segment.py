@@ -15,6 +15,8 @@ ABORTED = "aborted"
 INCOMPLETE = "incomplete"
 """State of a directory entry only: a segment without a valid trailer."""
 
+_SIGNATURE_CONTEXT = b"tapekit trailer 1\0"
+
 
 @dataclasses.dataclass(frozen=True)
 class ParityScheme:
@@ -163,6 +165,16 @@ def parse_header(data: "bytes | memoryview") -> SegmentHeader:
     return header
 
 
+def committed(header_document: "bytes | memoryview") -> bytes:
+    """What the commitment of a header covers (SPEC.md section 9.3), from the document as read. Raises Damaged."""
+    return document.without("header", header_document, "commitment")
+
+
+def signed(trailer_document: "bytes | memoryview") -> bytes:
+    """What the signature of a trailer covers (SPEC.md section 9.5), from the document as read. Raises Damaged."""
+    return _SIGNATURE_CONTEXT + document.without("trailer", trailer_document, "signature")
+
+
 def _check_parity(parity: ParityScheme) -> None:
     if parity.scheme != "rs8":
         raise Damaged(f"header.parity: unknown scheme {parity.scheme[:40]!r}")
@@ -172,19 +184,19 @@ def _check_parity(parity: ParityScheme) -> None:
 
 
 def build_trailer(trailer: Trailer, limit_bytes: int = document.LARGEST_DOCUMENT_BYTES) -> bytes:
-    """The trailer document; drops the oldest directory entries, and counts them, where it would exceed `limit_bytes`.
+    """The trailer document, of at most `limit_bytes`; what is too much of the directory is dropped, and counted.
 
-    Raises TooLarge where it exceeds the limit without any directory.
+    The oldest entries go first. Raises TooLarge where it exceeds a limit without any directory.
     """
     data = document.canonical(dataclasses.asdict(trailer))
-    while len(data) > limit_bytes and trailer.directory:
+    while (problem := document.excess(data, limit_bytes)) and trailer.directory:
         drop = max(1, len(trailer.directory) // 8)
         trailer = dataclasses.replace(
             trailer, directory=trailer.directory[drop:], directory_omitted=trailer.directory_omitted + drop
         )
         data = document.canonical(dataclasses.asdict(trailer))
-    if len(data) > limit_bytes:
-        raise TooLarge(f"trailer: {len(data)} bytes, limit {limit_bytes}")
+    if problem:
+        raise TooLarge(f"trailer: {problem}")
     return data
 
 
@@ -203,7 +215,7 @@ def parse_trailer(data: "bytes | memoryview") -> Trailer:
         trailer.stored_bytes, trailer.catalog_block, trailer.directory_omitted,
         counts.header, counts.data, counts.parity, counts.catalog,
     )  # fmt: skip
-    if trailer.catalog_block != counts.header + counts.data + counts.parity:
+    if not 0 <= trailer.catalog_block - counts.header - counts.data <= counts.parity:
         raise Damaged(f"trailer.catalog_block: {trailer.catalog_block} does not follow from the block counts")
     if trailer.audit is not None:
         document.check_count("trailer.audit.sequence", trailer.audit.sequence)
@@ -214,7 +226,7 @@ def parse_trailer(data: "bytes | memoryview") -> Trailer:
 
 
 def _check_directory_entry(entry: DirectoryEntry) -> None:
-    """Id and start are unknown where neither header nor trailer of that file could be read."""
+    """Id, job and start are unknown where neither header nor trailer of that file could be read."""
     name = "trailer.directory"
     if entry.state not in (COMPLETE, CONTINUED, ABORTED, INCOMPLETE):
         raise Damaged(f"{name}: state {entry.state[:40]!r}")

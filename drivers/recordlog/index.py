@@ -6,17 +6,19 @@ from collections.abc import Iterator
 
 from drivers.errors import MediumError
 from drivers.recordlog.storage import Storage
-from formats import block, recordlog
+from formats import recordlog
 from formats.errors import Damaged
 from formats.recordlog import FIRST_RECORD, UNIT_BYTES, FilemarkTable, RecordHeader, RecordKind, Superblock
 
 LOST = 0xFFFFFFFF
 """Distance of a block whose record header cannot be read."""
+MOST_LOST = 1 << 22
+"""How many records may be missing from a log before one that claims more is taken for damaged."""
 RESYNC_BYTES = 64 << 20
 """How far a log without superblocks is searched for its next record before that counts as the end of data."""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class FileIndex:
     """One file of the log: where its blocks are, as distances in units from `start`.
 
@@ -45,18 +47,16 @@ class FileIndex:
     def add(self, block_number: int, position: int, epoch: int) -> None:
         """Note where a block is; the blocks between the last known one and this one are lost."""
         self.epoch = epoch
-        self.distances.extend([LOST] * (block_number - len(self.distances)))
+        self._lose_up_to(block_number)
         self.distances.append(recordlog.distance(self.start, position))
 
     def complete(self, blocks: int, mark: int, end: int, epoch: int) -> None:
         """The file ends with its filemark at `mark`."""
-        self.distances.extend([LOST] * (blocks - len(self.distances)))
+        self._lose_up_to(blocks)
         self.is_complete, self.mark, self.end, self.epoch = True, mark, end, epoch
 
-
-def filemark_table_bytes(blocks: int) -> int:
-    """Payload of a filemark behind so many blocks: a head of 20 bytes, 4 for each block, 4 of checksum."""
-    return 24 + 4 * blocks
+    def _lose_up_to(self, blocks: int) -> None:
+        self.distances.extend(array.array("I", (LOST,)) * (blocks - len(self.distances)))
 
 
 class LogReader:
@@ -91,14 +91,16 @@ class LogReader:
         self._check(header, position)
         return header
 
-    def payload(self, position: int, size_bytes: int) -> tuple[RecordHeader, bytes]:
-        """Header and payload of the record at a position; `size_bytes` of the storage are read at once where known.
+    def block(self, position: int, size_bytes: int) -> tuple[RecordHeader, bytes]:
+        """Header and payload of the block record at a position; `size_bytes` are read at once where that is known.
 
         Raises Damaged or MediumError.
         """
         view = self.storage.read(self.start + position, size_bytes or UNIT_BYTES)
         header = recordlog.parse_record_header(view)
         self._check(header, position)
+        if header.kind != RecordKind.BLOCK:
+            raise Damaged("record: not that of a block")
         whole = recordlog.HEADER_BYTES + header.length
         if len(view) < whole:
             view = self.storage.read(self.start + position, whole)
@@ -107,14 +109,7 @@ class LogReader:
         return header, bytes(view[recordlog.HEADER_BYTES : whole])
 
     def _check(self, header: RecordHeader, position: int) -> None:
-        if header.position != position or header.log_id != self.log_id:
-            raise Damaged("record: belongs to another log or place")
-        if header.kind == RecordKind.BLOCK and header.length > block.LARGEST_BLOCK_BYTES:
-            raise Damaged(f"record: a block of {header.length} bytes")
-        if header.kind == RecordKind.FILEMARK and header.length != filemark_table_bytes(header.block):
-            raise Damaged(f"record: a filemark of {header.length} bytes for {header.block} blocks")
-        if header.block + header.file > header.number or header.number > (position - FIRST_RECORD) // UNIT_BYTES:
-            raise Damaged("record: its numbers do not agree")  # every record takes a unit at least
+        recordlog.check_place(header, self.log_id, position)
         if position + recordlog.HEADER_BYTES + header.length > self.size_bytes:
             raise Damaged("record: reaches beyond the log")
 
@@ -124,7 +119,6 @@ class LogReader:
             try:
                 unit = self.storage.read(self.start + slot * UNIT_BYTES, UNIT_BYTES)
                 superblock = recordlog.parse_superblock(unit)
-                _check_counts(superblock)
             except (Damaged, MediumError):
                 continue
             found.append(superblock)
@@ -176,34 +170,35 @@ class LogReader:
         return index, table.previous
 
     def _filemark(self, position: int) -> tuple[RecordHeader, FilemarkTable]:
-        header, payload = self.payload(position, 0)
+        header = self.record(position)
         if header.kind != RecordKind.FILEMARK:
             raise Damaged("filemark: another record is in its place")
-        return header, recordlog.parse_filemark_table(payload)
+        payload = self.start + position + recordlog.HEADER_BYTES
+        table = recordlog.read_filemark_table(
+            header.length, lambda offset, size: self.storage.read(payload + offset, size)
+        )
+        return header, table
 
     def _add_tail(self, files: list[FileIndex], superblock: Superblock) -> None:
         """Follow the records that continue the log behind what the superblock knows (SPEC.md section 13.3)."""
-        position, number = superblock.end, superblock.records
-        epoch = max((index.epoch for index in files), default=0)
-        current = FileIndex(position, number, end=position)
+        position, before = superblock.end, _last_before_end(files, superblock)
+        current = FileIndex(position, superblock.records, end=position)
         while position < self.size_bytes:
             try:
                 header = self.record(position)
-                follows = (header.number, header.file, header.block) == (number, len(files), len(current.distances))
-                if not follows or header.epoch < epoch:
-                    break
+                recordlog.check_continues(before, header)
                 if header.kind == RecordKind.FILEMARK:
                     self._filemark(position)
             except (Damaged, MediumError):
                 break
-            epoch, number = header.epoch, number + 1
+            before = header
             behind = position + recordlog.record_bytes(header.length)
             if header.kind == RecordKind.FILEMARK:
-                current.complete(header.block, position, behind, epoch)
+                current.complete(header.block, position, behind, header.epoch)
                 files.append(current)
-                current = FileIndex(behind, number, end=behind)
+                current = FileIndex(behind, header.number + 1, end=behind)
             else:
-                current.add(header.block, position, epoch)
+                current.add(header.block, position, header.epoch)
                 current.end = behind
             position = behind
         if current.distances:
@@ -239,14 +234,19 @@ class LogReader:
         bound = min(bound, self._readable_bytes)
         position, last_good = FIRST_RECORD, FIRST_RECORD
         last: RecordHeader | None = None
+        lost = 0
         while position < bound and position - last_good <= patience_bytes:
             try:
                 header = self.record(position)
                 if last is not None:
                     _check_order(last, header)
+                missing = header.number - (last.number + 1 if last else 0)
+                if lost + missing > MOST_LOST:
+                    raise Damaged("record: too many are missing before it")
             except (Damaged, MediumError):
                 position += UNIT_BYTES
                 continue
+            lost += missing
             yield header
             position += recordlog.record_bytes(header.length)
             last, last_good = header, position
@@ -259,17 +259,22 @@ def _with_lost(files: list[FileIndex], current: FileIndex, lost: int, next_numbe
     """
     files = list(files)
     for number in range(next_number - lost, next_number):
-        blocks = max(len(current.distances), number - current.first_number)
+        blocks = max(len(current.distances), min(number - current.first_number, MOST_LOST))
         current.complete(blocks, 0, start, current.epoch)
         files.append(current)
         current = FileIndex(start, number + 1, end=start, epoch=current.epoch)
     return files
 
 
-def _check_counts(superblock: Superblock) -> None:
-    """Raises Damaged for more files or records than there is room for: every record takes a unit at least."""
-    if not superblock.files <= superblock.records <= (superblock.end - FIRST_RECORD) // UNIT_BYTES:
-        raise Damaged(f"superblock: {superblock.files} files, {superblock.records} records before {superblock.end}")
+def _last_before_end(files: list[FileIndex], superblock: Superblock) -> RecordHeader | None:
+    """The filemark before the superblock's end, as far as the next record has to agree with it."""
+    if not superblock.records:
+        return None
+    return RecordHeader(
+        kind=RecordKind.FILEMARK, number=superblock.records - 1, position=superblock.last_filemark,
+        epoch=max((index.epoch for index in files), default=0), file=superblock.files - 1, block=0, length=0,
+        log_id=superblock.log_id,
+    )  # fmt: skip
 
 
 def _check_order(last: RecordHeader, header: RecordHeader) -> None:

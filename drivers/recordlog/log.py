@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from drivers.base import Mark, Position
 from drivers.errors import DeviceFailure, EndOfData, EndOfMedium, MediumError
-from drivers.recordlog.index import RESYNC_BYTES, FileIndex, LogReader, filemark_table_bytes
+from drivers.recordlog.index import RESYNC_BYTES, FileIndex, LogReader
 from drivers.recordlog.storage import BadPlace, Storage
 from formats import block, recordlog
 from formats.errors import Damaged
@@ -18,6 +18,8 @@ EARLY_WARNING_SHARE = 16
 """Early warning comes when less than 4 MiB, or a sixteenth of a small log, is left, or less than the block just written
 took: end of medium never comes without it to one who writes blocks of one size.
 """
+EARLY_WARNING_BLOCKS = recordlog.MOST_BLOCKS // 8
+"""It comes too when a file has room for no more blocks than that: its catalog is yet to come."""
 
 
 def create(storage: Storage, start: int, size_bytes: int, log_id: bytes) -> None:
@@ -119,8 +121,8 @@ class RecordLog:
         if not 0 < expected <= recordlog.record_bytes(block.LARGEST_BLOCK_BYTES):
             expected = 0
         try:
-            header, payload = self._reader.payload(position, expected)
-            if header.kind != RecordKind.BLOCK or header.number != index.first_number + number:
+            header, payload = self._reader.block(position, expected)
+            if header.number != index.first_number + number:
                 raise Damaged(f"record {header.number} is in its place")
             if header.epoch > index.epoch:
                 raise Damaged("a later record is in its place")
@@ -136,7 +138,7 @@ class RecordLog:
         if not 0 < len(data) <= block.LARGEST_BLOCK_BYTES:
             raise ValueError(f"a block of {len(data)} bytes, the limit is {block.LARGEST_BLOCK_BYTES}")
         record_bytes = recordlog.record_bytes(len(data))
-        self._check_room(record_bytes + _filemark_bytes(self._block + 1), f"block {self._block} of file {self._file}")
+        self._check_room(self._block + 1, record_bytes, f"block {self._block} of file {self._file}")
         with self._naming_the_block():
             index = self._begin_writing()
             position = index.end
@@ -145,11 +147,12 @@ class RecordLog:
         index.end = position + record_bytes
         self._block += 1
         warning_bytes = min(EARLY_WARNING_BYTES, self._size_bytes // EARLY_WARNING_SHARE)
-        return self.remaining_bytes < max(warning_bytes, record_bytes)
+        is_long = self._block > recordlog.MOST_BLOCKS - EARLY_WARNING_BLOCKS
+        return is_long or self.remaining_bytes < max(warning_bytes, record_bytes)
 
     def write_filemark(self) -> None:
         """End the file here; when this returns, all of it is durable (SPEC.md section 13.4)."""
-        self._check_room(_filemark_bytes(self._block), f"the filemark of file {self._file}")
+        self._check_room(self._block, 0, f"the filemark of file {self._file}")
         with self._naming_the_block():
             index = self._begin_writing()
             mark = index.end
@@ -190,9 +193,12 @@ class RecordLog:
             raise MediumError(message, self._file, self._block)
         return position
 
-    def _check_room(self, size_bytes: int, what: str) -> None:
-        """Raises EndOfMedium before anything is changed."""
-        if self._place() + size_bytes > self._size_bytes:
+    def _check_room(self, blocks: int, block_bytes: int, what: str) -> None:
+        """For a block's record, and a filemark behind so many blocks. Raises EndOfMedium before anything is changed."""
+        if self._file >= recordlog.MOST_FILES or blocks > recordlog.MOST_BLOCKS:
+            most = f"{recordlog.MOST_FILES} files of {recordlog.MOST_BLOCKS} blocks"
+            raise EndOfMedium(f"{self._where}: full: {most} is the most it holds: {what} does not fit")
+        if self._place() + block_bytes + _filemark_bytes(blocks) > self._size_bytes:
             raise EndOfMedium(f"{self._where}: full: {self._size_bytes} bytes: {what} does not fit")
 
     def _begin_writing(self) -> FileIndex:
@@ -262,7 +268,7 @@ class RecordLog:
 
 def _filemark_bytes(blocks: int) -> int:
     """What a filemark for so many blocks takes in the log."""
-    return recordlog.record_bytes(filemark_table_bytes(blocks))
+    return recordlog.record_bytes(recordlog.filemark_table_bytes(blocks))
 
 
 def _usable_bytes(reader: LogReader) -> int:

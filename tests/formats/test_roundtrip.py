@@ -15,7 +15,7 @@ from formats import block, catalog, delta, document, label, parity, pax, recordl
 from formats.block import BlockHead, Kind
 from formats.delta import Extent, ExtentKind
 from formats.errors import Damaged, FormatError, TooLarge
-from formats.keyslot import Commitment, KeySlot, Signature
+from formats.keyslot import KINDS, Commitment, KeySlot, Signature
 from formats.parity import ParityBlock, ParityMember
 
 U8, U32, U64 = st.integers(0, 0xFF), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
@@ -172,7 +172,8 @@ def _built(entry: catalog.Entry) -> bytes:
 
 
 SLOTS = st.builds(
-    KeySlot, kind=TEXTS, role=TEXTS, name=TEXTS, wrapped=TEXTS, salt=st.none() | TEXTS, log2_n=st.none() | U8,
+    KeySlot, kind=st.sampled_from(sorted(KINDS)), role=TEXTS, name=TEXTS, wrapped=TEXTS,
+    salt=st.none() | TEXTS, log2_n=st.none() | U8,
     r=st.none() | U8, p=st.none() | U8, key=st.none() | TEXTS, enc=st.none() | TEXTS, sha256=st.none() | DIGESTS,
 )  # fmt: skip
 LABELS = st.builds(
