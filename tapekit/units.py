@@ -4,20 +4,22 @@ import datetime
 import re
 import time
 
+from tapekit import clock
 from tapekit.errors import UsageError
 
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)(i?b?)", re.IGNORECASE | re.ASCII)
 _POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
 def now_text() -> str:
     """The time, as documents hold it: UTC, whole seconds."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return clock.now().strftime(_TIME_FORMAT)
 
 
-def now_ns() -> int:
-    """The time in nanoseconds since 1970."""
-    return time.time_ns()
+def parse_time(text: str) -> datetime.datetime:
+    """A time as documents hold it. Raises ValueError."""
+    return datetime.datetime.strptime(text, _TIME_FORMAT).replace(tzinfo=datetime.UTC)
 
 
 def parse_size(text: str) -> int:

@@ -5,9 +5,9 @@ replaced or taken away since.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from formats.segment import INCOMPLETE, DirectoryEntry
+from formats.segment import INCOMPLETE, DirectoryEntry, Evidence
 from tapekit.cartridge.cartridge import Segment
 
 
@@ -17,6 +17,24 @@ class Contradiction:
 
     file: int
     why: str
+
+
+def directory_of(
+    segments: Sequence[Segment], highest: Callable[[str], Evidence | None]
+) -> tuple[DirectoryEntry, ...]:
+    """What the next trailer says of the segments before it; `highest` knows the evidence for an archive."""
+    entries = []
+    for known in segments:
+        trailer = known.trailer
+        entries.append(DirectoryEntry(
+            file=known.file, archive=known.archive, segment=known.header.segment if known.header else 0,
+            job=known.job, started=known.started, finished=trailer.finished if trailer else "",
+            state=known.state, members=trailer.members if trailer else 0,
+            problems=trailer.problems if trailer else 0, source_bytes=trailer.source_bytes if trailer else 0,
+            stored_bytes=trailer.stored_bytes if trailer else 0, trailer_sha256=known.trailer_sha256,
+            evidence=highest(known.archive),
+        ))  # fmt: skip
+    return tuple(entries)
 
 
 def remembered(segments: Sequence[Segment]) -> dict[int, DirectoryEntry]:

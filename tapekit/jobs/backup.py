@@ -13,12 +13,13 @@ from formats import segment
 from formats.block import HEADER_BYTES, TAG_BYTES, Kind
 from formats.catalog import Entry
 from formats.pax import END_OF_ARCHIVE
-from formats.segment import ABORTED, COMPLETE, DirectoryEntry, SegmentHeader, Trailer
+from formats.segment import ABORTED, COMPLETE, Evidence, SegmentHeader, Trailer
 from tapekit import __version__
 from tapekit.blocks.codec import Compressor, compressor
 from tapekit.blocks.write import SegmentWriter
 from tapekit.cartridge.cartridge import Cartridge, Segment, open_cartridge
 from tapekit.cartridge.catalog import CatalogBuilder
+from tapekit.cartridge.directory import directory_of
 from tapekit.errors import CartridgeError, MediumFull, Stopped
 from tapekit.evidence import WRITTEN, Evidences
 from tapekit.jobs.interrupt import StopRequest
@@ -48,6 +49,7 @@ class Request:
     options: Options
     job: str = "backup"
     compression: str = "auto"
+    site: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +120,8 @@ def _own_files(drive: Drive) -> tuple[tuple[int, int], ...]:
 
 def _header(request: Request, block_size: int, packing: Compressor) -> SegmentHeader:
     return SegmentHeader(
-        format=1, archive=os.urandom(16).hex(), segment=0, job=request.job, site="", host=socket.gethostname(),
-        started=now_text(), tool=TOOL, root=request.sources.root, block_size=block_size,
+        format=1, archive=os.urandom(16).hex(), segment=0, job=request.job, site=request.site,
+        host=socket.gethostname(), started=now_text(), tool=TOOL, root=request.sources.root, block_size=block_size,
         cut=block_size - HEADER_BYTES - TAG_BYTES, stream_start=0, sequence_start=0, compression=packing.name,
     )  # fmt: skip
 
@@ -250,23 +252,14 @@ class _Backup:
             problems=self.builder.problems, source_bytes=saver.source_bytes,
             stream_bytes=stream_end - self._header.stream_start, stored_bytes=writer.stored_bytes, blocks=counts,
             blocks_sha256=digest, catalog_block=counts.header + counts.data + counts.parity,
-            directory=tuple(self._directory()),
+            directory=directory_of(self._earlier, self._highest),
         )  # fmt: skip
         writer.write_document(Kind.TRAILER, segment.build_trailer(trailer, max(writer.room_bytes(), 1 << 14)))
         writer.drain()
         return trailer
 
-    def _directory(self) -> Iterator[DirectoryEntry]:
-        for known in self._earlier:
-            trailer = known.trailer
-            yield DirectoryEntry(
-                file=known.file, archive=known.archive, segment=known.header.segment if known.header else 0,
-                job=known.job, started=known.started, finished=trailer.finished if trailer else "",
-                state=known.state, members=trailer.members if trailer else 0,
-                problems=trailer.problems if trailer else 0, source_bytes=trailer.source_bytes if trailer else 0,
-                stored_bytes=trailer.stored_bytes if trailer else 0, trailer_sha256=known.trailer_sha256,
-                evidence=self._evidences.highest(self._cartridge_id(), known.archive),
-            )  # fmt: skip
+    def _highest(self, archive: str) -> Evidence | None:
+        return self._evidences.highest(self._cartridge_id(), archive)
 
     def _cartridge_id(self) -> str:
         return self._cartridge.label.cartridge if self._cartridge.label else ""

@@ -1,0 +1,139 @@
+"""Duplication: an archive copied block by block from one cartridge to another, without a key.
+
+Blocks belong to an archive, not to a cartridge, so they are the same on both; only the trailer is written anew, because
+it holds the directory of the cartridge that it is on.
+"""
+
+import dataclasses
+from functools import partial
+
+from drivers.base import Drive
+from formats import block, segment
+from formats.block import HEADER_BYTES, NO_PARITY_GROUP, BlockHead, Flags, Kind
+from formats.segment import Trailer
+from tapekit.blocks.read import BadBlock, FileEnd, read_blocks
+from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
+from tapekit.cartridge.directory import directory_of
+from tapekit.errors import CartridgeError, MediumFull, VerificationFailed
+from tapekit.evidence import WRITTEN, Evidences
+from tapekit.jobs.interrupt import StopRequest
+from tapekit.progress import Progress
+from tapekit.units import size_text
+
+RECORD_OVERHEAD_BYTES = 4096 + HEADER_BYTES
+TRAILER_ROOM_BYTES = 4096 + 512
+"""What the trailer takes, and each archive in its directory."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Where the copy is."""
+
+    cartridge: str
+    archive: str
+    file: int
+    stored_bytes: int
+    remaining_bytes: int
+
+
+def run(source: Drive, target: Drive, wanted: str, progress: Progress, evidences: Evidences) -> Result:
+    """Copy the archive `wanted` behind what the cartridge in `target` holds.
+
+    Every block is checked on the way; what cannot be read is never copied. Raises VerificationFailed for a damaged or
+    incomplete archive, MediumFull before anything is written, CartridgeError, and DriveError.
+    """
+    there = open_cartridge(source)
+    chosen = choose(there.segments(), wanted)
+    if chosen.trailer is None or chosen.header is None or not chosen.is_complete:
+        raise VerificationFailed(
+            f"{source.url}: archive {chosen.archive[:8]} is {chosen.state}: {chosen.problem or 'it is not copied'}"
+        )
+    here = open_cartridge(target)
+    label = here.label
+    if label is None:
+        raise CartridgeError(
+            f"{target.url}: {here.label_problem}: nothing is added to a cartridge with a damaged label"
+        )
+    if label.block_size < chosen.header.block_size:
+        raise CartridgeError(
+            f"{target.url}: cartridge {here.name} has blocks of {label.block_size} bytes, the archive's are of "
+            f"{chosen.header.block_size}",
+            "label the cartridge with that --block-size",
+        )
+    with StopRequest() as stop:
+        copying = _Duplication(source, chosen, chosen.trailer, here, progress, stop)
+        earlier = here.segments()
+        trailer = dataclasses.replace(
+            chosen.trailer,
+            directory=directory_of(earlier, partial(evidences.highest, label.cartridge)),
+            directory_omitted=0,
+            signature=None,
+        )
+        result = copying.run(trailer, needed_bytes=TRAILER_ROOM_BYTES * (2 + len(earlier)))
+    evidences.note(label.cartridge, chosen.archive, WRITTEN)
+    return result
+
+
+class _Duplication:
+    """One archive on its way."""
+
+    def __init__(
+        self, source: Drive, chosen: Segment, trailer: Trailer, here: Cartridge, progress: Progress, stop: StopRequest
+    ) -> None:
+        self._source = source
+        self._chosen = chosen
+        self._blocks = trailer.blocks.total
+        self._stored_bytes = trailer.stored_bytes
+        self._here = here
+        self._progress = progress
+        self._stop = stop
+
+    def run(self, trailer: Trailer, needed_bytes: int) -> Result:
+        target = self._here.drive
+        target.to_end_of_data()
+        room = target.medium().remaining_bytes
+        needed = self._stored_bytes + self._blocks * RECORD_OVERHEAD_BYTES + needed_bytes
+        if room < needed:
+            raise MediumFull(
+                f"{target.url}: cartridge {self._here.name} has {size_text(room)} left, the archive takes "
+                f"{size_text(needed)}: nothing was written"
+            )
+        if target.position().block:
+            target.write_filemark()
+        file = target.position().file
+        self._progress.begin("copying", self._stored_bytes)
+        self._copy_blocks(target)
+        self._write_trailer(target, trailer, needed_bytes)
+        target.write_filemark()
+        self._progress.end()
+        return Result(self._here.name, trailer.archive, file, trailer.stored_bytes, target.medium().remaining_bytes)
+
+    def _copy_blocks(self, target: Drive) -> None:
+        with read_blocks(self._source, self._chosen.file, 0, self._chosen.expected()) as items:
+            for item in items:
+                self._stop.check()
+                if isinstance(item, (BadBlock, FileEnd)):
+                    why = item.why if isinstance(item, BadBlock) else "the file ends before its trailer"
+                    raise VerificationFailed(
+                        f"{self._source.url}: block {item.number} of file {self._chosen.file}: {why}: the copy of "
+                        f"archive {self._chosen.archive[:8]} on {self._here.name} is left incomplete"
+                    )
+                if item.number >= self._blocks:
+                    return
+                target.write_block(item.data)
+                self._progress.advance(len(item.data))
+
+    def _write_trailer(self, target: Drive, trailer: Trailer, room_bytes: int) -> None:
+        header = self._chosen.header
+        assert header is not None  # noqa: S101 - the caller has seen to it
+        document = segment.build_trailer(trailer, room_bytes)
+        step = header.block_size - HEADER_BYTES
+        for number, start in enumerate(range(0, len(document), step)):
+            part = document[start : start + step]
+            flags = Flags.LAST if start + step >= len(document) else Flags.NONE
+            head = BlockHead(
+                kind=Kind.TRAILER, flags=int(flags), payload_bytes=len(part), archive=bytes.fromhex(header.archive),
+                segment=header.segment, parity_group=NO_PARITY_GROUP,
+                sequence=header.sequence_start + self._blocks + number, stream_offset=start, plain_bytes=len(part),
+            )  # fmt: skip
+            target.write_block(block.seal(block.authenticated(head), part) + part)
