@@ -1,4 +1,4 @@
-"""A cartridge that wants to fill the memory of who restores it: 64 MiB more than usual are enough, whatever it claims."""
+"""A cartridge that wants to fill the memory of who restores it: 64 MiB more than usual must be enough."""
 
 import os
 import struct
