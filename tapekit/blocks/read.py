@@ -12,6 +12,7 @@ from drivers.errors import DriveError, MediumError
 from formats import block
 from formats.block import BlockHeader, Flags, Kind
 from formats.document import LARGEST_DOCUMENT_BYTES
+from formats.document import MOST_BLOCKS as MOST_DOCUMENT_BLOCKS
 from formats.errors import Damaged, FormatError, NewerFormat
 from tapekit.blocks.codec import decompress
 from tapekit.errors import KeyNeeded
@@ -205,9 +206,13 @@ def decode(good: GoodBlock) -> "bytes | memoryview":
 def read_document(
     drive: Drive, file: int, start: int, kind: Kind, expected: Expected | None
 ) -> tuple[bytes, list[GoodBlock]]:
-    """The document that begins at block `start` of a file, and its blocks. Raises Damaged where it is not whole."""
+    """The document that begins at block `start` of a file, and its blocks without their data.
+
+    Raises Damaged where it is not whole.
+    """
     drive.locate(file, start)
     parts: list[GoodBlock] = []
+    plain = bytearray()
     size = 0
     while not parts or not parts[-1].header.is_last:
         item = read_one(drive, start + len(parts), expected)
@@ -219,8 +224,12 @@ def read_document(
             raise Damaged(f"{kind.name.lower()} of file {file}: block {item.number} is no part of it")
         if not header.plain_bytes and not header.is_last:
             raise Damaged(f"{kind.name.lower()} of file {file}: block {item.number} of it is empty")
-        parts.append(item)
         size += header.plain_bytes
         if size > LARGEST_DOCUMENT_BYTES:
             raise Damaged(f"{kind.name.lower()} of file {file}: over {LARGEST_DOCUMENT_BYTES} bytes")
-    return b"".join(decode(part) for part in parts), parts
+        if len(parts) == MOST_DOCUMENT_BLOCKS:
+            raise Damaged(f"{kind.name.lower()} of file {file}: over {MOST_DOCUMENT_BLOCKS} blocks")
+        plain += decode(item)
+        # A block that stores much for little is not kept: its header alone is of use.
+        parts.append(dataclasses.replace(item, data=b""))
+    return bytes(plain), parts

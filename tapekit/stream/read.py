@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from drivers.base import Drive
 from drivers.errors import EndOfData
-from formats.block import Kind
+from formats.block import NO_PARITY_GROUP, Kind
 from formats.errors import Damaged
 from tapekit.blocks.read import BadBlock, BlockRun, Expected, FileEnd, GoodBlock, decode, read_blocks, read_one
 from tapekit.cartridge.cartridge import Segment
@@ -30,7 +30,8 @@ class Hole(Exception):
 class StreamLayout:
     """Where a segment's data blocks are in its file, and what of the stream they carry.
 
-    `data_blocks` is None where no trailer tells; `end` likewise the stream offset behind the last data block.
+    `data_blocks` is None where no trailer tells; `end` likewise the stream offset behind the last data block. With
+    parity blocks among them, a data block stands where its offset says or later.
     """
 
     file: int
@@ -40,6 +41,7 @@ class StreamLayout:
     start: int
     end: int | None
     expected: Expected
+    has_parity: bool = False
 
 
 def find_layout(drive: Drive, segment: Segment) -> StreamLayout:
@@ -53,6 +55,7 @@ def find_layout(drive: Drive, segment: Segment) -> StreamLayout:
         expected = segment.expected()
         assert expected is not None  # noqa: S101 - a header gives it
         first, cut, start = segment.header_blocks, header.cut, header.stream_start
+        has_parity = header.parity is not None
     else:
         good = _first_data_block(drive, segment)
         found = good.header
@@ -63,9 +66,12 @@ def find_layout(drive: Drive, segment: Segment) -> StreamLayout:
         first = (
             trailer.blocks.header if trailer else good.number - (blocks_before if blocks_before < good.number else 0)
         )
+        has_parity = found.parity_group != NO_PARITY_GROUP
+        if has_parity:  # among the blocks before it may be parity blocks; data blocks there are lost anyway
+            first = good.number
         start = found.stream_offset - (good.number - first) * cut
-    end = start + trailer.stream_bytes if trailer else None
-    return StreamLayout(segment.file, first, data_blocks, cut, start, end, expected)
+    end = start + trailer.stream_bytes if trailer and not (has_parity and header is None) else None
+    return StreamLayout(segment.file, first, data_blocks, cut, start, end, expected, has_parity)
 
 
 def _first_data_block(drive: Drive, segment: Segment) -> GoodBlock:
@@ -103,6 +109,8 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
         self._plain: memoryview = memoryview(b"")
         self._plain_start = layout.start
         self._at_end = False
+        self._known = (0, layout.first_block)
+        """Of the data blocks (by their number in the stream) the last that was met, and where it stands."""
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
@@ -155,9 +163,14 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
     def _fetch(self) -> bool:
         """Bring the block that holds the offset; False at the end of the stream. Raises Hole."""
         layout = self.layout
-        index = (self.offset - layout.start) // layout.cut
         if self.offset < layout.start or (layout.end is not None and self.offset >= layout.end):
             return False
+        index = (self.offset - layout.start) // layout.cut
+        return self._search(index) if layout.has_parity else self._step(index)
+
+    def _step(self, index: int) -> bool:
+        """As `_fetch`, where data blocks stand one behind the other. Raises Hole."""
+        layout = self.layout
         wanted = layout.first_block + index
         if not self._run_to(wanted):
             return False
@@ -175,6 +188,38 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
             if item.number < wanted:
                 continue
             return self._use(item, index)
+        return False
+
+    def _search(self, index: int) -> bool:
+        """As `_fetch`, where parity blocks stand among the data blocks (SPEC.md section 6.2). Raises Hole."""
+        layout = self.layout
+        known, number = self._known if self._known[0] <= index else (0, layout.first_block)
+        wanted, bad = number + index - known, None
+        while self._run_to(wanted):
+            item = next(self._items, None)
+            if (
+                item is None
+                or isinstance(item, FileEnd)
+                or (isinstance(item, GoodBlock) and item.header.kind in (Kind.CATALOG, Kind.TRAILER))
+            ):
+                break
+            self._next_block = item.number + 1
+            if isinstance(item, BadBlock):
+                self._on_block(item)
+                bad = self._note_bad(item)
+            elif item.header.kind == Kind.DATA:
+                self._on_block(item)
+                met = (item.header.stream_offset - layout.start) // layout.cut
+                self._known = (met, item.number)
+                if met == index:
+                    return self._use(item, index)
+                if met > index:
+                    why = bad.why if bad else "the block that belongs before it is missing"
+                    raise Hole(self.offset, item.header.stream_offset, f"block {item.number}: {why}")
+                wanted = max(wanted, item.number + index - met)
+            wanted = max(wanted, item.number + 1)
+        if bad is not None:
+            raise Hole(self.offset, layout.end, f"block {bad.number} of file {layout.file}: {bad.why}")
         return False
 
     def _run_to(self, wanted: int) -> bool:

@@ -54,10 +54,11 @@ def test_record_header(header: recordlog.RecordHeader) -> None:
 def test_superblock(epoch: int, units: int, data: st.DataObject) -> None:
     end = data.draw(st.integers(2, units))
     last = data.draw(st.one_of(st.just(0), st.integers(2, end - 1))) if end > 2 else 0
+    records = data.draw(st.integers(0, end - 2))
     superblock = recordlog.Superblock(
         epoch=epoch, log_id=data.draw(st.binary(min_size=16, max_size=16)), generation=data.draw(U64),
-        size_bytes=units * 4096, end=end * 4096, records=data.draw(U64), files=data.draw(U32),
-        last_filemark=last * 4096,
+        size_bytes=units * 4096, end=end * 4096, records=records,
+        files=data.draw(st.integers(0, min(records, recordlog.MOST_FILES))), last_filemark=last * 4096,
     )  # fmt: skip
     unit = recordlog.build_superblock(superblock)
     assert len(unit) == recordlog.UNIT_BYTES
@@ -160,9 +161,13 @@ def test_catalog_number_that_does_not_fit() -> None:
 
 def test_catalog_holds_65535_strings() -> None:
     builder = catalog.TableBuilder(0, 1 << 24)
-    taken = sum(builder.add(EMPTY_ENTRY._replace(note=b"%d" % number)) for number in range(65536))
-    assert taken == 65534  # with the empty string, 65,535
-    assert catalog.parse_table(builder.build())[1][-1].note == b"65533"
+    entries = (
+        EMPTY_ENTRY._replace(owner=b"o%d" % number, group=b"g%d" % number, note=b"%d" % number)
+        for number in range(30_000)
+    )
+    taken = sum(map(builder.add, entries))
+    assert taken == 21_844  # three each: with the empty string, 65,533; and no room for three more
+    assert catalog.parse_table(builder.build())[1][-1].note == b"21843"
 
 
 def _built(entry: catalog.Entry) -> bytes:

@@ -234,7 +234,7 @@ _MAPS: tuple[Vector, ...] = (
     _map("no-line-feed", DAMAGED, "a number without an end", b"1" * 512),
     _map("negative", DAMAGED, "a negative count", _padded(b"-1\n")),
     _map("count-giant", DAMAGED, "claims 10^18 extents", _padded(b"1000000000000000000\n0\n1\n")),
-    _map("count-over-limit", DAMAGED, "claims one extent over the limit", _padded(b"1048577\n0\n1\n")),
+    _map("count-over-limit", DAMAGED, "claims one extent over the limit", _padded(b"131073\n0\n1\n")),
     _map("count-too-large", DAMAGED, "claims an extent more than it lists", _padded(b"2\n0\n1\n")),
     _map("not-a-number", DAMAGED, "a place in words", _padded(b"1\nx\n1\n")),
     _map("overlap", DAMAGED, "extents that overlap", _padded(b"2\n0\n512\n511\n1\n")),

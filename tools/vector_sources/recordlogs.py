@@ -44,6 +44,35 @@ def _filemark(
     )  # fmt: skip
 
 
+def _continuing(
+    name: str, expect: str, why: str, data: bytes, *fields: tuple[str, str], position: int = 73728,
+    before: tuple[int, int, int, int, int] | None = (1, 3, 3, 1, 1),
+) -> Vector:  # fmt: skip
+    """A record at a place in a log; `before` is kind, number, epoch, file and block of the record before it."""
+    given = [("log_id", _LOG_ID.hex()), ("position", str(position)), ("size", str(1 << 30))]
+    if before is not None:
+        given += [(f"before.{key}", str(value)) for key, value in zip(_BEFORE, before, strict=True)]
+    return Vector(f"continuing-{name}", "continuing record", expect, why, data, fields, tuple(given))
+
+
+def _whole(header: bytes, payload: bytes) -> bytes:
+    """A record with its payload and its padding."""
+    record = header + payload
+    return record + bytes(-len(record) % _UNIT)
+
+
+def _block_record(**changes: int) -> bytes:
+    return _whole(_record(**({"length": 1000} | changes)), b"b" * 1000)  # type: ignore[arg-type]
+
+
+def _mark_record(table: bytes, **changes: int) -> bytes:
+    return _whole(_record(**({"kind": 2, "length": len(table)} | changes)), table)  # type: ignore[arg-type]
+
+
+_BEFORE = ("kind", "number", "epoch", "file", "block")
+_TABLE = _filemark(0, 1, start=61440, previous=57344)
+
+
 class _Source:
     def __init__(self, name: str, structure: str) -> None:
         self.name, self.structure = name, structure
@@ -114,4 +143,35 @@ RECORDLOGS: tuple[Vector, ...] = (
     _F.bad("behind", "two bytes behind the last distance", _filemark(0, 1, behind=b"\0\0")),
     _F.bad("equal", "two blocks at one place", _filemark(0, 1, 1)),
     _F.bad("descending", "a block before the one before it", _filemark(0, 2, 1)),
+    _continuing("block", OK, "the next block of the same file", _block_record(), ("header.number", "4"),
+                ("header.block", "2")),
+    _continuing("epoch-later", OK, "of a later session", _block_record(epoch=9), ("header.epoch", "9")),
+    _continuing("file", OK, "the first block of the next file", _block_record(file=2, block=0), ("header.file", "2"),
+                before=(2, 3, 3, 1, 2)),
+    _continuing("first", OK, "the first record of a log", _block_record(
+        number=0, position=8192, file=0, block=0), ("header.number", "0"), position=8192, before=None),
+    _continuing("filemark", OK, "the filemark behind two blocks", _mark_record(_TABLE), ("header.kind", "2")),
+    _continuing("filemark-empty", OK, "the filemark of a file without blocks", _mark_record(
+        _filemark(start=73728, previous=69632), file=2, block=0), ("header.file", "2"), before=(2, 3, 3, 1, 2)),
+    _continuing("number-same", DAMAGED, "the number of the record before", _block_record(number=3)),
+    _continuing("number-gap", DAMAGED, "a number too far", _block_record(number=5)),
+    _continuing("epoch-earlier", DAMAGED, "the remains of an earlier session", _block_record(epoch=2)),
+    _continuing("block-gap", DAMAGED, "a block too far", _block_record(block=3)),
+    _continuing("file-gap", DAMAGED, "of another file, and no filemark before", _block_record(file=2, block=0)),
+    _continuing("file-same", DAMAGED, "of a file that has ended", _block_record(), before=(2, 3, 3, 1, 1)),
+    _continuing("first-number", DAMAGED, "not the first, where the first belongs", _block_record(
+        number=1, position=8192, file=0, block=1), position=8192, before=None),
+    _continuing("position", DAMAGED, "says it stands elsewhere", _block_record(position=69632)),
+    _continuing("numbers", DAMAGED, "more records than there is room for before it", _block_record(
+        number=17, position=73728, block=15), before=(1, 16, 3, 1, 14)),
+    _continuing("length-0", DAMAGED, "a block of no bytes", _block_record(length=0)),
+    _continuing("length-giant", DAMAGED, "a block over the largest", _block_record(length=16_773_121)),
+    _continuing("filemark-length", DAMAGED, "a filemark that claims 4 GiB", _mark_record(_TABLE, length=2**32 - 4)),
+    _continuing("filemark-table", DAMAGED, "a filemark whose table is flipped", flipped(_mark_record(_TABLE), 90)),
+    _continuing("filemark-blocks", DAMAGED, "a filemark of as many blocks, and a table of fewer",
+                _mark_record(_filemark(0, start=61440, previous=57344), length=32)),
+    _continuing("block-limit", DAMAGED, "a block over the most that a file has", _block_record(
+        number=6_291_457, position=1 << 36, block=6_291_456), position=1 << 36,
+        before=(1, 6_291_456, 3, 1, 6_291_455)),
+    _continuing("cut", DAMAGED, "cut off in its header", _block_record()[:63]),
 )  # fmt: skip
