@@ -1,21 +1,23 @@
 """The evidence ladder: what is known of each copy, and since when.
 
-The journal is a file of JSON lines in the state directory; a cartridge carries what was known when it was last
-written (formats/SPEC.md section 6.3, `evidence`).
+The journal is a file of JSON lines in the state directory: it needs nothing but a disk, so it is kept even where the
+catalog cannot be opened, and the catalog takes over from it what it missed. A cartridge carries what was known when it
+was last written (formats/SPEC.md section 6.3, `evidence`).
 """
 
+import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from formats.segment import Evidence
+from tapekit.model import RUNG_WORDS, Rung
 from tapekit.units import now_text
 
-WRITTEN = "written"
-READ_BACK = "read back"
-COMPARED = "compared with the source"
-RUNGS = (WRITTEN, READ_BACK, COMPARED)
-"""From the lowest to the highest."""
+_RUNG_OF_WORDS = {words: rung for rung, words in RUNG_WORDS.items()}
+FAILED = "failed"
+"""Stands in place of a rung where a copy was read and was not good."""
 
 
 def state_directory() -> Path:
@@ -27,34 +29,58 @@ def state_directory() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tapekit"
 
 
+@dataclasses.dataclass(frozen=True)
+class Noted:
+    """A line of the journal: a rung that a copy reached, or None where it was found damaged, and when."""
+
+    cartridge: str
+    archive: str
+    rung: Rung | None
+    at: str
+
+
 class Evidences:
     """The journal. A journal that cannot be read or written never stops a backup."""
 
     def __init__(self, directory: Path) -> None:
         """Read what is there."""
         self._path = directory / "evidence.jsonl"
-        self._highest: dict[tuple[str, str], Evidence] = {}
+        self._highest: dict[tuple[str, str], tuple[Rung, str]] = {}
         self.problem = ""
         self._is_torn = False
         try:
-            text = self._path.read_text("utf-8", "replace")
+            self._is_torn = not self._path.read_bytes().endswith(b"\n")
         except FileNotFoundError:
             return
         except OSError as error:
             self.problem = f"{self._path}: {error.strerror}"
             return
-        self._is_torn = not text.endswith("\n")
-        for line in text.splitlines():
-            self._take(line)
+        for noted in self.lines():
+            self._take(noted)
 
     def highest(self, cartridge: str, archive: str) -> Evidence | None:
-        """The highest rung that a copy has climbed, and when last."""
-        return self._highest.get((cartridge, archive))
+        """The highest rung that a copy has climbed, and when last; none where it was found damaged since."""
+        known = self._highest.get((cartridge, archive))
+        return Evidence(known[0].words, known[1]) if known else None
 
-    def note(self, cartridge: str, archive: str, rung: str) -> None:
-        """Write down that a copy has reached a rung now."""
-        line = json.dumps({"cartridge": cartridge, "archive": archive, "rung": rung, "at": now_text()})
-        self._take(line)
+    def lines(self) -> Iterator[Noted]:
+        """Everything noted, oldest first; a torn or foreign line is passed over."""
+        with self._path.open(encoding="utf-8", errors="replace") as journal:
+            for line in journal:
+                try:
+                    value = json.loads(line)
+                    words = value["rung"]
+                    rung = None if words == FAILED else _RUNG_OF_WORDS[words]
+                    yield Noted(str(value["cartridge"]), str(value["archive"]), rung, str(value["at"]))
+                except (ValueError, KeyError, TypeError):
+                    continue
+
+    def note(self, cartridge: str, archive: str, rung: Rung | None) -> None:
+        """Write down that a copy has reached a rung now, or (None) was found damaged."""
+        noted = Noted(cartridge, archive, rung, now_text())
+        self._take(noted)
+        words = rung.words if rung else FAILED
+        line = json.dumps({"cartridge": cartridge, "archive": archive, "rung": words, "at": noted.at})
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as journal:
@@ -65,14 +91,9 @@ class Evidences:
         except OSError as error:
             self.problem = f"{self._path}: {error.strerror}"
 
-    def _take(self, line: str) -> None:
-        """Use a line of the journal; a torn or foreign one is passed over."""
-        try:
-            value = json.loads(line)
-            key, rung, at = (value["cartridge"], value["archive"]), value["rung"], value["at"]
-            order = RUNGS.index(rung)
-        except (ValueError, KeyError, TypeError):
-            return
-        known = self._highest.get(key)
-        if known is None or order >= RUNGS.index(known.rung):
-            self._highest[key] = Evidence(rung, str(at))
+    def _take(self, noted: Noted) -> None:
+        key = (noted.cartridge, noted.archive)
+        if noted.rung is None:
+            self._highest.pop(key, None)
+        elif key not in self._highest or noted.rung >= self._highest[key][0]:
+            self._highest[key] = (noted.rung, noted.at)

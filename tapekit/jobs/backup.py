@@ -21,9 +21,10 @@ from tapekit.cartridge.cartridge import Cartridge, Segment, open_cartridge
 from tapekit.cartridge.catalog import CatalogBuilder
 from tapekit.cartridge.directory import directory_of
 from tapekit.errors import CartridgeError, MediumFull, Stopped
-from tapekit.evidence import WRITTEN, Evidences
+from tapekit.evidence import Evidences
 from tapekit.jobs.interrupt import StopRequest
 from tapekit.jobs.save import Saver
+from tapekit.model import Rung
 from tapekit.progress import Progress
 from tapekit.source.measure import measure
 from tapekit.source.walk import Options, Sources, Thing, check_sources, given_links, walk
@@ -159,7 +160,7 @@ class _Backup:
                 )
             raise
         progress.end()
-        self._evidences.note(self._cartridge_id(), self._header.archive, WRITTEN)
+        self._evidences.note(self._cartridge_id(), self._header.archive, Rung.FLUSHED)
         result = self._result(trailer, begun)
         if ended is not None:
             self._raise_ended(ended, result)

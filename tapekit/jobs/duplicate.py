@@ -15,8 +15,9 @@ from tapekit.blocks.read import BadBlock, FileEnd, read_blocks
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.directory import directory_of
 from tapekit.errors import CartridgeError, MediumFull, VerificationFailed
-from tapekit.evidence import WRITTEN, Evidences
+from tapekit.evidence import Evidences
 from tapekit.jobs.interrupt import StopRequest
+from tapekit.model import Rung
 from tapekit.progress import Progress
 from tapekit.units import size_text
 
@@ -70,7 +71,7 @@ def run(source: Drive, target: Drive, wanted: str, progress: Progress, evidences
             signature=None,
         )
         result = copying.run(trailer, needed_bytes=TRAILER_ROOM_BYTES * (2 + len(earlier)))
-    evidences.note(label.cartridge, chosen.archive, WRITTEN)
+    evidences.note(label.cartridge, chosen.archive, Rung.FLUSHED)
     return result
 
 

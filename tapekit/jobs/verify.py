@@ -16,9 +16,10 @@ from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartrid
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.cartridge.directory import contradictions, remembered, was_incomplete
 from tapekit.errors import VerificationFailed
-from tapekit.evidence import COMPARED, READ_BACK, Evidences
+from tapekit.evidence import Evidences
 from tapekit.jobs.interrupt import StopRequest
 from tapekit.jobs.label import kit_digest
+from tapekit.model import Rung
 from tapekit.progress import Progress
 from tapekit.source.compare import Comparison, compare
 from tapekit.stream.read import Hole, PlainStream, find_layout
@@ -94,9 +95,9 @@ def run(drive: Drive, wanted: str, progress: Progress, evidences: Evidences, *, 
             result.left_by_crash = was_incomplete(segment, known)
             if with_source and segment.header is not None and segment.trailer is not None:
                 result.comparison = _compare(cartridge, segment, stop)
-            if segment.is_complete and result.ok and cartridge.label:
-                rung = COMPARED if with_source and result.comparison else READ_BACK
-                evidences.note(cartridge.label.cartridge, segment.archive, rung)
+            if segment.is_complete and cartridge.label:
+                rung = Rung.COMPARED if with_source and result.comparison else Rung.READ_BACK
+                evidences.note(cartridge.label.cartridge, segment.archive, rung if result.ok else None)
             results.append(result)
         progress.end()
     blocks += sum(result.blocks for result in results)

@@ -20,7 +20,7 @@ from tapekit.source.exclude import CACHE_TAG_NAME, Excludes, is_cache
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """O_NONBLOCK: what was a file when it was listed may be a FIFO when it is opened."""
 
-
+NOT_THERE = "does not exist"
 OWN_FILE = "left out: it is the cartridge being written"
 
 
@@ -161,7 +161,7 @@ def walk(sources: Sources, options: Options) -> Iterator[Thing]:
             if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
                 stack[0].closed.add(name)
         except OSError as error:
-            yield Thing(stored, None, problem=(error.strerror or str(error)).lower())
+            yield Thing(stored, None, problem=NOT_THERE if isinstance(error, FileNotFoundError) else _words(error))
         else:
             yield from _descend(stack, options, status.st_dev if options.one_file_system else None)
         finally:

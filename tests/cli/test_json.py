@@ -28,7 +28,7 @@ def test_backup(run: Run, saved: str, source: Path) -> None:
 def test_backup_with_warnings(run: Run, saved: str, source: Path) -> None:
     ran = run("backup", saved, source, source.parent / "missing", "--json")
     assert ran.code == 3
-    assert ran.answer["warnings"] == [{"path": f"{source.parent}/missing"[1:], "why": "no such file or directory"}]
+    assert ran.answer["warnings"] == [{"path": f"{source.parent}/missing"[1:], "why": "does not exist"}]
 
 
 def test_verify(run: Run, saved: str) -> None:
@@ -63,7 +63,7 @@ def test_inspect(run: Run, saved: str) -> None:
         "file", "archive", "job", "started", "finished", "state", "complete", "members", "problems", "source_bytes",
         "stored_bytes", "encrypted", "problem", "evidence",
     }  # fmt: skip
-    assert answer["archives"][0]["evidence"]["rung"] == "written"
+    assert answer["archives"][0]["evidence"]["rung"] == "flushed"
 
 
 def test_list(run: Run, saved: str) -> None:

@@ -12,6 +12,7 @@ from drivers import disk
 from drivers.base import Content
 from drivers.errors import Busy, ForeignMedium, NoDevice, NoMedium, WriteProtected
 from drivers.recordlog.storage import DirectFile
+from fixtures.judges import need
 from fixtures.loop import available, loop_device
 from formats import gpt
 
@@ -87,6 +88,7 @@ def test_a_file_system_is_refused_and_named(
 ) -> None:
     if was_a_cartridge:
         labelled(device)
+    need(make[0])
     run(*make, device)
     before = path.read_bytes()
     drive = disk.open_drive(device, writable=True)

@@ -11,6 +11,7 @@ from drivers import image
 from drivers.base import Mark
 from drivers.errors import Busy, NoDevice, WriteProtected
 from drivers.recordlog.storage import DirectFile
+from fixtures.judges import need
 from fixtures.loop import available, loop_device
 from formats.gpt import LOG_START
 
@@ -147,6 +148,7 @@ def test_an_image_is_never_made_over_another_file(path: Path) -> None:
 @pytest.mark.skipif(not available(), reason="needs root and losetup")
 def test_on_a_file_system_with_sectors_of_4096(tmp_path: Path) -> None:
     """The backup partition table begins at no multiple of 4096, which such a disk takes no direct write for."""
+    need("mkfs.xfs")
     disk, place = tmp_path / "disk.img", tmp_path / "mounted"
     place.mkdir()
     with disk.open("xb") as file:

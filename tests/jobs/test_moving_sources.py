@@ -250,7 +250,7 @@ def test_a_link_that_is_given_is_saved_and_warned_of(cartridge: Image, source: P
 
 
 def test_one_missing_path_is_warned_of(cartridge: Image, source: Path, tmp_path: Path) -> None:
-    assert warned(cartridge.back_up(source, tmp_path / "missing")) == {"missing": "no such file or directory"}
+    assert warned(cartridge.back_up(source, tmp_path / "missing")) == {"missing": "does not exist"}
 
 
 def test_nothing_is_written_where_no_path_exists(cartridge: Image, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.compare import rsync_differences, tree_differences
+from fixtures.judges import need
 from fixtures.trees import Tree, make_deep_tree, make_tree
 from tests.jobs.cartridges import Image, new_image, restored
 
@@ -147,6 +148,9 @@ print(image.verify().ok)
 @pytest.mark.skipif(not PRIVILEGED, reason="needs root, to become an ordinary user")
 def test_an_ordinary_user_gets_everything_back(tmp_path: Path) -> None:
     """In a process of its own: who has given up being root does not become it again, nor imports what only root may."""
+    need("rsync")
+    if not all(parent.stat().st_mode & 0o001 for parent in REPOSITORY.parents):
+        pytest.skip(f"{REPOSITORY} is in a directory that an ordinary user may not enter")
     folder = Path("/tmp") / f"tapekit-ordinary-{os.getpid()}"
     folder.mkdir(mode=0o700)
     os.chown(folder, ORDINARY_UID, ORDINARY_UID)

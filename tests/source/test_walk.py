@@ -105,13 +105,13 @@ def test_a_missing_path_is_told_and_the_rest_is_walked(here: Path) -> None:
     check_sources(sources)
     things = found("missing", "one/inner")
     assert names(things) == ["missing", "one/inner", "one/inner/file"]
-    assert (things[0].stat, things[0].problem) == (None, "no such file or directory")
+    assert (things[0].stat, things[0].problem) == (None, "does not exist")
 
 
 def test_a_missing_path_below_another_is_told(here: Path) -> None:
     assert plan_sources(["one", "one/missing", "one/inner"]).paths == ("one", "one/missing")
     missing = [thing for thing in found("one", "one/missing") if thing.path == b"one/missing"]
-    assert [thing.problem for thing in missing] == ["no such file or directory"]
+    assert [thing.problem for thing in missing] == ["does not exist"]
 
 
 def test_a_path_behind_a_given_link_is_kept(here: Path) -> None:
