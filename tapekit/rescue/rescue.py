@@ -58,9 +58,9 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 MIB = 1 << 20
 LARGEST_BLOCK = 16_773_120
 LARGEST_PLAIN = 16 * MIB
-LARGEST_DOCUMENT = 2 * MIB
-MOST_DOCUMENT_BLOCKS = 1024
-MOST_PARTS = 1 << 16  # lists, objects and commas of a document
+LARGEST_DOCUMENT = 4 * MIB
+MOST_DOCUMENT_BLOCKS = 2048
+MOST_PARTS = 1 << 17  # bytes [ { , of a document
 LARGEST_TEXT = 4096  # characters of what is only shown
 MOST_MEMBERS = 1 << 15  # of a catalog table
 LARGEST_PAX_HEADER = MIB

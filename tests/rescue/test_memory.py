@@ -180,6 +180,10 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "trailer of objects": lambda path: with_block(path, -1, writer.TRAILER, many(b"{},")),
     "trailer of texts": lambda path: with_block(path, -1, writer.TRAILER, many(b'"ab",')),
     "trailer of one text": lambda path: with_block(path, -1, writer.TRAILER, many("\U0001f600".encode() + b"a" * 999)),
+    "trailer at the limits": lambda path: with_block(path, -1, writer.TRAILER, many(b"{},", 190_000)),
+    "trailer of text at the limits": lambda path: with_block(
+        path, -1, writer.TRAILER, many("\U0001f600".encode() + b"a" * 999, (4 << 20) - 20)
+    ),
     "table of many members": many_members,
     "map of many extents": lambda path: sparse_member(
         path, (b"1048576\n" + b"0000000000000000000\n" * 2097152)[: 40 * MIB]
