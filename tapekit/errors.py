@@ -69,6 +69,12 @@ class MediumFull(TapekitError):
     exit_code = Exit.END_OF_MEDIUM
 
 
+class Busy(TapekitError):
+    """Another run holds what this one needs."""
+
+    exit_code = Exit.BUSY
+
+
 class Stopped(TapekitError):
     """A person or the system asked to stop."""
 

@@ -1,0 +1,1 @@
+"""The night: one run of a job, from the lock to the report."""
