@@ -85,8 +85,20 @@ class Cartridge:
         return range(FIRST_SEGMENT_FILE, end.file + (1 if end.block else 0))
 
     def segments(self) -> list[Segment]:
-        """What every segment says of itself, oldest first."""
-        return [self.read_segment(file) for file in self.segment_files()]
+        """What every segment says of itself, oldest first.
+
+        A directory that a later one covers is left out: all of them together grow with the square of the archives.
+        """
+        found: list[Segment] = []
+        newest: int | None = None
+        for file in self.segment_files():
+            segment = self.read_segment(file)
+            if segment.trailer is not None:
+                if newest is not None and _covers(segment.trailer, found[newest].trailer):
+                    found[newest] = _without_directory(found[newest])
+                newest = len(found)
+            found.append(segment)
+        return found
 
     def read_segment(self, file: int) -> Segment:
         """Header and trailer of the segment in a file."""
@@ -137,6 +149,16 @@ class Cartridge:
         if trailer.blocks.total != first or parts[0].header.archive.hex() != trailer.archive:
             raise Damaged(f"trailer of file {file}: speaks of {trailer.blocks.total} blocks, {first} are before it")
         return trailer, parts[-1].header.digest.hex()
+
+
+def _covers(later: Trailer, earlier: Trailer | None) -> bool:
+    """Whether the later trailer's directory tells of every file that the earlier one's does."""
+    return earlier is not None and {e.file for e in earlier.directory} <= {e.file for e in later.directory}
+
+
+def _without_directory(found: Segment) -> Segment:
+    assert found.trailer is not None  # noqa: S101 - the caller has seen to it
+    return dataclasses.replace(found, trailer=dataclasses.replace(found.trailer, directory=()))
 
 
 def open_cartridge(drive: Drive) -> Cartridge:

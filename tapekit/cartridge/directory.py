@@ -19,9 +19,7 @@ class Contradiction:
     why: str
 
 
-def directory_of(
-    segments: Sequence[Segment], highest: Callable[[str], Evidence | None]
-) -> tuple[DirectoryEntry, ...]:
+def directory_of(segments: Sequence[Segment], highest: Callable[[str], Evidence | None]) -> tuple[DirectoryEntry, ...]:
     """What the next trailer says of the segments before it; `highest` knows the evidence for an archive."""
     entries = []
     for known in segments:

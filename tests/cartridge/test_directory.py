@@ -1,10 +1,12 @@
 """The directory in trailers: what was there when later archives were written."""
 
 import dataclasses
+from pathlib import Path
 
 from formats.segment import BlockCounts, DirectoryEntry, Trailer
-from tapekit.cartridge.cartridge import Segment
+from tapekit.cartridge.cartridge import Segment, open_cartridge
 from tapekit.cartridge.directory import contradictions, remembered, was_incomplete
+from tests.jobs.cartridges import new_image
 
 FIRST, SECOND = "1" * 32, "2" * 32
 
@@ -50,3 +52,15 @@ def test_only_a_segment_known_to_be_cut_short_counts_as_that() -> None:
     damaged_since = _segment(3, SECOND, (_entry(2, FIRST),))
     assert not was_incomplete(cut, remembered([cut, damaged_since]))
     assert not was_incomplete(cut, remembered([cut]))
+
+
+def test_a_directory_that_a_later_one_covers_is_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    image = new_image(tmp_path / "c.tkc")
+    for _ in range(4):
+        image.back_up(tmp_path / "file")
+    with image.drive() as drive:
+        segments = open_cartridge(drive).segments()
+    kept = [[entry.file for entry in segment.trailer.directory] for segment in segments if segment.trailer]
+    assert kept == [[], [], [], [2, 3, 4]]
+    assert sorted(remembered(segments)) == [2, 3, 4]
