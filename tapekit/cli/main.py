@@ -26,6 +26,14 @@ COMMANDS = (
 class Commands(click.Group):
     """Reads in a command's module only when it is called, so that every command starts quickly."""
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what the command returns
+        """Run the command, and tell what went wrong; the answer is the exit code."""
+        try:
+            return super().invoke(ctx)
+        except REPORTED as error:
+            # The standard output of `export` is the tar.
+            return report(error, as_json="--json" in sys.argv, to_error=ctx.invoked_subcommand == "export")
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's shape
         """The names in the order in which a person needs them."""
         return [name for name, _ in COMMANDS]
@@ -70,12 +78,10 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = Exit.FAILED
-    except REPORTED as error:
-        code = report(error, as_json="--json" in sys.argv)
     sys.exit(int(code or 0))
 
 
-def report(error: Exception, *, as_json: bool) -> Exit:
+def report(error: Exception, *, as_json: bool, to_error: bool) -> Exit:
     """Tell a person, and a program that asked for JSON, what went wrong."""
     code, hint = exit_code(error), getattr(error, "hint", None)
     click.echo(f"tapekit: {error}", err=True)
@@ -83,5 +89,5 @@ def report(error: Exception, *, as_json: bool) -> Exit:
         click.echo(f"  hint: {hint}", err=True)
     if as_json:
         answer: dict[str, Any] = {"error": str(error), "hint": hint, "exit_code": int(code)}
-        click.echo(json.dumps(answer), err="export" in sys.argv)  # its standard output is the tar
+        click.echo(json.dumps(answer), err=to_error)
     return code

@@ -145,3 +145,9 @@ def test_damage_is_told_with_its_members(run: Run, saved: str, source: Path, tmp
     ran = run("restore", saved, "--to", tmp_path / "to")
     assert ran.code == 6
     assert "source/one" in ran.err
+
+
+def test_a_path_named_export_changes_nothing(run: Run) -> None:
+    ran = run("backup", "image:missing.img", "export", "--json")
+    assert ran.answer["exit_code"] == ran.code != 0
+    assert "missing.img" in ran.answer["error"]
