@@ -32,6 +32,7 @@ class Sample:
     """What is to be restored, and the kit that is to do it."""
 
     node: str
+    cartridge: str
     archive: str
     kit: bytes
     entries: tuple[Entry, ...]
@@ -55,7 +56,8 @@ def take(drive: Drive, archive: str, count: int) -> Sample:
                 chosen[place] = entry
     drive.locate(KIT_FILE)
     kit = b"".join(iter(lambda: block if isinstance(block := drive.read_block(), bytes) else b"", b""))
-    return Sample(drive.identify().node, segment.archive, kit, tuple(chosen))
+    label = cartridge.label.cartridge if cartridge.label else ""
+    return Sample(drive.identify().node, label, segment.archive, kit, tuple(chosen))
 
 
 def _fits(entry: Entry) -> bool:

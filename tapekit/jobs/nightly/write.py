@@ -1,0 +1,154 @@
+"""A night on one cartridge: written, read back, compared, a sample restored by the kit; each step is proven or told."""
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable
+
+from drivers.base import Drive
+from drivers.errors import DriveError
+from formats.errors import FormatError
+from tapekit import drives
+from tapekit.errors import REPORTED, VerificationFailed
+from tapekit.evidence import Evidences
+from tapekit.jobs import backup, sample, verify
+from tapekit.jobs.nightly.trace import Trace
+from tapekit.model import Rung
+from tapekit.progress import Progress
+from tapekit.report.night import Note, Step, Timing
+
+COMPARE, READ_BACK = "compare", "read-back"
+
+
+@dataclasses.dataclass(frozen=True)
+class Depth:
+    """How far a night is proven: `verify` is compare, read-back or none; `samples` files by the rescue kit."""
+
+    verify: str = COMPARE
+    samples: int = 5
+
+
+@dataclasses.dataclass
+class Written:
+    """What came of it."""
+
+    backup: backup.Result
+    rungs: list[Rung] = dataclasses.field(default_factory=list)
+    timings: list[Timing] = dataclasses.field(default_factory=list)
+    problems: list[Note] = dataclasses.field(default_factory=list)
+    warnings: list[Note] = dataclasses.field(default_factory=list)
+
+
+class Writer:
+    """Writes and proves one night; used again where the night goes to another cartridge."""
+
+    def __init__(self, depth: Depth, progress: Progress, evidences: Evidences, trace: Trace) -> None:
+        """Nothing happens yet."""
+        self._depth = depth
+        self._progress = progress
+        self._evidences = evidences
+        self._trace = trace
+
+    def write(self, url: str, request: backup.Request) -> Written:
+        """Write and prove the night on the cartridge in a drive.
+
+        Raises what `backup.run` raises, and VerificationFailed where what was read back is not what was written: the
+        night is then not on this cartridge. Everything less is told in the answer.
+        """
+        drive = drives.open_drive(url, {}, writable=True)
+        try:
+            self._trace.step("write")
+            begun = time.monotonic()
+            done = backup.run(drive, request, self._progress, self._evidences)
+            written = Written(done, [Rung.WRITTEN, Rung.FLUSHED])
+            self._timed(written, Step.WRITE, begun, done.stored_bytes)
+            written.warnings += _saved_with_problems(done)
+            if self._depth.verify != "none":
+                self._prove(drive, written)
+            else:
+                written.warnings.append(Note("not-verified", {"cartridge": done.cartridge}))
+            chosen = self._choose_sample(drive, written)
+        finally:
+            drive.close()
+        if chosen is not None:
+            self._sample(chosen, written)
+        return written
+
+    def prove_copy(self, drive: Drive, archive: str) -> list[Rung]:
+        """Read a copy back. Raises VerificationFailed."""
+        found = verify.run(drive, archive, self._progress, self._evidences)
+        _raise_damage(found)
+        return [Rung.WRITTEN, Rung.FLUSHED, Rung.READ_BACK]
+
+    def _prove(self, drive: Drive, written: Written) -> None:
+        self._trace.step("read back")
+        with_source = self._depth.verify == COMPARE
+        begun = time.monotonic()
+        drive.rewind()
+        found = verify.run(drive, written.backup.archive, self._progress, self._evidences, with_source=with_source)
+        self._timed(written, Step.READ_BACK, begun, written.backup.stored_bytes)
+        _raise_damage(found)
+        written.rungs.append(Rung.READ_BACK)
+        (segment,) = found.segments
+        if segment.comparison is None:
+            return
+        differing = segment.comparison.differing
+        if differing:
+            values = {"count": str(len(differing)), "first": os.fsdecode(differing[0])}
+            written.problems.append(Note("compare-differs", values))
+        else:
+            written.rungs.append(Rung.COMPARED)
+
+    def _choose_sample(self, drive: Drive, written: Written) -> sample.Sample | None:
+        if not self._depth.samples or Rung.READ_BACK not in written.rungs:
+            return None
+        try:
+            return sample.take(drive, written.backup.archive, self._depth.samples)
+        except (DriveError, FormatError) as error:
+            written.problems.append(Note("sample-failed", {"cartridge": written.backup.cartridge}, str(error)))
+            return None
+
+    def _sample(self, chosen: sample.Sample, written: Written) -> None:
+        self._trace.step("sample restore")
+        begun = time.monotonic()
+        try:
+            count = sample.run(chosen)
+        except (VerificationFailed, OSError) as error:
+            written.problems.append(Note("sample-failed", {"cartridge": written.backup.cartridge}, str(error)))
+            return
+        self._timed(written, Step.SAMPLE_RESTORE, begun, sum(entry.size for entry in chosen.entries))
+        if count:
+            written.rungs.append(Rung.SAMPLE_RESTORED)
+            self._evidences.note(chosen.cartridge, chosen.archive, Rung.SAMPLE_RESTORED)
+
+    @staticmethod
+    def _timed(written: Written, step: Step, begun: float, size_bytes: int) -> None:
+        written.timings.append(Timing(step, time.monotonic() - begun, size_bytes))
+
+
+def attempt(what: Callable[[], Written]) -> "Written | Exception":
+    """The answer, or the error that says why the night is not there; defects of the program are not caught."""
+    try:
+        return what()
+    except REPORTED as error:
+        return error
+
+
+def _raise_damage(found: verify.Result) -> None:
+    """What differs from the source is told elsewhere; what a crash left before this night is known."""
+    segments = [segment for segment in found.segments if not segment.left_by_crash]
+    damage = [*found.damage, *(damage for segment in segments for damage in segment.damage)]
+    if damage:
+        raise VerificationFailed(f"cartridge {found.cartridge}: {len(damage)} damaged: {damage[0].why}")
+
+
+def _saved_with_problems(done: backup.Result) -> list[Note]:
+    """Members that were not saved whole and still, one note for each kind of reason."""
+    changed = [warned for warned in done.warnings if warned.why.startswith("changed")]
+    others = [warned for warned in done.warnings if warned not in changed]
+    notes = []
+    for kind, warned in (("files-missing", others), ("files-changed", changed)):
+        if warned:
+            values = {"count": str(len(warned)), "first": os.fsdecode(warned[0].path)}
+            notes.append(Note(kind, values, warned[0].why))
+    return notes
