@@ -1,0 +1,63 @@
+"""The night in one line: what is proven, and which cartridge comes next. Never more than the evidence."""
+
+from datetime import date, tzinfo
+
+from tapekit.model import Rung
+from tapekit.report.night import NightReport, Outcome
+from tapekit.report.notes import what
+from tapekit.report.words import Words, printable
+
+_CLAIMS = (
+    (Rung.READ_BACK, "saved.read back"),
+    (Rung.COMPARED, "saved.compared"),
+    (Rung.SAMPLE_RESTORED, "saved.sample"),
+    (Rung.OTHER_DRIVE, "saved.other"),
+)
+
+
+def line(report: NightReport, language: str, zone: tzinfo | None = None) -> str:
+    """One line for a person: "Saved, read back, compared. Put WED-1 in tomorrow.".
+
+    `tomorrow` counts from the day on which the run ended, in `zone` (the machine's own where it is None).
+    """
+    words = Words(language)
+    put = next_cartridge(report, words, report.ended.astimezone(zone).date())
+    return f"{_result(report, words)} {put}".strip()
+
+
+def next_cartridge(report: NightReport, words: Words, today: date) -> str:
+    """Which cartridge to put in, and when; empty where nothing is known."""
+    if not report.next_cartridges or report.next_night is None:
+        return ""
+    days = (report.next_night - today).days
+    if days in (0, 1):
+        when = words(("today", "tomorrow")[days])
+    else:
+        with_year = report.next_night.year != today.year
+        when = words("on", date=words.date(report.next_night, with_year=with_year, with_weekday=True))
+    return words("line.put", cartridges=words.listed([printable(name) for name in report.next_cartridges]), when=when)
+
+
+def _result(report: NightReport, words: Words) -> str:
+    first = _first(report, words)
+    key = f"line.{report.outcome}"
+    if report.outcome is not Outcome.CLEAN and not first:
+        key = f"{key}.bare"
+    return words(key, claims=_claims(report, words), first=first)
+
+
+def _claims(report: NightReport, words: Words) -> str:
+    """What is proven on every cartridge of the night."""
+    proven = [words(key) for rung, key in _CLAIMS if rung in report.rungs]
+    if Rung.READ_BACK not in report.rungs:
+        proven.insert(0, words("saved.unproven"))
+    return ", ".join([words("saved"), *proven])
+
+
+def _first(report: NightReport, words: Words) -> str:
+    """The first thing that a person should know, and how many more there are."""
+    notes = (*report.problems, *report.warnings)
+    if not notes:
+        return ""
+    first = what(notes[0], words)
+    return words("line.more", first=first, count=str(len(notes) - 1)) if len(notes) > 1 else first

@@ -1,0 +1,313 @@
+"""Warnings and problems in words: what happened, why, and what to do, in English and French.
+
+A job says `note("wrong-cartridge", due="TUE-1", found="MON-1")`; the table has the rest.
+"""
+
+import collections
+import string
+from typing import NamedTuple
+
+from tapekit.report.night import Note
+from tapekit.report.words import Words, printable
+
+
+class Wording(NamedTuple):
+    """A kind of note; each part in English and French. `{name}` is a value of the note.
+
+    An empty `why` leaves the detail of the note to stand for it.
+    """
+
+    what: tuple[str, str]
+    why: tuple[str, str]
+    to_do: tuple[str, str]
+
+
+class Worded(NamedTuple):
+    """A note in one language."""
+
+    what: str
+    why: str
+    to_do: str
+
+
+_DETAIL = ("", "")
+_CALL = ("call the technician", "appelez le technicien")
+
+NOTES: dict[str, Wording] = {
+    # Cartridges
+    "no-cartridge": Wording(
+        ("no cartridge was in; {due} was due", "pas de cartouche ; {due} était prévue"),
+        ("the drive was empty when the night began", "le lecteur était vide au début de la nuit"),
+        ("put {due} in, and run the job again or leave it to the next night",
+         "mettez {due}, puis relancez la tâche ou laissez faire la nuit suivante"),
+    ),
+    "wrong-cartridge": Wording(
+        ("{found} was in; {due} was due", "{found} était en place ; {due} était prévue"),
+        ("the cartridge was not changed, or another was taken",
+         "la cartouche n’a pas été changée, ou une autre a été prise"),
+        ("put in the cartridge that this report names as next",
+         "mettez la cartouche que ce rapport donne comme suivante"),
+    ),
+    "unlabelled-cartridge": Wording(
+        ("the cartridge that was in has no label of tapekit", "la cartouche en place n’a pas d’étiquette tapekit"),
+        _DETAIL,
+        ("put {due} in; a new cartridge is labelled with: tapekit label",
+         "mettez {due} ; une cartouche neuve se prépare avec : tapekit label"),
+    ),
+    "foreign-cartridge": Wording(
+        ("the cartridge that was in is not of this site", "la cartouche en place n’est pas de ce site"),
+        _DETAIL,
+        ("take it out and keep it as it is; put {due} in", "retirez-la et gardez-la telle quelle ; mettez {due}"),
+    ),
+    "protected-cartridge": Wording(
+        ("{cartridge} holds nights that are still needed", "{cartridge} contient des nuits encore nécessaires"),
+        _DETAIL,
+        ("keep it away from the drive until they expire; put {due} in",
+         "ne la remettez pas avant leur expiration ; mettez {due}"),
+    ),
+    "locked-cartridge": Wording(
+        ("{cartridge} was put in for a restore and is not written",
+         "{cartridge} sert à une restauration et n’est pas écrite"),
+        ("a cartridge put in for a restore stays locked until it is ejected",
+         "une cartouche mise pour restaurer reste verrouillée jusqu’à son éjection"),
+        ("eject it when the restore is done, and put {due} in", "éjectez-la après la restauration, et mettez {due}"),
+    ),
+    "write-protected": Wording(
+        ("{cartridge} is write-protected", "{cartridge} est protégée en écriture"),
+        ("its switch forbids writing", "son verrou interdit l’écriture"),
+        ("move the switch if the cartridge is the right one", "déplacez le verrou si c’est la bonne cartouche"),
+    ),
+    "full-cartridge": Wording(
+        ("{cartridge} is full", "{cartridge} est pleine"),
+        ("the night does not fit behind what must stay on it", "la nuit ne tient pas après ce qui doit y rester"),
+        ("add a cartridge to the rotation, or shorten the retention",
+         "ajoutez une cartouche à la rotation, ou raccourcissez la conservation"),
+    ),
+    "bad-cartridge": Wording(
+        ("{cartridge} has bad places", "{cartridge} est abîmée"),
+        _DETAIL,
+        ("replace {cartridge}; do not use it for another night",
+         "remplacez {cartridge} ; ne vous en servez plus"),
+    ),
+    "worn-cartridge": Wording(
+        ("{cartridge} wears out", "{cartridge} s’use"),
+        ("{errors} errors in {loads} loads", "{errors} erreurs en {loads} chargements"),
+        ("order a new cartridge for its place", "commandez une cartouche pour la remplacer"),
+    ),
+    # Ways on
+    "spooled": Wording(
+        ("the night waits on the server's own disk", "la nuit attend sur le disque du serveur"),
+        ("no cartridge could take it", "aucune cartouche ne pouvait la prendre"),
+        ("put {due} in: the next run writes what waits", "mettez {due} : l’exécution suivante écrit ce qui attend"),
+    ),
+    "spool-waits": Wording(
+        ("{count} nights wait on the server's own disk", "{count} nuits attendent sur le disque du serveur"),
+        ("they are on no cartridge yet", "elles ne sont encore sur aucune cartouche"),
+        ("put {due} in", "mettez {due}"),
+    ),
+    "spool-full": Wording(
+        ("the server's own disk cannot take the night", "le disque du serveur ne peut pas prendre la nuit"),
+        _DETAIL,
+        ("make room on it, or name another directory as spool",
+         "faites-y de la place, ou choisissez un autre répertoire d’attente"),
+    ),
+    "another-cartridge": Wording(
+        ("written to {cartridge}; {due} was due", "écrit sur {cartridge} ; {due} était prévue"),
+        ("of all ways on, this one lost least", "de toutes les solutions, c’est celle qui perdait le moins"),
+        ("put in the cartridge that this report names as next",
+         "mettez la cartouche que ce rapport donne comme suivante"),
+    ),
+    # What was to be saved
+    "source-missing": Wording(
+        ("{source} is not there", "{source} est introuvable"),
+        _DETAIL,
+        ("is a disk not mounted, or a directory renamed? mend it or change the job",
+         "un disque non monté, un répertoire renommé ? corrigez, ou changez la tâche"),
+    ),
+    "files-missing": Wording(
+        ("{count} files could not be read, the first: {first}",
+         "fichiers illisibles : {count}, dont {first}"),
+        _DETAIL,
+        ("tapekit list --problems shows them all", "tapekit list --problems les montre tous"),
+    ),
+    "files-changed": Wording(
+        ("{count} files changed while they were saved, the first: {first}",
+         "fichiers modifiés pendant la sauvegarde : {count}, dont {first}"),
+        ("a program was writing them", "un programme les écrivait"),
+        ("let the job dump the database, stop the program, or take a snapshot",
+         "faites exporter la base, arrêter le programme, ou prendre un instantané"),
+    ),
+    "dump-failed": Wording(
+        ("the database {database} was not dumped", "la base {database} n’a pas été exportée"),
+        _DETAIL,
+        ("its last good dump is in the night before; call the technician",
+         "son dernier bon export est dans la nuit précédente ; appelez le technicien"),
+    ),
+    "empty": Wording(
+        ("{name} is empty", "{name} est vide"),
+        ("it was {usual} in the nights before", "sa taille était de {usual} les nuits précédentes"),
+        ("find out what became of it before older nights expire",
+         "cherchez ce qu’il est devenu avant l’expiration des nuits précédentes"),
+    ),
+    "size-drop": Wording(
+        ("{name} is much smaller than usual", "{name} est bien plus petit que d’habitude"),
+        ("{size} instead of {usual}", "{size} au lieu de {usual}"),
+        ("find out what is missing before older nights expire",
+         "cherchez ce qui manque avant l’expiration des nuits précédentes"),
+    ),
+    "size-jump": Wording(
+        ("{name} is much larger than usual", "{name} est bien plus grand que d’habitude"),
+        ("{size} instead of {usual}", "{size} au lieu de {usual}"),
+        ("find out what came; exclude it if it need not be saved",
+         "cherchez ce qui est arrivé ; excluez-le s’il n’est pas à sauvegarder"),
+    ),
+    "capacity": Wording(
+        ("a night will soon no longer fit on a cartridge", "une nuit ne tiendra bientôt plus sur une cartouche"),
+        ("at this growth {nights} nights remain", "à ce rythme il reste {nights} nuits"),
+        ("order larger cartridges, or exclude what need not be saved",
+         "commandez des cartouches plus grandes, ou excluez ce qui n’est pas à sauvegarder"),
+    ),
+    "hook-failed": Wording(
+        ("the command {command} failed", "la commande {command} a échoué"),
+        _DETAIL,
+        _CALL,
+    ),
+    "snapshot-failed": Wording(
+        ("no snapshot was taken", "aucun instantané n’a été pris"),
+        _DETAIL,
+        _CALL,
+    ),
+    "snapshot-remains": Wording(
+        ("the snapshot was not removed", "l’instantané n’a pas été supprimé"),
+        _DETAIL,
+        ("remove it before it fills the disk", "supprimez-le avant qu’il ne remplisse le disque"),
+    ),
+    # Evidence
+    "verification-failed": Wording(
+        ("what was read from {cartridge} is not what was written",
+         "ce qui a été lu sur {cartridge} n’est pas ce qui a été écrit"),
+        _DETAIL,
+        ("replace {cartridge}, and run the job again", "remplacez {cartridge}, et relancez la tâche"),
+    ),
+    "not-verified": Wording(
+        ("{cartridge} was not read back", "{cartridge} n’a pas été relue"),
+        _DETAIL,
+        ("tapekit verify reads it back", "tapekit verify la relit"),
+    ),
+    "compare-differs": Wording(
+        ("{count} files on the cartridge differ from the source, the first: {first}",
+         "fichiers différents de la source : {count}, dont {first}"),
+        ("they did not change, so one of the two is damaged", "ils n’ont pas changé : l’un des deux est abîmé"),
+        _CALL,
+    ),
+    "sample-failed": Wording(
+        ("the sample restore from {cartridge} failed", "la restauration d’un échantillon de {cartridge} a échoué"),
+        _DETAIL,
+        _CALL,
+    ),
+    # The machine
+    "drive": Wording(
+        ("the drive {drive} did not do its work", "le lecteur {drive} n’a pas fait son travail"),
+        _DETAIL,
+        ("switch the drive off and on, look at its cable, and run the job again",
+         "éteignez et rallumez le lecteur, vérifiez son câble, et relancez la tâche"),
+    ),
+    "busy": Wording(
+        ("the drive {drive} was in use", "le lecteur {drive} était occupé"),
+        _DETAIL,
+        ("move the hours of the two jobs apart", "écartez les heures des deux tâches"),
+    ),
+    "not-ejected": Wording(
+        ("{cartridge} was not ejected", "{cartridge} n’a pas été éjectée"),
+        _DETAIL,
+        ("press the button of the drive", "appuyez sur le bouton du lecteur"),
+    ),
+    "catalog": Wording(
+        ("the catalog could not be used", "le catalogue n’a pas pu être utilisé"),
+        _DETAIL,
+        ("tapekit catalog rebuild makes it anew from the cartridges",
+         "tapekit catalog rebuild le refait depuis les cartouches"),
+    ),
+    "state": Wording(
+        ("what tapekit knows could not be kept", "ce que tapekit sait n’a pas pu être gardé"),
+        _DETAIL,
+        ("make room in the state directory, or make it writable",
+         "faites de la place dans le répertoire d’état, ou rendez-le accessible en écriture"),
+    ),
+    "configuration": Wording(
+        ("the configuration is wrong", "la configuration est fausse"),
+        _DETAIL,
+        ("tapekit config check names the line", "tapekit config check donne la ligne"),
+    ),
+    "not-sent": Wording(
+        ("a report could not be sent by {target}", "un rapport n’a pas pu partir par {target}"),
+        _DETAIL,
+        ("it goes out with the next night's", "il partira avec celui de la nuit suivante"),
+    ),
+    "clock": Wording(
+        ("the server's clock went back", "l’horloge du serveur a reculé"),
+        ("{now} is before the last night, {last}", "{now} précède la dernière nuit, {last}"),
+        ("set the clock", "réglez l’horloge"),
+    ),
+    "stopped": Wording(
+        ("the run was stopped", "l’exécution a été arrêtée"),
+        _DETAIL,
+        ("run the job again", "relancez la tâche"),
+    ),
+    # Left by a run that was killed
+    "unfinished-archive": Wording(
+        ("an unfinished archive is on {cartridge}", "une archive inachevée est sur {cartridge}"),
+        ("the run of {night} was killed", "l’exécution du {night} a été interrompue"),
+        ("nothing: it counts for nothing, and the next archive follows it",
+         "rien : elle ne compte pas, et la suivante s’écrit après"),
+    ),
+    "stale-lock": Wording(
+        ("a lock of a run that is gone was taken over", "le verrou d’une exécution disparue a été repris"),
+        ("the run of {night} was killed", "l’exécution du {night} a été interrompue"),
+        ("nothing", "rien"),
+    ),
+    "stale-files": Wording(
+        ("files of a run that is gone were removed: {path}",
+         "les fichiers d’une exécution disparue ont été supprimés : {path}"),
+        ("the run of {night} was killed", "l’exécution du {night} a été interrompue"),
+        ("nothing", "rien"),
+    ),
+    # Anything else: an error as it came, with its own hint
+    "other": Wording(
+        ("{message}", "{message}"),
+        _DETAIL,
+        ("{hint}", "{hint}"),
+    ),
+}  # fmt: skip
+
+
+def note(kind: str, detail: str = "", **values: str) -> Note:
+    """A note of a kind of the table. Raises KeyError where there is no such kind, or a value is missing."""
+    missing = placeholders(NOTES[kind]) - values.keys()
+    if missing:
+        raise KeyError(f"{kind}: {', '.join(sorted(missing))}")
+    return Note(kind, values, detail)
+
+
+def of_error(error: Exception) -> Note:
+    """A note of an error that is reported as it came."""
+    return note("other", message=str(error), hint=getattr(error, "hint", None) or "")
+
+
+def placeholders(wording: Wording) -> set[str]:
+    """The values that a wording names."""
+    templates = [template for part in wording for template in part]
+    return {name for template in templates for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def worded(note: Note, words: Words) -> Worded:
+    """A note in words. One of a newer version, which the table lacks, is told by its kind and detail."""
+    wording = NOTES.get(note.kind, Wording((note.kind, note.kind), _DETAIL, _DETAIL))
+    values = collections.defaultdict(lambda: "?", {name: printable(value) for name, value in note.values.items()})
+    said, why, to_do = (words.fill(part, values) for part in wording)
+    return Worded(said, "; ".join(part for part in (why, printable(note.detail)) if part), to_do)
+
+
+def what(note: Note, words: Words) -> str:
+    """What happened, alone."""
+    return worded(note, words).what
