@@ -2057,8 +2057,8 @@ class Restorer:
         self._devices, self._by_name = devices, by_name
         self._is_root = os.geteuid() == 0
         if not self._is_root:
-            report.note("not run as root: the files will belong to you; set-id bits, and attributes other than user.*, "
-                        "are left out")  # fmt: skip
+            report.note("not run as root: the files will belong to you; other people's set-id bits, and attributes "
+                        "other than user.*, are left out")  # fmt: skip
         self.count = 0
         self._draft: Optional[Draft] = None
         self._directories = tempfile.TemporaryFile()  # noqa: SIM115  headers of directories, which are finished last
@@ -2199,7 +2199,10 @@ class Restorer:
                 return False
             return True
 
-        owned = self._is_root and attempt("owner", os.chown, where, *self._owner(member), **how)
+        uid, gid = self._owner(member)
+        if not self._is_root and uid == os.geteuid() and gid in (os.getegid(), *os.getgroups()):
+            uid = -1  # stays what it is
+        owned = (self._is_root or uid == -1) and attempt("owner", os.chown, where, uid, gid, **how)
         if member.type != SYMLINK:
             mode = member.mode if owned else member.mode & 0o1777  # set-id bits only for the right owner
             attempt("mode", os.chmod, where, mode, **({} if fd >= 0 else {"dir_fd": parent}))

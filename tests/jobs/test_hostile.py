@@ -75,6 +75,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
     """Where `target` and `outside` stand; some targets are too deep for pytest to remove."""
     (tmp_path / "place").mkdir()
     yield tmp_path / "place"
+    subprocess.run(["chmod", "-R", "u+rwX", tmp_path / "place"], check=True)
     subprocess.run(["rm", "-rf", tmp_path / "place"], check=True)
 
 

@@ -26,6 +26,7 @@ GNU_TAR = (
     "--warning=no-timestamp",
 )
 ORDINARY_UID = 54_321
+LOSSES = 6
 
 
 @pytest.fixture
@@ -49,7 +50,9 @@ def saved(tree: Tree, tmp_path: Path) -> Image:
 def test_restore_brings_everything_back(tree: Tree, saved: Image, tmp_path: Path) -> None:
     to = tmp_path / "to"
     result = saved.restore(to, devices=True)
-    assert (result.damaged, result.refused, result.warnings, result.problems) == ([], [], [], [])
+    assert (result.damaged, result.refused, result.problems) == ([], [], [])
+    stored = os.fsencode(str(tree.root).lstrip("/"))
+    assert {path.removeprefix(stored + b"/") for path, _ in result.warnings} <= set(tree.not_kept)
     assert tree_differences(tree.root, restored(to, tree.root), ignore=tree.not_kept) == []
     assert rsync_differences(tree.root, restored(to, tree.root), ignore=tree.not_kept) == []
 
@@ -86,7 +89,7 @@ def test_rescue_kit_brings_everything_back(tree: Tree, saved: Image, tmp_path: P
         [sys.executable, "-I", "-S", RESCUE, "restore", saved.path, "--to", to, "--devices"],
         capture_output=True, check=False, text=True, env={},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == (0 if PRIVILEGED else LOSSES), done.stderr  # an ordinary user's tree has unreadable files
     assert tree_differences(tree.root, restored(to, tree.root), ignore=tree.not_kept) == []
 
 
