@@ -12,6 +12,7 @@ import pytest
 from tapekit.errors import Busy, Exit
 from tapekit.jobs.nightly.lock import locked
 
+RUN_LOCKS = Path("/run/lock")
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -57,9 +58,12 @@ def test_a_drive_named_twice_is_locked_once(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.skipif(not os.access("/run/lock", os.W_OK), reason="this user may not write to /run/lock")
+@pytest.mark.skipif(not os.access(RUN_LOCKS, os.W_OK), reason="this user may not write to /run/lock")
 def test_a_state_that_cannot_be_written_keeps_no_night_from_running(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    locks = tmp_path / "file" / "locks"
-    with locked(locks, ["image:a"], "job", 0), pytest.raises(Busy), locked(locks, ["image:a"], "other", 0):
+    locks, drive = tmp_path / "file" / "locks", f"image:{tmp_path}"
+    before = set(RUN_LOCKS.iterdir())
+    with locked(locks, [drive], "job", 0), pytest.raises(Busy), locked(locks, [drive], "other", 0):
         pytest.fail("the lock was held")
+    for made in set(RUN_LOCKS.iterdir()) - before:
+        made.unlink()
