@@ -1,0 +1,225 @@
+"""Never lose the night: every way on with what is in reach, and the one that loses least."""
+
+import dataclasses
+import enum
+from collections.abc import Collection, Sequence
+from datetime import date
+
+from tapekit.errors import Exit
+from tapekit.model import Cartridge, Stock
+from tapekit.rotation.choose import Choice, last_written
+from tapekit.rotation.loss import Kind, Loss, losses
+from tapekit.rotation.permit import may_append, may_overwrite
+from tapekit.rotation.retention import Policy, Reuse
+from tapekit.rotation.words import Words
+
+NOTHING = Loss()
+
+
+class State(enum.StrEnum):
+    """What a drive holds."""
+
+    OWN = "own"
+    """A cartridge with a label of this project that can be read; whether it is ours to write, the rules say."""
+    BLANK = "blank"
+    FOREIGN = "foreign"
+    """Not a cartridge, or one whose label cannot be read."""
+    EMPTY = "empty"
+    BAD = "bad"
+    """The drive, or what is in it, does not work."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InReach:
+    """A drive and what is in it now."""
+
+    drive: str
+    state: State
+    cartridge: Cartridge | None = None
+    """Where the state is OWN; as the drive has it now: its room, its write protection."""
+    capacity_bytes: int | None = None
+    is_write_protected: bool = False
+    """Of a blank medium."""
+
+
+class Action(enum.StrEnum):
+    """What a way does."""
+
+    APPEND = "append"
+    OVERWRITE = "overwrite"
+    LABEL = "label"
+    """Make a blank medium a cartridge, and write it."""
+    SPOOL = "spool"
+    """Write to the server's disk, and to a cartridge later."""
+
+
+class Outcome(enum.Enum):
+    """How well a night is kept."""
+
+    CLEAN = "clean"
+    WARNING = "warning"
+    """On a cartridge that was not the one."""
+    SPOOLED = "spooled"
+    NOTHING = "nothing"
+
+    @property
+    def exit_code(self) -> Exit:
+        """What a run ends with, where nothing else happens."""
+        return {"clean": Exit.DONE, "warning": Exit.WARNINGS, "spooled": Exit.CARTRIDGE}.get(self.value, Exit.FAILED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """A way on, and what it loses."""
+
+    action: Action
+    drive: str | None = None
+    cartridge: str | None = None
+    loss: Loss = NOTHING
+    is_wanted: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """How well the night is kept this way."""
+        if self.action is Action.SPOOL:
+            return Outcome.SPOOLED
+        return Outcome.CLEAN if self.is_wanted else Outcome.WARNING
+
+    def words(self, today: date) -> Words:
+        """As people read it, with what is lost."""
+        english, french = _ACTIONS[self.action]
+        said = Words(english.format(self.cartridge), french.format(self.cartridge))
+        if not self.loss:
+            return said
+        lost = self.loss.words(today)
+        return Words(f"{said.en}, which loses {lost.en}", f"{said.fr}, ce qui fait perdre {lost.fr}")
+
+
+_ACTIONS = {
+    Action.APPEND: ("append to {}", "ajouter à {}"),
+    Action.OVERWRITE: ("overwrite {}", "écraser {}"),
+    Action.LABEL: ("label the blank medium {}", "étiqueter {} le support vierge"),
+    Action.SPOOL: ("spool to the server’s disk", "mettre en attente sur le disque du serveur"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """The way that is taken, the others in their order, and why each drive cannot be used as it should."""
+
+    way: Way | None
+    """None: the night cannot be kept."""
+    others: tuple[Way, ...]
+    refused: tuple[tuple[str, Words], ...]
+    """Drive or `spool`, and why it cannot be used, or not as it should be."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """How well the night is kept."""
+        return self.way.outcome if self.way else Outcome.NOTHING
+
+
+@dataclasses.dataclass(frozen=True)
+class Night:
+    """What has to go somewhere: bytes with all that a cartridge needs around them, and where they are already."""
+
+    today: date
+    """The night that is written."""
+    choice: Choice
+    reuse: Reuse
+    needed_bytes: int
+    spool_bytes: int | None = None
+    """Room in the spool; None: there is no spool."""
+    written: Collection[str] = ()
+    """Cartridges that have this night's archive already: no other copy goes there, and nothing is spooled."""
+
+
+Ranked = tuple[tuple[int, ...], Way]
+
+
+def decide(night: Night, in_reach: Sequence[InReach], stock: Stock, policy: Policy) -> Decision:
+    """The way on that loses least.
+
+    Best is the cartridge that was chosen, as its rotation says. Then come, each with a warning: behind what another own
+    cartridge holds, or on a blank medium (nothing is lost); over the own cartridge, no longer protected, that loses
+    fewest nights, the oldest first; the spool. What may not be written is never among the ways.
+    """
+    ways: list[Ranked] = []
+    refused: list[tuple[str, Words]] = []
+    for drive in in_reach:
+        found, why = _ways(drive, night, stock, policy)
+        ways += found
+        refused += [(drive.drive, reason) for reason in why]
+    if not night.written and night.spool_bytes is not None:
+        if night.spool_bytes >= night.needed_bytes:
+            ways.append(((_SPOOL,), Way(Action.SPOOL)))
+        else:
+            refused.append(("spool", Words("not enough room", "pas assez de place")))
+    ordered = tuple(way for _, way in sorted(ways, key=lambda ranked: ranked[0]))
+    return Decision(ordered[0] if ordered else None, ordered[1:], tuple(refused))
+
+
+_WANTED, _APPEND, _OVERWRITE, _SPOOL = range(4)
+
+
+def _ways(drive: InReach, night: Night, stock: Stock, policy: Policy) -> tuple[list[Ranked], list[Words]]:
+    """The ways that lead over a drive, the lowest rank the best; and why it cannot be used, or not as it should be."""
+    if drive.state is State.BLANK:
+        return _blank(drive, night, stock)
+    if drive.state is State.OWN and drive.cartridge:
+        return _own(drive.drive, drive.cartridge, night, stock, policy)
+    return [], [_STATES[drive.state]]
+
+
+def _own(
+    drive: str, cartridge: Cartridge, night: Night, stock: Stock, policy: Policy
+) -> tuple[list[Ranked], list[Words]]:
+    name, is_wanted = cartridge.name, cartridge.name in night.choice.names
+    if name in night.written:
+        return [], [Words(f"{name} has this night already", f"{name} contient déjà cette nuit")]
+    append = may_append(cartridge, stock, policy, night.needed_bytes)
+    overwrite = may_overwrite(cartridge, stock, policy, night.today, needed_bytes=night.needed_bytes)
+    ways = []
+    if not append:
+        ways.append(Way(Action.APPEND, drive, name, NOTHING, is_wanted))
+    if not overwrite:
+        ways.append(Way(Action.OVERWRITE, drive, name, losses(stock, {name}), is_wanted))
+    why = []
+    if not is_wanted:
+        wanted = ", ".join(night.choice.names) or "–"
+        why.append(Words(f"{name} is in, {wanted} is wanted", f"{name} est en place au lieu de {wanted}"))
+    if not ways:
+        why += dict.fromkeys(refusal.words for refusal in (*append, *overwrite))
+    return [(_rank(way, cartridge, night), way) for way in ways], why
+
+
+def _rank(way: Way, cartridge: Cartridge, night: Night) -> tuple[int, ...]:
+    if way.is_wanted:
+        return _WANTED, night.choice.names.index(cartridge.name), way.action.value != night.reuse.value
+    if way.action is Action.APPEND:
+        is_of_set = cartridge.name in night.choice.turn.names
+        return _APPEND, not is_of_set, cartridge.pool != night.choice.turn.pool, -(cartridge.remaining_bytes or 0)
+    written = last_written(cartridge)
+    return _OVERWRITE, *(len(way.loss.nights(kind)) for kind in Kind), written.date().toordinal() if written else 0
+
+
+def _blank(drive: InReach, night: Night, stock: Stock) -> tuple[list[Ranked], list[Words]]:
+    """A blank medium becomes the chosen cartridge where there is none of that name yet, a spare one otherwise."""
+    if drive.is_write_protected:
+        return [], [Words("blank, and write-protected", "vierge, et protégé en écriture")]
+    if drive.capacity_bytes is not None and drive.capacity_bytes < night.needed_bytes:
+        return [], [Words("blank, and too small", "vierge, et trop petit")]
+    taken = {cartridge.name for cartridge in stock.cartridges}
+    new = next((name for name in night.choice.names if name not in taken), None)
+    spare = next(name for number in range(1, len(taken) + 2) if (name := f"SPARE-{number}") not in taken)
+    way = Way(Action.LABEL, drive.drive, new or spare, is_wanted=new is not None)
+    rank = (_WANTED, night.choice.names.index(new), 2) if new else (_APPEND, 2)
+    return [(rank, way)], [] if new else [Words("a blank medium is in", "un support vierge est en place")]
+
+
+_STATES = {
+    State.OWN: Words("its label cannot be read", "son étiquette est illisible"),
+    State.FOREIGN: Words("holds something that is not this site’s", "contient autre chose que les données de ce site"),
+    State.EMPTY: Words("no cartridge", "pas de cartouche"),
+    State.BAD: Words("does not work", "ne fonctionne pas"),
+}
