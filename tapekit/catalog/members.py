@@ -269,10 +269,12 @@ def read(connection: Connection, archive: Row[Any]) -> Iterator[Entry]:
         )
     references = _references(connection, archive.id)
     offset = archive.first_offset
-    for row in connection.execution_options(yield_per=1000).execute(_in_order(is_ordered=archive.is_ordered)):
-        reference = next(references) if row.type == HARD_LINK else (row.reference or 0) % _WRAP
-        yield entry(row, reference, NOT_IN_STREAM if row.span is None else offset % _WRAP)
-        offset += row.span or 0
+    query = _in_order(is_ordered=archive.is_ordered)
+    with connection.execute(query, execution_options={"yield_per": 1000}) as found:
+        for row in found:
+            reference = next(references) if row.type == HARD_LINK else (row.reference or 0) % _WRAP
+            yield entry(row, reference, NOT_IN_STREAM if row.span is None else offset % _WRAP)
+            offset += row.span or 0
     wanted.drop(connection)
 
 

@@ -6,14 +6,16 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from formats.catalog import Entry
-from tapekit.catalog import members, record, runs, stock
+from tapekit.catalog import members, record, runs, search, stock, upkeep
 from tapekit.catalog.database import Database
 from tapekit.catalog.errors import NotInCatalog
+from tapekit.catalog.pattern import NamePattern
 from tapekit.catalog.record import Happening, Use
 from tapekit.catalog.runs import Event, Run, Size
+from tapekit.catalog.search import Differences, Version
 from tapekit.catalog.tables import archives, sites
 from tapekit.errors import Exit
 from tapekit.model import Cartridge, Copy, Place, Rung, Stock
@@ -181,15 +183,43 @@ class Store(contextlib.AbstractContextManager["Store"]):
         with self._writing() as (connection, site):
             runs.set_setting(connection, site, name, value)
 
+    def archive(self, wanted: str) -> str:
+        """The id of the archive that begins so, or of the `latest`. Raises NotInCatalog."""
+        with self._reading() as (connection, site):
+            return str(_archive(connection, site, wanted).archive)
+
     def members(self, archive: str) -> Iterator[Entry]:
         """The members of an archive, in their order. Raises NotInCatalog."""
         with self._reading() as (connection, site):
-            row = connection.execute(
-                select(archives).where(archives.c.site_id == site, archives.c.archive == archive)
-            ).one_or_none()
-            if row is None:
-                raise NotInCatalog(f"archive {archive[:8]}: not in the catalog")
-            yield from members.read(connection, row)
+            yield from members.read(connection, _archive(connection, site, archive))
+
+    def find(self, pattern: str, *, ignore_case: bool = False, limit: int = 100) -> list[Version]:
+        """Members whose names match (tapekit/catalog/pattern.py), at most so many paths, with all their versions."""
+        chosen = NamePattern(pattern, ignore_case=ignore_case)
+        with self._reading() as (connection, site):
+            return search.versions_of(connection, site, search.find_paths(connection, site, chosen, limit))
+
+    def versions(self, path: bytes) -> list[Version]:
+        """Every version of a file that a cartridge holds, the latest first."""
+        with self._reading() as (connection, site):
+            number = search.path_number(connection, site, path.strip(b"/"))
+            return [] if number is None else search.versions_of(connection, site, [number])
+
+    def compare(self, before: str, after: str) -> Differences:
+        """What differs from one archive to another. Raises NotInCatalog."""
+        with self._reading() as (connection, site):
+            first, second = (_archive(connection, site, wanted) for wanted in (before, after))
+            return search.compare(connection, first.id, second.id)
+
+    def check(self) -> list[str]:
+        """What is wrong with the database, in words."""
+        with self._reading() as (connection, _):
+            return upkeep.check(connection)
+
+    def compact(self) -> int:
+        """Forget versions of members that no archive holds any more; how many."""
+        with self._writing() as (connection, _):
+            return upkeep.compact(connection)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[tuple[Connection, int]]:
@@ -202,3 +232,17 @@ class Store(contextlib.AbstractContextManager["Store"]):
         with self._database.reading() as connection:
             found = connection.execute(select(sites.c.id).where(sites.c.name == self.site)).scalar()
             yield connection, -1 if found is None else found
+
+
+def _archive(connection: Connection, site: int, wanted: str) -> Row[Any]:
+    """The row of an archive that a cartridge holds."""
+    query = select(archives).where(archives.c.site_id == site)
+    if wanted == "latest":
+        found = connection.execute(query.order_by(archives.c.started.desc()).limit(1)).all()
+    else:
+        begins = archives.c.archive.startswith(wanted.lower(), autoescape=True)
+        found = connection.execute(query.where(begins).limit(2)).all()
+    if len(found) != 1 or not wanted:
+        why = "more than one begins like that" if found else "not in the catalog"
+        raise NotInCatalog(f"archive {wanted}: {why}", "the known ones: tapekit cartridges show NAME")
+    return found[0]
