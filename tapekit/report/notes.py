@@ -280,6 +280,8 @@ NOTES: dict[str, Wording] = {
     ),
 }  # fmt: skip
 
+_UNKNOWN = Wording(("{kind}", "{kind}"), _DETAIL, _DETAIL)
+
 
 def note(kind: str, detail: str = "", **values: str) -> Note:
     """A note of a kind of the table. Raises KeyError where there is no such kind, or a value is missing."""
@@ -302,8 +304,10 @@ def placeholders(wording: Wording) -> set[str]:
 
 def worded(note: Note, words: Words) -> Worded:
     """A note in words. One of a newer version, which the table lacks, is told by its kind and detail."""
-    wording = NOTES.get(note.kind, Wording((note.kind, note.kind), _DETAIL, _DETAIL))
-    values = collections.defaultdict(lambda: "?", {name: printable(value) for name, value in note.values.items()})
+    wording = NOTES.get(note.kind, _UNKNOWN)
+    values = collections.defaultdict(
+        lambda: "?", {name: printable(value) for name, value in {"kind": note.kind, **note.values}.items()}
+    )
     said, why, to_do = (words.fill(part, values) for part in wording)
     return Worded(said, "; ".join(part for part in (why, printable(note.detail)) if part), to_do)
 
