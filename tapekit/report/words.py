@@ -126,7 +126,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "calendar": ("Calendar of nights", "Calendrier des nuits"),
     "trend": ("Size of each source", "Taille de chaque source"),
     "health": ("Cartridge health", "État des cartouches"),
-    "no_data": ("nothing yet", "rien encore"),
+    "health.value": ("loads: {loads}, errors: {errors}", "chargements : {loads}, erreurs : {errors}"),
     "index": ("Reports of {site}", "Rapports de {site}"),
     "latest": ("Latest", "Dernier"),
     "earlier": ("Earlier nights", "Nuits précédentes"),

@@ -6,11 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from tapekit.model import Rung
 from tapekit.report.night import (
     CartridgeState,
+    History,
+    NightMark,
     NightReport,
     Nights,
     Note,
     Outcome,
     Overwritten,
+    SizeSeries,
     SourceSize,
     Step,
     Timing,
@@ -90,3 +93,37 @@ FAILED = dataclasses.replace(
 )
 
 EVERY = (CLEAN, WARNINGS, SPOOLED, FAILED)
+
+
+def year(count: int) -> History:
+    """A history of so many nights up to NIGHT: Sundays closed, some nights missed, failed or spooled."""
+    marks, small, large, speeds = [], [], [], []
+    for number in range(count):
+        night = NIGHT - timedelta(days=count - 1 - number)
+        rung = (Rung.SAMPLE_RESTORED, Rung.COMPARED, Rung.COMPARED, Rung.READ_BACK)[number % 4]
+        mark = NightMark(night, Outcome.CLEAN, rung)
+        if night.isoweekday() == 7:
+            mark = NightMark(night, is_closed=True)
+        elif number % 29 == 17:
+            mark = NightMark(night, Outcome.SPOOLED)
+        elif number % 41 == 20:
+            mark = NightMark(night, Outcome.FAILED)
+        elif number % 53 == 10:
+            mark = NightMark(night)
+        else:
+            small.append((night, 8 * 10**9 + number * 5 * 10**6))
+            large.append((night, 40 * 10**9 + number * 4 * 10**7 + (number * 7919 % 13) * 10**8))
+            speeds.append((night, 30e6 + (number * 104729 % 17) * 4e5))
+        marks.append(mark)
+    cartridges = (
+        CartridgeState("MON-1", (), 500 * 10**9, 40 * 10**9, 52, 2 * 10**12),
+        CartridgeState("TUE-1", PROVEN, 500 * 10**9, 310 * 10**9, 41, 3 * 10**12),
+        CartridgeState("WED-1", (), 500 * 10**9, 120 * 10**9, 390, 9 * 10**12, errors=4),
+        CartridgeState("NEW"),
+    )
+    return History(
+        tuple(marks),
+        (SizeSeries("/srv/pharmacy", tuple(large)), SizeSeries("pharmacy", tuple(small))),
+        tuple(speeds),
+        cartridges,
+    )
