@@ -5,17 +5,18 @@ from pathlib import Path
 import pytest
 
 from tapekit import config, drives
+from tapekit.config import file
 from tapekit.errors import UsageError
 
 
-def _file(folder: Path, text: str) -> str:
+def _written(folder: Path, text: str) -> str:
     path = folder / "tapekit.toml"
     path.write_text(text, "utf-8")
     return str(path)
 
 
 def test_drives_have_names(tmp_path: Path) -> None:
-    named = config.drives(_file(tmp_path, '[drives]\noffice = "image:/srv/cart.tkc"\n'))
+    named = config.drives(_written(tmp_path, '[drives]\noffice = "image:/srv/cart.tkc"\n'))
     assert drives.resolve("office", named) == ("image", "/srv/cart.tkc")
     assert drives.resolve("disk:/dev/sdb", named) == ("disk", "/dev/sdb")
 
@@ -23,12 +24,12 @@ def test_drives_have_names(tmp_path: Path) -> None:
 def test_no_configuration_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAPEKIT_CONFIG", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setattr(config, "SYSTEM_FILE", tmp_path / "none.toml")
+    monkeypatch.setattr(file, "SYSTEM_FILE", tmp_path / "none.toml")
     assert config.drives(None) == {}
 
 
-def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TAPEKIT_CONFIG", _file(tmp_path, '[drives]\nx = "image:y"\n'))
+def test_the_environment_names_the_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPEKIT_CONFIG", _written(tmp_path, '[drives]\nx = "image:y"\n'))
     assert config.drives(None) == {"x": "image:y"}
 
 
@@ -42,7 +43,7 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 )
 def test_bad_configuration_is_named(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
-        config.drives(_file(tmp_path, text))
+        config.drives(_written(tmp_path, text))
 
 
 def test_a_named_file_must_be_there(tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""The keys that a table of the file may have, for hints and for the page in the documentation."""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from tapekit.config.fields import Table
+from tapekit.config.schema import Configuration
+
+
+def tables(annotation: Any) -> Iterator[type[Table]]:  # noqa: ANN401 - any type
+    """The classes of tables in a field's type: several where it is one of several."""
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from tables(argument)
+
+
+def known_keys(path: tuple[str | int, ...]) -> set[str]:
+    """Keys that may stand where the last part of the path stands; those of every kind where a table has several."""
+    kinds: list[type[Table]] = [Configuration]
+    is_name = False
+    for part in path[:-1]:
+        if isinstance(part, int):
+            continue
+        if is_name:  # of a drive, pool, rotation, job: any
+            is_name = False
+            continue
+        fields = [kind.model_fields[part] for kind in kinds if part in kind.model_fields]
+        kinds = [kind for field in fields for kind in tables(field.annotation)]
+        is_name = any(str(field.annotation).startswith("dict") for field in fields)
+    return {name for kind in kinds for name in kind.model_fields}
