@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -106,10 +107,24 @@ def _file(path: Path) -> Engine:
         raise CatalogError(f"catalog: {path.parent}: cannot be made: {why}", "run as the user who owns it") from error
     if path.exists() and not os.access(path, os.R_OK):
         raise CatalogError(f"catalog: {path}: permission denied", "run as the user who owns it")
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_S}, poolclass=NullPool)
+    url = f"sqlite:///{_read_only(path)}" if _is_fixed(path) else f"sqlite:///{path}"
+    engine = create_engine(url, connect_args={"timeout": BUSY_S}, poolclass=NullPool)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _is_fixed(path: Path) -> bool:
+    """Whether nothing can change it: then it is read as it is, without the files that SQLite keeps beside it.
+
+    Where it was left with a log, that log belongs to it and cannot be used; SQLite says so.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    return path.exists() and not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+
+
+def _read_only(path: Path) -> str:
+    return f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1&uri=true"
 
 
 def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
