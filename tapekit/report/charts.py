@@ -4,6 +4,7 @@ Values only; sizes are in the units of the picture (its viewBox), and the templa
 """
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -17,15 +18,16 @@ LABEL_WIDTH = 26
 HEAD = 18
 WEEK = 7
 SHOWN_NIGHTS = 371
-WEEKS_PER_ROW = 27
-"""So many weeks side by side; a year is two rows, which a page that is printed still shows."""
+WEEKS_PER_BAND = 14
+"""A band is as wide as a phone; on a screen two stand side by side, so that a year is seen at once."""
+MONTH_WIDTH = 66
+BAND_WIDTH = LABEL_WIDTH + (WEEKS_PER_BAND - 1) * (CELL + GAP) + MONTH_WIDTH
 
-PLOT_WIDTH = 640
+PLOT_WIDTH = 480
 PLOT_HEIGHT = 150
-PLOT_LEFT = 74
-PLOT_RIGHT = 12
-PLOT_TOP = 10
-PLOT_BOTTOM = 22
+PLOT_TOP = 24
+PLOT_BOTTOM = 28
+PLOT_SIDE = 6
 GRID_LINES = 3
 
 ERRORS_WORN = 1
@@ -52,13 +54,20 @@ class Text:
 
 
 @dataclasses.dataclass(frozen=True)
-class Calendar:
-    """Weeks from left to right, days from top to bottom."""
+class Band:
+    """Some weeks of the calendar, from left to right; days from top to bottom."""
 
     width: float
     height: float
     cells: tuple[Cell, ...]
     texts: tuple[Text, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Calendar:
+    """Bands of weeks, oldest first."""
+
+    bands: tuple[Band, ...]
     legend: tuple[tuple[str, str, str], ...]
     """Kind, letter and words of each sign that occurs."""
 
@@ -89,34 +98,19 @@ class Bar:
 
 def calendar(history: History, words: Words) -> Calendar | None:
     """The calendar of nights; None where there is none."""
-    if not history.nights:
-        return None
     nights = history.nights[-SHOWN_NIGHTS:]
-    first = nights[0].night
-    monday = first - timedelta(days=first.weekday())
-    weeks = (nights[-1].night - monday).days // WEEK + 1
-    band = HEAD + WEEK * (CELL + GAP) + GAP
-    cells, texts, used = [], [], {}
+    if not nights:
+        return None
+    monday = nights[0].night - timedelta(days=nights[0].night.weekday())
+    bands: dict[int, list[NightMark]] = {}
     for mark in nights:
-        row, column = divmod((mark.night - monday).days // WEEK, WEEKS_PER_ROW)
-        x = LABEL_WIDTH + column * (CELL + GAP)
-        y = row * band + HEAD + mark.night.weekday() * (CELL + GAP)
-        kind, letter, meaning = _sign(mark, words)
-        used[kind] = (kind, letter, meaning)
-        title = words.date(mark.night, with_weekday=True)
-        cells.append(Cell(x, y, kind, letter, f"{title}: {meaning}"))
-        if mark.night.day == 1 or mark.night == first:
-            texts.append(Text(x, row * band + HEAD - 5, words.month(mark.night.month)[:4].rstrip()))
-    rows = math.ceil(weeks / WEEKS_PER_ROW)
-    for row in range(rows):
-        texts += [
-            Text(0, row * band + HEAD + day * (CELL + GAP) + CELL - 7, words.weekday(day)[:2])
-            for day in range(0, WEEK, 2)
-        ]
-    width = LABEL_WIDTH + min(weeks, WEEKS_PER_ROW) * (CELL + GAP)
-    order = ("rung6", "rung5", "rung4", "rung3", "rung2", "rung1", "spooled", "failed", "missed", "closed")
+        bands.setdefault((mark.night - monday).days // (WEEK * WEEKS_PER_BAND), []).append(mark)
+    used = {sign[0]: sign for sign in (_sign(mark, words) for mark in nights)}
     return Calendar(
-        width, rows * band, tuple(cells), tuple(_apart(texts)), tuple(used[kind] for kind in order if kind in used)
+        tuple(
+            _band(marks, monday + timedelta(weeks=WEEKS_PER_BAND * number), words) for number, marks in bands.items()
+        ),
+        tuple(used[kind] for kind in _KINDS if kind in used),
     )
 
 
@@ -136,7 +130,7 @@ def throughput_plot(history: History, words: Words) -> Plot | None:
     if not points:
         return None
     return _plot(
-        words("throughput"), points, [words.speed(value) for _, value in _scale(points)], words,
+        "", points, [words.speed(value) for _, value in _scale(points)], words,
         words.speed(points[-1][1]),
     )  # fmt: skip
 
@@ -144,6 +138,22 @@ def throughput_plot(history: History, words: Words) -> Plot | None:
 def cartridge_bars(cartridges: Sequence[CartridgeState], words: Words) -> list[Bar]:
     """How full each cartridge is, and how it does."""
     return [_bar(cartridge, words) for cartridge in cartridges]
+
+
+_KINDS = ("rung6", "rung5", "rung4", "rung3", "rung2", "rung1", "spooled", "failed", "missed", "closed")
+
+
+def _band(marks: Sequence[NightMark], monday: date, words: Words) -> Band:
+    cells, months = [], []
+    for mark in marks:
+        x = LABEL_WIDTH + (mark.night - monday).days // WEEK * (CELL + GAP)
+        kind, letter, meaning = _sign(mark, words)
+        title = f"{words.date(mark.night, with_weekday=True)}: {meaning}"
+        cells.append(Cell(x, HEAD + mark.night.weekday() * (CELL + GAP), kind, letter, title))
+        if mark.night.day == 1 or mark is marks[0]:
+            months.append(Text(x, HEAD - 5, words.month(mark.night.month)))
+    days = [Text(0, HEAD + day * (CELL + GAP) + CELL - 7, words.weekday(day)[:2]) for day in range(0, WEEK, 2)]
+    return Band(BAND_WIDTH, HEAD + WEEK * (CELL + GAP), tuple(cells), (*days, *_apart(months)))
 
 
 def _sign(mark: NightMark, words: Words) -> tuple[str, str, str]:
@@ -157,13 +167,12 @@ def _sign(mark: NightMark, words: Words) -> tuple[str, str, str]:
 
 
 def _apart(texts: Sequence[Text]) -> list[Text]:
-    """Leave out a month's name that would stand on the one before it."""
-    kept: list[Text] = []
-    for text in texts:
-        if kept and kept[-1].y == text.y and text.x - kept[-1].x < CELL + GAP + 6:
-            kept.pop()
-        kept.append(text)
-    return kept
+    """Leave out the name of a month that the next one would stand on."""
+    return [
+        text
+        for text, following in itertools.zip_longest(texts, texts[1:])
+        if following is None or following.x - text.x >= MONTH_WIDTH
+    ]
 
 
 def _plot(name: str, points: Sequence[tuple[date, float]], labels: Sequence[str], words: Words, latest: str) -> Plot:
@@ -171,10 +180,10 @@ def _plot(name: str, points: Sequence[tuple[date, float]], labels: Sequence[str]
     top = scale[-1][1]
     first, last = points[0][0], points[-1][0]
     days = max(1, (last - first).days)
-    wide, high = PLOT_WIDTH - PLOT_LEFT - PLOT_RIGHT, PLOT_HEIGHT - PLOT_TOP - PLOT_BOTTOM
+    wide, high = PLOT_WIDTH - 2 * PLOT_SIDE, PLOT_HEIGHT - PLOT_TOP - PLOT_BOTTOM
 
     def place(night: date, value: float) -> tuple[float, float]:
-        x = PLOT_LEFT + wide * (night - first).days / days
+        x = PLOT_SIDE + wide * (night - first).days / days
         return round(x, 1), round(PLOT_TOP + high * (1 - value / top), 1)
 
     places = [place(*point) for point in points]
@@ -184,10 +193,8 @@ def _plot(name: str, points: Sequence[tuple[date, float]], labels: Sequence[str]
         latest,
         " ".join(f"{x},{y}" for x, y in places),
         places[-1],
-        tuple(
-            Text(PLOT_LEFT - 6, place(first, value)[1], label) for (_, value), label in zip(scale, labels, strict=True)
-        ),
-        tuple(Text(place(night, 0)[0], PLOT_HEIGHT - 6, words.date(night)) for night in ends),
+        tuple(Text(0, place(first, value)[1], label) for (_, value), label in zip(scale, labels, strict=True)),
+        tuple(Text(place(night, 0)[0], PLOT_HEIGHT - 7, words.date(night)) for night in ends),
     )
 
 
