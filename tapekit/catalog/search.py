@@ -3,7 +3,7 @@
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
@@ -24,6 +24,7 @@ class Holding:
     archive: str
     job: str
     night: date
+    started: datetime
     cartridges: tuple[str, ...]
 
 
@@ -102,17 +103,19 @@ def versions_of(connection: Connection, site: int, numbers: Sequence[int]) -> li
     known = holdings(connection, site)
     found = []
     for number, archive_ids in _archives_with(connection, sorted(rows)).items():
-        held = sorted((known[i] for i in archive_ids if i in known), key=lambda h: (h.night, h.archive), reverse=True)
+        held = sorted((known[i] for i in archive_ids if i in known), key=lambda h: (h.started, h.archive), reverse=True)
         if held:
             found.append(Version(members.entry(rows[number], (rows[number].reference or 0), 0), tuple(held)))
-    found.sort(key=lambda version: version.holdings[0].night, reverse=True)
+    found.sort(key=lambda version: (version.holdings[0].started, version.entry.mtime_ns), reverse=True)
     return sorted(found, key=lambda version: version.entry.path)
 
 
 def holdings(connection: Connection, site: int) -> dict[int, Holding]:
     """Every archive with the cartridges that have a copy, by the number of its row."""
     query = (
-        select(archives.c.id, archives.c.archive, archives.c.job, archives.c.night, cartridges.c.name)
+        select(
+            archives.c.id, archives.c.archive, archives.c.job, archives.c.night, archives.c.started, cartridges.c.name
+        )
         .join(copies, copies.c.archive_id == archives.c.id)
         .join(labels, labels.c.id == copies.c.label_id)
         .join(cartridges, cartridges.c.id == labels.c.cartridge_id)
@@ -120,9 +123,9 @@ def holdings(connection: Connection, site: int) -> dict[int, Holding]:
         .order_by(cartridges.c.name)
     )
     found: dict[int, Holding] = {}
-    for number, archive, job, night, name in connection.execute(query):
+    for number, archive, job, night, started, name in connection.execute(query):
         before = found[number].cartridges if number in found else ()
-        found[number] = Holding(archive, job, night, (*before, name))
+        found[number] = Holding(archive, job, night, started, (*before, name))
     return found
 
 

@@ -238,7 +238,7 @@ def _archive(connection: Connection, site: int, wanted: str) -> Row[Any]:
     """The row of an archive that a cartridge holds."""
     query = select(archives).where(archives.c.site_id == site)
     if wanted == "latest":
-        found = connection.execute(query.order_by(archives.c.started.desc()).limit(1)).all()
+        found = connection.execute(query.order_by(archives.c.started.desc(), archives.c.id.desc()).limit(1)).all()
     else:
         begins = archives.c.archive.startswith(wanted.lower(), autoescape=True)
         found = connection.execute(query.where(begins).limit(2)).all()

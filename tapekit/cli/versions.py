@@ -1,0 +1,27 @@
+"""`tapekit versions`: every version of a file."""
+
+import os
+
+import click
+
+from tapekit.catalog.errors import NotInCatalog
+from tapekit.cli.common import json_option, print_json
+from tapekit.cli.held import COLUMNS, rows, version_json
+from tapekit.cli.tables import show_table
+from tapekit.jobs import lookup
+
+
+@click.command("versions")
+@click.argument("file")
+@json_option
+@click.pass_context
+def command(context: click.Context, file: str, as_json: bool) -> None:
+    """Show every version of FILE that a cartridge holds, the latest first."""
+    with lookup.open_store(context.find_root().obj) as store:
+        found = store.versions(os.fsencode(file))
+    if not found:
+        raise NotInCatalog(f"{file}: in no archive", "tapekit find looks for a part of the name")
+    if as_json:
+        print_json({"file": file, "versions": [version_json(version) for version in found]})
+    else:
+        show_table(COLUMNS, rows(found), "")

@@ -1,0 +1,113 @@
+"""Rebuilding the catalog from a cartridge alone: label, segments, their catalogs, and what later trailers remember."""
+
+import dataclasses
+from datetime import datetime
+
+from drivers.base import Drive
+from formats.segment import Evidence
+from tapekit.cartridge.cartridge import Segment, open_cartridge
+from tapekit.cartridge.catalog import read_catalog
+from tapekit.cartridge.directory import remembered
+from tapekit.catalog.store import Store
+from tapekit.errors import CartridgeError
+from tapekit.evidence import Evidences
+from tapekit.jobs.nightly.reach import copy_of, site_of
+from tapekit.model import RUNG_WORDS, Cartridge, Copy, Place, Rung
+from tapekit.units import parse_time
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a cartridge told. `vanished` are archives that the catalog believed to be on it."""
+
+    name: str
+    label: str
+    archives: tuple[Copy, ...]
+    vanished: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def run(drive: Drive, store: Store, evidences: Evidences, now: datetime, *, adopt: bool) -> Result:
+    """Take a cartridge and all its archives into the catalog.
+
+    What the catalog knows besides (places, loads, older evidence) stays. Raises CartridgeError for a cartridge without
+    a readable label, one of another site without `adopt`, and one whose name another one has.
+    """
+    opened = open_cartridge(drive)
+    label = opened.label
+    if label is None:
+        raise CartridgeError(
+            f"{drive.url}: {opened.label_problem}: the catalog cannot know it",
+            "restore what it holds, then label it anew",
+        )
+    segments = opened.segments()
+    known = store.stock().labelled(label.cartridge)
+    if known is None:
+        _admit(store, label.name, label.labelled, site_of(segments), adopt=adopt)
+    medium = drive.medium()
+    store.record_label(
+        Cartridge(
+            label.name, label.cartridge, label.pool, place=Place.SHELF, labelled=parse_time(label.labelled),
+            capacity_bytes=medium.capacity_bytes, remaining_bytes=medium.remaining_bytes,
+            is_write_protected=medium.write_protected, is_worm=medium.worm,
+        )
+    )  # fmt: skip
+    before = {copy.archive: copy for copy in known.copies} if known else {}
+    carried = {entry.archive: entry.evidence for entry in remembered(segments).values()}
+    vanished = before.keys() - {segment.archive for segment in segments}
+    if vanished:
+        store.mark_overwritten(label.cartridge, now)
+    problems: list[str] = []
+    copies = []
+    for segment in segments:
+        if not segment.archive:
+            problems.append(f"file {segment.file}: {segment.problem}")
+            continue
+        noted = _highest(carried.get(segment.archive), evidences.highest(label.cartridge, segment.archive))
+        copy = _proven(copy_of(segment, before.get(segment.archive), noted))
+        _take(drive, store, label.cartridge, segment, copy, problems)
+        copies.append(copy)
+    return Result(label.name, label.cartridge, tuple(copies), tuple(sorted(vanished)), tuple(problems))
+
+
+def _admit(store: Store, name: str, labelled: str, site: str, *, adopt: bool) -> None:
+    """Whether an unknown cartridge may be taken in. Raises CartridgeError."""
+    is_foreign = bool(site) and site != store.site
+    if is_foreign and not adopt:
+        raise CartridgeError(
+            f"cartridge {name}: it belongs to site {site!r}, this is {store.site!r}", "to take it over, say so: --adopt"
+        )
+    other = store.stock().named(name)
+    if other is None or not other.label:
+        return
+    is_newer = other.labelled is None or parse_time(labelled) > other.labelled
+    if is_foreign or not is_newer:
+        raise CartridgeError(
+            f"cartridge {name}: the catalog knows another cartridge of that name, label {other.label[:8]}",
+            "retire one of them, or give this one another name with a new label",
+        )
+
+
+def _take(drive: Drive, store: Store, label: str, segment: Segment, copy: Copy, problems: list[str]) -> None:
+    if segment.trailer is None:
+        problems.append(f"archive {segment.archive[:8]}: incomplete: its members are not known")
+        store.record_archive(label, copy)
+        return
+    found = read_catalog(drive, segment)
+    with found.tables:
+        problems += (f"archive {segment.archive[:8]}: {problem}" for problem in found.problems)
+        store.record_archive(label, copy, found.tables.entries())
+
+
+def _highest(*known: Evidence | None) -> Evidence | None:
+    order = list(RUNG_WORDS.values())
+    found = [evidence for evidence in known if evidence is not None and evidence.rung in order]
+    return max(found, key=lambda evidence: (order.index(evidence.rung), evidence.at), default=None)
+
+
+def _proven(copy: Copy) -> Copy:
+    """A trailer with the filemark behind it proves by itself that the copy was written and flushed."""
+    if copy.finished is None:
+        return copy
+    rungs = {Rung.WRITTEN: copy.finished, Rung.FLUSHED: copy.finished} | dict(copy.evidence)
+    return dataclasses.replace(copy, evidence=tuple(sorted(rungs.items())))
