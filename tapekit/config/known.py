@@ -15,17 +15,28 @@ def tables(annotation: Any) -> Iterator[type[Table]]:  # noqa: ANN401 - any type
         yield from tables(argument)
 
 
-def known_keys(path: tuple[str | int, ...]) -> set[str]:
-    """Keys that may stand where the last part of the path stands; those of every kind where a table has several."""
+def known_keys(location: tuple[str | int, ...]) -> set[str]:
+    """Keys that may stand where the last part of one of pydantic's locations stands.
+
+    Where a table is one of several kinds, the location says which behind the table's own name.
+    """
     kinds: list[type[Table]] = [Configuration]
     is_name = False
-    for part in path[:-1]:
+    for part in location[:-1]:
         if isinstance(part, int):
             continue
         if is_name:  # of a drive, pool, rotation, job: any
             is_name = False
             continue
+        if chosen := [kind for kind in kinds if part in _tags(kind)]:
+            kinds = chosen
+            continue
         fields = [kind.model_fields[part] for kind in kinds if part in kind.model_fields]
         kinds = [kind for field in fields for kind in tables(field.annotation)]
         is_name = any(str(field.annotation).startswith("dict") for field in fields)
     return {name for kind in kinds for name in kind.model_fields}
+
+
+def _tags(kind: type[Table]) -> tuple[object, ...]:
+    tags = [kind.model_fields[key] for key in ("scheme", "kind") if key in kind.model_fields]
+    return tuple(tag for field in tags for tag in get_args(field.annotation))

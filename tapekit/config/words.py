@@ -41,8 +41,8 @@ def _missing(detail: ErrorDetails, path: Path) -> tuple[str, str | None]:  # noq
     return "missing", None
 
 
-def _no_key(detail: ErrorDetails, path: Path) -> tuple[str, str | None]:  # noqa: ARG001
-    keys = sorted(known_keys(path))
+def _no_key(detail: ErrorDetails, path: Path) -> tuple[str, str | None]:
+    keys = sorted(known_keys(detail["loc"]))
     return "not a key", nearest(str(path[-1]), keys) or f"keys here: {', '.join(keys)}"
 
 

@@ -1,0 +1,26 @@
+"""A file that scheduling installs."""
+
+import dataclasses
+from pathlib import Path
+
+from tapekit.config.schema import Configuration
+
+HEAD = "# Written by `tapekit schedule install`, which writes it anew each time: change tapekit.toml instead.\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """Where it belongs, and what is in it."""
+
+    path: Path
+    content: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be scheduled: a job of a configuration, and how tapekit is called."""
+
+    configuration: Configuration
+    job: str
+    program: tuple[str, ...]
+    """The command up to its sub-command: /usr/bin/tapekit --config /etc/tapekit/tapekit.toml."""
