@@ -1,20 +1,17 @@
 """How long a night stays protected: computed from the configuration and the cartridge, never stored."""
 
-import calendar
 import dataclasses
 import enum
-import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 
-from tapekit.errors import UsageError
+from tapekit.config.values import Duration
 from tapekit.model import Cartridge, Copy
 from tapekit.rotation.calendar import Calendar
 from tapekit.rotation.turn import Scheme
 
 NEVER = date.max
 """The end of what does not end by itself."""
-_PERIOD = re.compile(r"([0-9]{1,4}) *(day|week|month|year)s?")
 
 
 class Reuse(enum.StrEnum):
@@ -27,41 +24,12 @@ class Reuse(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True)
-class Period:
-    """A time in days and calendar months: a week is seven days, a year twelve months."""
-
-    days: int = 0
-    months: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> "Period":
-        """Of text such as 6 days, 4 weeks, 12 months, 5 years. Raises UsageError."""
-        match = _PERIOD.fullmatch(text.strip())
-        if not match:
-            raise UsageError(
-                f"retention: {text!r} is not a time", "write it like 6 days, 4 weeks, 12 months or 5 years"
-            )
-        count, unit = int(match[1]), match[2]
-        if unit in {"day", "week"}:
-            return cls(days=count * (7 if unit == "week" else 1))
-        return cls(months=count * (12 if unit == "year" else 1))
-
-    def after(self, night: date) -> date:
-        """The date that much later: from 31 January a month leads to the last day of February."""
-        year, month = divmod(night.year * 12 + night.month - 1 + self.months, 12)
-        if year > date.max.year:
-            return NEVER
-        day = min(night.day, calendar.monthrange(year, month + 1)[1])
-        return min(date(year, month + 1, day), NEVER - timedelta(self.days)) + timedelta(self.days)
-
-
-@dataclasses.dataclass(frozen=True)
 class Rotation:
     """How a job's nights go round. Every pool of the scheme has its retention."""
 
     scheme: Scheme
     calendar: Calendar
-    retention: Mapping[str, Period]
+    retention: Mapping[str, Duration]
     per_night: int = 1
     reuse: Reuse = Reuse.APPEND
 

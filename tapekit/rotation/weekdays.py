@@ -16,6 +16,8 @@ class Weekdays:
     sets: int = 1
     pool: str = "daily"
     prefix: str = ""
+    cartridges: tuple[str, ...] = ()
+    """Names in place of MON-1, TUE-1, …: day by day for the first set, then for the second."""
 
     @property
     def pools(self) -> tuple[str, ...]:
@@ -36,4 +38,6 @@ class Weekdays:
         return Turn(night, self._set(night.weekday()), self.pool, why)
 
     def _set(self, day: int) -> tuple[str, ...]:
+        if self.cartridges:
+            return tuple(self.prefix + name for name in self.cartridges[self.days.index(day) :: len(self.days)])
         return numbered(self.prefix, WEEKDAYS[day].upper(), self.sets)

@@ -31,8 +31,8 @@ class Words:
     def __str__(self) -> str:
         return self.en
 
-    def of(self, language: Language) -> str:
-        """In one language."""
+    def of(self, language: str) -> str:
+        """In one language, en or fr."""
         return self.fr if language == "fr" else self.en
 
 

@@ -3,9 +3,10 @@
 from datetime import UTC, date, datetime, time
 
 from formats.segment import COMPLETE, INCOMPLETE
+from tapekit.config.values import Duration
 from tapekit.model import Cartridge, Copy, Place, Rung, Stock
 from tapekit.rotation.calendar import Calendar
-from tapekit.rotation.retention import Period, Policy, Reuse, Rotation
+from tapekit.rotation.retention import Policy, Reuse, Rotation
 from tapekit.rotation.weekdays import Weekdays
 
 SITE = "Pharmacie du Port"
@@ -52,7 +53,7 @@ def stock(*cartridges: Cartridge) -> Stock:
 
 def weekdays(*, sets: int = 1, days: int = 6, reuse: Reuse = Reuse.APPEND) -> Rotation:
     """Monday to Friday."""
-    return Rotation(Weekdays(sets=sets), Calendar(WEEKEND), {"daily": Period(days=days)}, reuse=reuse)
+    return Rotation(Weekdays(sets=sets), Calendar(WEEKEND), {"daily": Duration(days, "day")}, reuse=reuse)
 
 
 def policy(rotation: Rotation | None = None) -> Policy:

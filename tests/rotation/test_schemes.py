@@ -17,7 +17,8 @@ from tests.rotation.made import WEEKEND, night
 OFFICE = Calendar(WEEKEND)
 DAY = timedelta(days=1)
 EXAMPLES: tuple[Scheme, ...] = (
-    Weekdays(), Weekdays(tuple(range(7)), 3, "pool", "P-"), GrandfatherFatherSon(), GrandfatherFatherSon(0, 2, 0, 1),
+    Weekdays(), Weekdays(tuple(range(7)), 3, "pool", "P-"), Weekdays((0, 1), 2, cartridges=("m1", "t1", "m2", "t2")),
+    GrandfatherFatherSon(), GrandfatherFatherSon(0, 2, 0, 1),
     GrandfatherFatherSon(pool_names=(("daily", "day"),), yearly=3), Hanoi(), Hanoi(1), Hanoi(3, 2, prefix="H-"),
     Hanoi(2, cartridges=("left", "right")), RoundRobin(), RoundRobin(2, prefix="X-"), RoundRobin(cartridges=("a", "b")),
 )  # fmt: skip
@@ -67,6 +68,8 @@ def test_weekdays() -> None:
     assert names(Weekdays(sets=2), night("03-02")) == ("MON-1", "MON-2")
     assert names(Weekdays(prefix="A-"), night("03-06")) == ("A-FRI-1",)
     assert names(Weekdays(), night("03-07"), Calendar()) == ()
+    named = Weekdays((0, 1), 2, prefix="A-", cartridges=("m1", "t1", "m2", "t2"))
+    assert names(named, night("03-03")) == ("A-t1", "A-t2")
     assert names(Weekdays(tuple(range(6))), night("03-07"), Calendar()) == ("SAT-1",)
 
 

@@ -9,13 +9,14 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from formats.segment import COMPLETE
+from tapekit.config.values import Duration
 from tapekit.model import Cartridge, Copy, Place, Rung, Stock
 from tapekit.rotation.calendar import Calendar
 from tapekit.rotation.choose import Choice, choose
 from tapekit.rotation.decide import Action, InReach, Night, Outcome, State, Way, decide
 from tapekit.rotation.gfs import GrandfatherFatherSon
 from tapekit.rotation.loss import Kind
-from tapekit.rotation.retention import Period, Policy, Reuse, Rotation
+from tapekit.rotation.retention import Policy, Reuse, Rotation
 from tapekit.rotation.weekdays import Weekdays
 
 DAY = timedelta(days=1)
@@ -88,7 +89,7 @@ class Year:
         rotating: Weekdays | GrandfatherFatherSon = (
             Weekdays(tuple(range(6)), sets) if scheme == "weekdays" else GrandfatherFatherSon(5 * sets, 4, 3)
         )
-        retention = {pool: Period(days=days) for pool, days in KEPT.items()}
+        retention = {pool: Duration(days, "day") for pool, days in KEPT.items()}
         self.scheme = scheme
         self.rotation = Rotation(rotating, CALENDAR, retention, per_night, reuse)
         self.policy = Policy("site", {"job": self.rotation})
