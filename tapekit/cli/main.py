@@ -19,6 +19,11 @@ COMMANDS = (
     ("list", "List the members of archives."),
     ("restore", "Put members of an archive back below a directory."),
     ("export", "Write an archive as a pax tar to standard output."),
+    ("find", "Find members of all archives by name."),
+    ("versions", "Show every version of a file."),
+    ("compare", "Show what differs between two archives."),
+    ("cartridges", "Show the cartridges that are known; say where they are."),
+    ("catalog", "Rebuild the catalog from cartridges; check it."),
 )
 """Name and summary; each command is `command` in the module of its name, read in only when it is called."""
 
