@@ -40,21 +40,22 @@ def _table(path: tuple[str, ...], table: dict[str, Any], lines: list[str]) -> No
     values = {key: value for key, value in table.items() if not isinstance(value, dict)}
     if path and (values or not table):
         lines += ["", f"[{'.'.join(map(_key, path))}]"]
-    lines += [f"{_key(key)} = {_value(value)}" for key, value in values.items()]
+    lines += [f"{_key(key)} = {value_text(value)}" for key, value in values.items()]
     for key, value in table.items():
         if isinstance(value, dict):
             _table((*path, key), value, lines)
 
 
-def _value(value: Any) -> str:  # noqa: ANN401 - any of TOML's values
+def value_text(value: Any) -> str:  # noqa: ANN401 - any of TOML's values
+    """A value as TOML has it."""
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{_key(key)} = {_value(item)}' for key, item in value.items())} }}"
+        return f"{{ {', '.join(f'{_key(key)} = {value_text(item)}' for key, item in value.items())} }}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(value_text, value))}]"
     # JSON's texts, numbers and flags are TOML's too, but for DEL, which JSON leaves as it is.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _key(key: str) -> str:
     is_bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
-    return key if is_bare else _value(key)
+    return key if is_bare else value_text(key)
