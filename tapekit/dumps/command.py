@@ -68,12 +68,9 @@ def run(
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
             _end(process, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_END_S)
             raise TimedOut(f"{name}: ended after {duration_text(timeout_s)}: too slow", _tail(said)) from error
         finally:
             _end(process, signal.SIGKILL)
-            process.wait()
         text = _tail(said)
     if code:
         why = f"exit code {code}" if code > 0 else f"killed by {_signal_name(-code)}"
@@ -82,9 +79,14 @@ def run(
 
 
 def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    """Send a signal to all that the command started in its process group."""
+    """Send a signal to all that the command started in its process group, and wait for it, but not for ever.
+
+    One that hangs in the kernel (a server of files that is gone) ends at no signal; the night goes on without it.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, how)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_END_S)
 
 
 def _tail(said: BinaryIO) -> str:

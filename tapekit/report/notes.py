@@ -1,13 +1,14 @@
 """Warnings and problems in words: what happened, why, and what to do, in English and French.
 
-A job says `note("wrong-cartridge", due="TUE-1", found="MON-1")`; the table has the rest.
+A job says `note("wrong-cartridge", due="TUE-1", found="MON-1")`; the table has the rest. Values named `size` and
+`usual` are bytes, which each language writes in its own way.
 """
 
 import collections
 import string
 from typing import NamedTuple
 
-from tapekit.report.night import Note
+from tapekit.report.night import Note, SourceSize, Verdict
 from tapekit.report.words import Words, printable
 
 
@@ -145,7 +146,7 @@ NOTES: dict[str, Wording] = {
     ),
     "empty": Wording(
         ("{name} is empty", "{name} est vide"),
-        ("it was {usual} in the nights before", "sa taille était de {usual} les nuits précédentes"),
+        ("its usual size is {usual}", "sa taille habituelle est de {usual}"),
         ("find out what became of it before older nights expire",
          "cherchez ce qu’il est devenu avant l’expiration des nuits précédentes"),
     ),
@@ -166,6 +167,12 @@ NOTES: dict[str, Wording] = {
         ("at this growth {nights} nights remain", "à ce rythme il reste {nights} nuits"),
         ("order larger cartridges, or exclude what need not be saved",
          "commandez des cartouches plus grandes, ou excluez ce qui n’est pas à sauvegarder"),
+    ),
+    "overdue": Wording(
+        ("no night was saved for {days} days", "aucune nuit n’a été sauvegardée depuis {days} jours"),
+        _DETAIL,
+        ("put {due} in, and see that the server and the drive are switched on",
+         "mettez {due}, et vérifiez que le serveur et le lecteur sont allumés"),
     ),
     "hook-failed": Wording(
         ("the command {command} failed", "la commande {command} a échoué"),
@@ -291,6 +298,18 @@ def note(kind: str, detail: str = "", **values: str) -> Note:
     return Note(kind, values, detail)
 
 
+_SIZES = frozenset(("size", "usual"))
+_OF_VERDICT = {Verdict.EMPTY: "empty", Verdict.DROP: "size-drop", Verdict.JUMP: "size-jump"}
+
+
+def of_size(size: SourceSize) -> Note | None:
+    """What there is to say of the size of a source; None where it is as it should be."""
+    kind = _OF_VERDICT.get(size.verdict)
+    if kind is None:
+        return None
+    return note(kind, name=size.name, size=str(size.size_bytes), usual=str(size.usual_bytes or 0))
+
+
 def of_error(error: Exception) -> Note:
     """A note of an error that is reported as it came."""
     return note("other", message=str(error), hint=getattr(error, "hint", None) or "")
@@ -305,11 +324,14 @@ def placeholders(wording: Wording) -> set[str]:
 def worded(note: Note, words: Words) -> Worded:
     """A note in words. One of a newer version, which the table lacks, is told by its kind and detail."""
     wording = NOTES.get(note.kind, _UNKNOWN)
-    values = collections.defaultdict(
-        lambda: "?", {name: printable(value) for name, value in {"kind": note.kind, **note.values}.items()}
-    )
+    given = {"kind": note.kind, **note.values}
+    values = collections.defaultdict(lambda: "?", {name: _value(name, value, words) for name, value in given.items()})
     said, why, to_do = (words.fill(part, values) for part in wording)
     return Worded(said, "; ".join(part for part in (why, printable(note.detail)) if part), to_do)
+
+
+def _value(name: str, value: str, words: Words) -> str:
+    return words.size(int(value)) if name in _SIZES and value.isdecimal() else printable(value)
 
 
 def what(note: Note, words: Words) -> str:

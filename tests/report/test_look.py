@@ -24,8 +24,9 @@ def test_a_browser_draws_the_page_and_nothing_sticks_out(tmp_path: Path, languag
     source.write_text(page(nights.WARNINGS, nights.year(count), language, UTC))
     subprocess.run(
         (
-            browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={tmp_path / 'profile'}",
-            f"--window-size={width},3000", f"--screenshot={picture}", source.as_uri(),
+            browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+            f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},3000",
+            f"--screenshot={picture}", source.as_uri(),
         ),
         check=True,
         capture_output=True,

@@ -5,8 +5,8 @@ import pytest
 
 from tapekit.errors import CartridgeError
 from tapekit.model import Rung
-from tapekit.report.night import Nights, Note, Outcome, Step, Verdict
-from tapekit.report.notes import NOTES, note, of_error, placeholders, worded
+from tapekit.report.night import Nights, Note, Outcome, SourceSize, Step, Verdict
+from tapekit.report.notes import NOTES, note, of_error, of_size, placeholders, worded
 from tapekit.report.words import WORDS, Language, Words, printable
 
 ENGLISH, FRENCH = Words("en"), Words("fr")
@@ -66,6 +66,24 @@ def test_a_note_is_checked_where_it_is_made() -> None:
         assert said.what
         assert said.to_do
         assert "detail" in said.why
+
+
+@pytest.mark.parametrize(
+    ("verdict", "english"),
+    (
+        (Verdict.NEW, None),
+        (Verdict.STEADY, None),
+        (Verdict.EMPTY, ("sales is empty", "its usual size is 2.0 GB")),
+        (Verdict.DROP, ("sales is much smaller than usual", "1.5 kB instead of 2.0 GB")),
+        (Verdict.JUMP, ("sales is much larger than usual", "1.5 kB instead of 2.0 GB")),
+    ),
+)
+def test_a_size_that_is_odd_is_told(verdict: Verdict, english: tuple[str, str] | None) -> None:
+    found = of_size(SourceSize("sales", 1500, 2 * 10**9, None, verdict))
+    said = found and worded(found, ENGLISH)
+    assert (said and tuple(part.replace("\xa0", " ") for part in said[:2])) == english
+    if found:
+        assert "2,0\xa0Go" in worded(found, FRENCH).why
 
 
 def test_a_note_of_another_version_is_still_told() -> None:
