@@ -46,17 +46,21 @@ class Evidences:
         """Read what is there."""
         self._path = directory / "evidence.jsonl"
         self._highest: dict[tuple[str, str], tuple[Rung, str]] = {}
+        self._noted: list[Noted] = []
         self.problem = ""
         self._is_torn = False
         try:
-            self._is_torn = not self._path.read_bytes().endswith(b"\n")
+            text = self._path.read_text("utf-8", "replace")
         except FileNotFoundError:
             return
         except OSError as error:
             self.problem = f"{self._path}: {error.strerror}"
             return
-        for noted in self.lines():
-            self._take(noted)
+        self._is_torn = not text.endswith("\n")
+        for line in text.splitlines():
+            noted = _parse(line)
+            if noted is not None:
+                self._take(noted)
 
     def highest(self, cartridge: str, archive: str) -> Evidence | None:
         """The highest rung that a copy has climbed, and when last; none where it was found damaged since."""
@@ -64,16 +68,8 @@ class Evidences:
         return Evidence(known[0].words, known[1]) if known else None
 
     def lines(self) -> Iterator[Noted]:
-        """Everything noted, oldest first; a torn or foreign line is passed over."""
-        with self._path.open(encoding="utf-8", errors="replace") as journal:
-            for line in journal:
-                try:
-                    value = json.loads(line)
-                    words = value["rung"]
-                    rung = None if words == FAILED else _RUNG_OF_WORDS[words]
-                    yield Noted(str(value["cartridge"]), str(value["archive"]), rung, str(value["at"]))
-                except (ValueError, KeyError, TypeError):
-                    continue
+        """Everything noted, oldest first, whether it could be written down or not."""
+        return iter(self._noted)
 
     def note(self, cartridge: str, archive: str, rung: Rung | None) -> None:
         """Write down that a copy has reached a rung now, or (None) was found damaged."""
@@ -92,8 +88,20 @@ class Evidences:
             self.problem = f"{self._path}: {error.strerror}"
 
     def _take(self, noted: Noted) -> None:
+        self._noted.append(noted)
         key = (noted.cartridge, noted.archive)
         if noted.rung is None:
             self._highest.pop(key, None)
         elif key not in self._highest or noted.rung >= self._highest[key][0]:
             self._highest[key] = (noted.rung, noted.at)
+
+
+def _parse(line: str) -> Noted | None:
+    """A line of the journal; a torn or foreign one is passed over."""
+    try:
+        value = json.loads(line)
+        words = value["rung"]
+        rung = None if words == FAILED else _RUNG_OF_WORDS[words]
+        return Noted(str(value["cartridge"]), str(value["archive"]), rung, str(value["at"]))
+    except (ValueError, KeyError, TypeError):
+        return None

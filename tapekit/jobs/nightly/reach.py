@@ -10,7 +10,9 @@ from formats.errors import FormatError
 from formats.label import Label
 from formats.segment import Evidence
 from tapekit import drives
+from tapekit.cartridge.cartridge import Cartridge as OpenCartridge
 from tapekit.cartridge.cartridge import Segment, open_cartridge
+from tapekit.cartridge.directory import remembered
 from tapekit.errors import UsageError
 from tapekit.evidence import Evidences
 from tapekit.model import Cartridge, Copy, Place, Rung, Stock, night_of
@@ -84,18 +86,27 @@ def _look_into(name: str, drive: Drive, stock: Stock, evidences: Evidences) -> I
     label = opened.label
     if label is None:
         return InDrive(name, drive.url, Found.DAMAGED, words=opened.label_problem)
-    segments = opened.segments()
-    medium = drive.medium()
-    known = stock.labelled(label.cartridge) or stock.named(label.name) or Cartridge(label.name, label.cartridge)
-    cartridge = dataclasses.replace(
+    known = stock.labelled(label.cartridge) or stock.named(label.name)
+    cartridge = cartridge_of(opened, opened.segments(), known, evidences)
+    return InDrive(
+        name, drive.url, Found.CARTRIDGE, cartridge, label, opened.medium.capacity_bytes,
+        opened.medium.remaining_bytes, opened.medium.write_protected,
+    )  # fmt: skip
+
+
+def cartridge_of(
+    opened: OpenCartridge, segments: Sequence[Segment], known: Cartridge | None, evidences: Evidences
+) -> Cartridge:
+    """A cartridge as it is in the drive, with what is known of its past. Its label must be readable."""
+    label = opened.label
+    assert label is not None  # noqa: S101 - the caller has seen to it
+    known = known or Cartridge(label.name, label.cartridge)
+    medium = opened.drive.medium()
+    return dataclasses.replace(
         known, name=label.name, label=label.cartridge, pool=label.pool, place=Place.DRIVE,
         copies=copies(label.cartridge, segments, known, evidences), labelled=parse_time(label.labelled),
         capacity_bytes=medium.capacity_bytes, remaining_bytes=medium.remaining_bytes,
         is_write_protected=medium.write_protected, is_worm=medium.worm, site=site_of(segments) or known.site,
-    )  # fmt: skip
-    return InDrive(
-        name, drive.url, Found.CARTRIDGE, cartridge, label, medium.capacity_bytes, medium.remaining_bytes,
-        medium.write_protected,
     )  # fmt: skip
 
 
@@ -107,8 +118,13 @@ def site_of(segments: Sequence[Segment]) -> str:
 def copies(label: str, segments: Sequence[Segment], known: Cartridge, evidences: Evidences) -> tuple[Copy, ...]:
     """The copies that are on a cartridge, with the evidence that the catalog or the journal has of them."""
     before = {copy.archive: copy for copy in known.copies} if known.label == label else {}
+    carried = {entry.archive: entry.evidence for entry in remembered(segments).values()}
     return tuple(
-        copy_of(segment, before.get(segment.archive), evidences.highest(label, segment.archive))
+        copy_of(
+            segment,
+            before.get(segment.archive),
+            evidences.highest(label, segment.archive) or carried.get(segment.archive),
+        )
         for segment in segments
         if segment.archive
     )

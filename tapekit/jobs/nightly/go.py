@@ -1,0 +1,374 @@
+"""The ways a night goes: onto the cartridge that is due, onto another, or to the spool, until it is somewhere safe."""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from drivers.base import Drive
+from drivers.errors import DriveError
+from formats.errors import FormatError
+from formats.segment import COMPLETE
+from tapekit import drives
+from tapekit.catalog.record import Use
+from tapekit.errors import REPORTED, Exit, Stopped, TapekitError, exit_code
+from tapekit.evidence import Evidences
+from tapekit.jobs import backup, duplicate, label
+from tapekit.jobs.nightly import reach, spool
+from tapekit.jobs.nightly.keep import Keeper
+from tapekit.jobs.nightly.setting import Setting
+from tapekit.jobs.nightly.trace import Trace
+from tapekit.jobs.nightly.write import Writer, Written
+from tapekit.model import Cartridge, Copy, Rung, Stock
+from tapekit.progress import Progress
+from tapekit.report.night import CartridgeState, Nights, Note, Outcome, Overwritten, Timing
+from tapekit.rotation.choose import Choice, choose
+from tapekit.rotation.decide import Action, Decision, InReach, Night, State, Way, decide
+from tapekit.rotation.loss import Loss
+from tapekit.rotation.retention import Policy
+from tapekit.rotation.turn import Turn
+from tapekit.rotation.words import Words
+
+SLACK_BYTES = 8 << 20
+RATIO_MARGIN = 1.2
+"""A night may compress that much worse than the nights before it."""
+_STATES = {
+    reach.Found.CARTRIDGE: State.OWN,
+    reach.Found.BLANK: State.BLANK,
+    reach.Found.FOREIGN: State.FOREIGN,
+    reach.Found.DAMAGED: State.FOREIGN,
+    reach.Found.NOTHING: State.EMPTY,
+    reach.Found.NO_DRIVE: State.BAD,
+}
+_REFUSED = {
+    State.EMPTY: "no-cartridge", State.FOREIGN: "foreign-cartridge", State.BLANK: "unlabelled-cartridge",
+    State.BAD: "drive", State.OWN: "protected-cartridge",
+}  # fmt: skip
+
+
+@dataclasses.dataclass
+class Gone:
+    """Where the night went, and what is to be told of the way."""
+
+    archive: str = ""
+    due: tuple[str, ...] = ()
+    cartridges: list[CartridgeState] = dataclasses.field(default_factory=list)
+    is_spooled: bool = False
+    members: int = 0
+    source_bytes: int = 0
+    stored_bytes: int = 0
+    overwritten: list[Overwritten] = dataclasses.field(default_factory=list)
+    problems: list[Note] = dataclasses.field(default_factory=list)
+    warnings: list[Note] = dataclasses.field(default_factory=list)
+    exit_code: Exit = Exit.FAILED
+    """Where it went nowhere, or to the spool."""
+
+    def outcome(self, problems: Sequence[Note], warnings: Sequence[Note]) -> Outcome:
+        """How the night ended, with all that is to be told."""
+        if self.is_spooled:
+            return Outcome.SPOOLED
+        if not self.cartridges:
+            return Outcome.FAILED
+        return Outcome.WARNINGS if problems or warnings else Outcome.CLEAN
+
+
+class Ways:
+    """Takes one way after the other."""
+
+    def __init__(
+        self, setting: Setting, policy: Policy, night: date, keeper: Keeper, evidences: Evidences, trace: Trace,
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        """Nothing is looked at yet."""
+        self.timings: list[Timing] = []
+        self._setting = setting
+        self._policy = policy
+        self._night = night
+        self._keeper = keeper
+        self._evidences = evidences
+        self._trace = trace
+        self._progress = progress
+        self._writer = Writer(setting.depth, progress, evidences, trace)
+        self._failed: set[str] = set()
+        """Drives that did not do it tonight."""
+        self._written: list[tuple[str, str]] = []
+        """Name and URL of the cartridges that hold the night."""
+        self._gone = Gone()
+
+    def stock(self) -> Stock:
+        """All cartridges: as the drives have them, and as the catalog knows the others."""
+        return self._look()[1]
+
+    def go(self, request: backup.Request, source_bytes: int) -> Gone:
+        """Write the night. Raises Stopped; everything else is in the answer."""
+        gone, rotation = self._gone, self._policy.rotations[self._setting.name]
+        for drive in self._look()[0]:
+            if drive.cartridge is not None and self._is_ours(drive.cartridge, self._keeper.stock()):
+                self._keeper.loaded(drive.cartridge)
+        turn = rotation.scheme.turn(self._night, rotation.calendar) or _any_turn(rotation.scheme.names, self._night)
+        error: TapekitError | DriveError | FormatError | None = None
+        while len(self._written) < rotation.per_night and not gone.is_spooled:
+            in_reach, stock = self._look()
+            choice = choose(turn, stock, rotation.per_night)
+            gone.due = gone.due or choice.names
+            needed = self._needed_bytes(stock, source_bytes)
+            decision = decide(self._question(choice, needed), in_reach, stock, self._policy)
+            if decision.way is None:
+                self._tell_refusals(decision, in_reach, choice)
+                break
+            try:
+                self._take(decision.way, request, needed, stock, turn)
+            except Stopped:
+                raise
+            except REPORTED as failure:
+                error = failure
+                self._tell_failure(decision.way, failure)
+                continue
+            self._tell_way(decision, in_reach, choice)
+        if self._written:
+            self._finish()
+        else:
+            gone.exit_code = Exit.CARTRIDGE if gone.is_spooled or error is None else exit_code(error)
+        return gone
+
+    # --- looking and deciding ---------------------------------------------------------------------------------
+
+    def _look(self) -> tuple[list[InReach], Stock]:
+        """What the drives hold, and the stock with it."""
+        self._trace.step("look")
+        known = self._keeper.stock()
+        seen = reach.look(self._setting.drives, known, self._evidences)
+        ours = [self._without_remains(c) for found in seen if (c := found.cartridge) and self._is_ours(c, known)]
+        by_name = {cartridge.name: cartridge for cartridge in known.cartridges}
+        by_name |= {cartridge.name: cartridge for cartridge in ours}
+        stock = Stock(tuple(by_name.values()))
+        in_reach = [
+            InReach(
+                found.name, _STATES[found.found],
+                (stock.labelled(found.cartridge.label) or found.cartridge) if found.cartridge else None,
+                found.capacity_bytes or None, found.is_write_protected,
+            )
+            for found in seen
+            if found.name not in self._failed
+        ]  # fmt: skip
+        return in_reach, stock
+
+    def _is_ours(self, cartridge: Cartridge, known: Stock) -> bool:
+        """Whether a cartridge is this site's: written here, known here, or labelled and still empty."""
+        if cartridge.site:
+            return cartridge.site == self._setting.site
+        return known.labelled(cartridge.label) is not None or not cartridge.copies
+
+    def _without_remains(self, cartridge: Cartridge) -> Cartridge:
+        """What a run of this very night left unfinished needs no protection."""
+        kept = tuple(
+            copy
+            for copy in cartridge.copies
+            if not (copy.night == self._night and copy.job == self._setting.name and copy.state != COMPLETE)
+        )
+        return dataclasses.replace(cartridge, copies=kept)
+
+    def _needed_bytes(self, stock: Stock, source_bytes: int) -> int:
+        """Room that the night takes on a cartridge, with the compression that it had before."""
+        copies = [c for cartridge in stock.cartridges for c in cartridge.copies if c.job == self._setting.name]
+        ratios = [c.stored_bytes / c.source_bytes for c in sorted(copies, key=_started)[-5:] if c.source_bytes]
+        ratio = min(1.0, max(ratios) * RATIO_MARGIN) if ratios else 1.0
+        return int(source_bytes * ratio * 1.02) + SLACK_BYTES
+
+    def _question(self, choice: Choice, needed_bytes: int) -> Night:
+        spool_bytes = None if self._setting.job.spool is None else spool.free_bytes(self._setting.job.spool)
+        written = tuple(name for name, _ in self._written)
+        rotation = self._policy.rotations[self._setting.name]
+        if "spool" in self._failed:
+            spool_bytes = None
+        return Night(self._night, choice, rotation.reuse, needed_bytes, spool_bytes, written)
+
+    # --- going ------------------------------------------------------------------------------------------------
+
+    def _take(self, way: Way, request: backup.Request, needed_bytes: int, stock: Stock, turn: Turn) -> None:
+        if way.action is Action.SPOOL:
+            self._to_spool(request, needed_bytes)
+            return
+        url = dict(self._setting.drives)[way.drive or ""]
+        if way.action in {Action.OVERWRITE, Action.LABEL}:
+            self._label(way, url, stock, turn.pool)
+        if self._written:
+            self._copy(url)
+        else:
+            self._write(url, request)
+
+    def _label(self, way: Way, url: str, stock: Stock, pool: str) -> None:
+        """Give a blank or expired cartridge a new label; what it held is no more from here on."""
+        self._trace.step("label")
+        assert way.cartridge is not None  # noqa: S101 - ways over a drive name one
+        before = stock.named(way.cartridge) if way.action is Action.OVERWRITE else None
+        if before is not None:
+            self._keeper.overwritten(before)
+            pool = before.pool or pool
+        drive = drives.open_drive(url, {}, writable=True)
+        try:
+            label.run(drive, barcode=way.cartridge, pool=pool, block_bytes=None, destroy=way.cartridge)
+            self._keeper.learn(drive)
+        finally:
+            drive.close()
+        made = self.stock().named(way.cartridge)
+        if made is not None:
+            self._keeper.loaded(made)
+        if before is not None and before.copies:
+            self._gone.overwritten.append(_overwritten(before, way.loss))
+
+    def _write(self, url: str, request: backup.Request) -> None:
+        written = self._writer.write(url, request)
+        done, gone = written.backup, self._gone
+        gone.archive, gone.members = done.archive, done.members
+        gone.source_bytes, gone.stored_bytes = done.source_bytes, done.stored_bytes
+        self._arrived(url, written.backup.cartridge, written.rungs, written)
+
+    def _copy(self, url: str) -> None:
+        """The same archive on a further cartridge."""
+        self._trace.step("copy")
+        source = drives.open_drive(self._written[0][1], {}, writable=False)
+        target = drives.open_drive(url, {}, writable=True)
+        try:
+            done = duplicate.run(source, target, self._gone.archive, self._progress, self._evidences)
+            rungs = self._writer.prove_copy(target, done.archive)
+        finally:
+            source.close()
+            target.close()
+        self._arrived(url, done.cartridge, rungs)
+
+    def _to_spool(self, request: backup.Request, needed_bytes: int) -> None:
+        directory = self._setting.job.spool
+        assert directory is not None  # noqa: S101 - without one there is no such way
+        self._trace.step("spool")
+        path = spool.make(directory, self._setting.name, self._night, needed_bytes)
+        try:
+            written = self._writer.write(f"image:{path}", request)
+        except BaseException:
+            spool.discard(path)
+            raise
+        done, gone = written.backup, self._gone
+        gone.is_spooled, gone.archive, gone.members = True, done.archive, done.members
+        gone.source_bytes, gone.stored_bytes = done.source_bytes, done.stored_bytes
+        self._take_notes(written)
+        gone.warnings.append(Note("spooled", {"due": ", ".join(gone.due)}))
+
+    def _arrived(self, url: str, name: str, rungs: Sequence[Rung], written: Written | None = None) -> None:
+        self._written.append((name, url))
+        if written is not None:
+            self._take_notes(written)
+        self._trace.step("catalog")
+        drive = drives.open_drive(url, {}, writable=False)
+        try:
+            self._keeper.learn(drive)
+        finally:
+            drive.close()
+        cartridge = self.stock().named(name)
+        if cartridge is not None:
+            self._gone.cartridges.append(CartridgeState.of(cartridge, rungs))
+            read = self._gone.stored_bytes if Rung.READ_BACK in rungs else 0
+            self._keeper.used(cartridge.label, Use(self._gone.stored_bytes, read, 0, cartridge.remaining_bytes))
+        else:
+            self._gone.cartridges.append(CartridgeState(name, tuple(rungs)))
+
+    def _take_notes(self, written: Written) -> None:
+        self.timings += written.timings
+        self._gone.problems += written.problems
+        self._gone.warnings += written.warnings
+
+    def _finish(self) -> None:
+        """What waits in the spool goes along; then the cartridges are let go."""
+        name, url = self._written[0]
+        drive = drives.open_drive(url, {}, writable=True)
+        try:
+            self._unspool(drive, name)
+        finally:
+            drive.close()
+        if self._setting.job.eject:
+            for cartridge, place in self._written:
+                self._eject(cartridge, place)
+
+    def _unspool(self, drive: Drive, name: str) -> None:
+        directory = self._setting.job.spool
+        for path in spool.waiting(directory, self._setting.name) if directory else ():
+            self._trace.step("unspool")
+            try:
+                spool.move(path, drive, self._progress, self._evidences)
+                self._keeper.learn(drive)
+            except Stopped:
+                raise
+            except REPORTED as error:
+                values = {"count": str(len(spool.waiting(path.parent, self._setting.name))), "due": name}
+                self._gone.warnings.append(Note("spool-waits", values, str(error)))
+                return
+
+    def _eject(self, name: str, url: str) -> None:
+        self._trace.step("eject")
+        try:
+            drive = drives.open_drive(url, {}, writable=False)
+            try:
+                drive.eject()
+            finally:
+                drive.close()
+        except DriveError as error:
+            self._gone.warnings.append(Note("not-ejected", {"cartridge": name}, str(error)))
+        else:
+            self._keeper.ejected(name)
+
+    # --- telling ----------------------------------------------------------------------------------------------
+
+    def _tell_failure(self, way: Way, error: Exception) -> None:
+        """A way that did not lead there; it is not taken again tonight."""
+        self._failed.add(way.drive or "spool")
+        if way.action is Action.SPOOL:
+            self._gone.problems.append(Note("spool-full", {}, str(error)))
+            return
+        code = exit_code(error)
+        kind = {Exit.VERIFICATION: "verification-failed", Exit.END_OF_MEDIUM: "full-cartridge"}.get(code, "drive")
+        self._gone.problems.append(Note(kind, {"cartridge": way.cartridge or "", "drive": way.drive or ""}, str(error)))
+
+    def _tell_way(self, decision: Decision, in_reach: Sequence[InReach], choice: Choice) -> None:
+        """Why the night is not where it was due."""
+        way = decision.way
+        assert way is not None  # noqa: S101 - it was taken
+        due = ", ".join(choice.names)
+        if way.action is Action.SPOOL:
+            self._tell_refusals(decision, in_reach, choice, as_warnings=True)
+        elif not way.is_wanted:
+            self._gone.warnings.append(Note("another-cartridge", {"cartridge": way.cartridge or "", "due": due}))
+
+    def _tell_refusals(
+        self, decision: Decision, in_reach: Sequence[InReach], choice: Choice, *, as_warnings: bool = False
+    ) -> None:
+        """Why each drive could not take it."""
+        states = {drive.drive: drive for drive in in_reach}
+        why: dict[str, list[Words]] = {}
+        for drive, words in decision.refused:
+            why.setdefault(drive, []).append(words)
+        target = self._gone.warnings if as_warnings or self._written else self._gone.problems
+        for name, reasons in why.items():
+            drive_in_reach = states.get(name)
+            kind = _REFUSED[drive_in_reach.state] if drive_in_reach else "spool-full"
+            found = drive_in_reach.cartridge.name if drive_in_reach and drive_in_reach.cartridge else ""
+            said = "; ".join(words.of(self._setting.language) for words in reasons)
+            values = {"due": ", ".join(choice.names), "cartridge": found, "found": found, "drive": name}
+            target.append(Note(kind, values, said))
+
+
+def _started(copy: Copy) -> datetime:
+    return copy.started
+
+
+def _any_turn(names: tuple[str, ...], night: date) -> Turn:
+    """On a night that the scheme leaves out, a run by hand may take any of its cartridges."""
+    return Turn(night, names, "", Words("a run on a day without a night", "une exécution un jour sans nuit"))
+
+
+def _overwritten(before: Cartridge, loss: Loss) -> Overwritten:
+    held: dict[str, list[date]] = {}
+    for copy in before.copies:
+        held.setdefault(copy.job, []).append(copy.night)
+    return Overwritten(
+        before.name,
+        tuple(Nights(job, min(nights), max(nights)) for job, nights in held.items()),
+        tuple(Nights(lost.job, first, last) for lost in loss.jobs for first, last in lost.spans),
+    )

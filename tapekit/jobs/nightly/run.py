@@ -1,0 +1,142 @@
+"""The night: from the lock to the report.
+
+Everything that can go wrong on the way has a way on; what was not done, or not proven, is told. Nothing counts as
+evidence that was not read from the medium.
+"""
+
+import socket
+from datetime import date
+
+from tapekit import clock
+from tapekit.dumps import command
+from tapekit.errors import Exit, Stopped, TapekitError, exit_code
+from tapekit.evidence import Evidences
+from tapekit.jobs import plan
+from tapekit.jobs.nightly import sizes, spool
+from tapekit.jobs.nightly.go import Gone, Ways
+from tapekit.jobs.nightly.keep import Keeper
+from tapekit.jobs.nightly.lock import locked
+from tapekit.jobs.nightly.prepare import Prepared, clean_up, prepared, run_hooks
+from tapekit.jobs.nightly.setting import Setting
+from tapekit.jobs.nightly.trace import LeftOver, Trace
+from tapekit.model import night_of
+from tapekit.progress import Progress
+from tapekit.report.night import NightReport, Note, Outcome
+from tapekit.report.notes import of_error
+from tapekit.rotation.choose import choose
+from tapekit.units import now_text
+
+
+def run(setting: Setting, progress: Progress, night: date | None = None) -> NightReport:
+    """Run one night of a job; the report says how it ended, whatever happened.
+
+    Raises Busy where another run holds a drive for longer than the job waits, TapekitError where no lock can be kept.
+    """
+    urls = [url for _, url in setting.drives]
+    with locked(setting.locks, urls, f"job {setting.name}", setting.job.wait.seconds):
+        return _Run(setting, progress, night or night_of(clock.now())).run()
+
+
+class _Run:
+    """One run under its locks."""
+
+    def __init__(self, setting: Setting, progress: Progress, night: date) -> None:
+        self._setting = setting
+        self._night = night
+        self._begun = clock.now()
+        self._evidences = Evidences(setting.state)
+        self._trace = Trace(setting.traces, setting.name, night.isoformat())
+        self._keeper = Keeper(setting.catalog, setting.site, self._evidences)
+        self._environment = command.environment(setting.name, night.isoformat())
+        self._policy = plan.policy(setting.configuration, self._keeper.stock(), night)
+        self._ways = Ways(setting, self._policy, night, self._keeper, self._evidences, self._trace, progress)
+        self._left: list[Note] = []
+        self._problems: list[Note] = []
+        self._sizes: dict[str, int] = {}
+
+    def run(self) -> NightReport:
+        try:
+            self._clean_up()
+            self._trace.step("begin")
+            self._keeper.begin(self._setting.name, self._night, self._begun)
+            gone = self._save()
+            self._trace.step("report")
+            report = self._report(gone)
+            self._after(report)
+            self._keeper.end(sizes.stored(report), self._sizes, report.outcome.value, report.exit_code)
+            self._trace.end()
+            return report
+        finally:
+            self._keeper.close()
+
+    def _clean_up(self) -> None:
+        """What a run that was killed has left."""
+        left = self._trace.left_over()
+        if left is None:
+            return
+        self._left += _told(left)
+        self._problems += clean_up(left, self._setting.preparation(), self._trace, self._environment)
+        if self._setting.job.spool is not None:
+            for path in spool.waiting(self._setting.job.spool, self._setting.name):
+                if not spool.is_whole(path, self._evidences):
+                    spool.discard(path)
+                    self._left.append(Note("stale-files", {"path": str(path), "night": left.night}))
+
+    def _save(self) -> Gone:
+        """The night written, proven and learnt; errors of drives and cartridges are in the answer."""
+        preparation = self._setting.preparation()
+        done = Prepared()
+        try:
+            with prepared(preparation, self._setting.dumps, self._trace, self._environment) as done:
+                self._sizes = {**sizes.of_sources(self._setting), **done.sizes}
+                return self._ways.go(self._setting.request(done.dumps), sum(self._sizes.values()))
+        except Stopped as error:
+            return Gone(problems=[Note("stopped", {}, str(error))], exit_code=Exit.FAILED)
+        except TapekitError as error:
+            return Gone(problems=[of_error(error)], exit_code=exit_code(error))
+        finally:
+            self._problems += done.problems
+            self._ways.timings[:0] = done.timings
+
+    def _report(self, gone: Gone) -> NightReport:
+        setting, stock = self._setting, self._ways.stock()
+        rotation = self._policy.rotations[setting.name]
+        following = rotation.calendar.next_open(self._night)
+        turn = rotation.scheme.turn(following, rotation.calendar) if following else None
+        watched = sizes.assessed(setting, self._sizes, self._keeper.usual_sizes(setting.name), self._night)
+        problems = [*gone.problems, *self._problems, *self._keeper.problems, *self._state_problems()]
+        warnings = [*gone.warnings, *sizes.warnings(watched)]
+        outcome = gone.outcome(problems, warnings)
+        code = gone.exit_code if outcome in {Outcome.FAILED, Outcome.SPOOLED} else _EXIT[outcome]
+        waiting = spool.waiting(setting.job.spool, setting.name) if setting.job.spool else []
+        return NightReport(
+            site=setting.site, host=socket.gethostname(), job=setting.name, night=self._night, begun=self._begun,
+            ended=clock.now(), outcome=outcome, exit_code=int(code), archive=gone.archive,
+            cartridges=tuple(gone.cartridges), due=gone.due, spool=str(setting.job.spool or "") if waiting else "",
+            waiting=len(waiting), members=gone.members, source_bytes=gone.source_bytes,
+            stored_bytes=gone.stored_bytes, timings=tuple(self._ways.timings), problems=tuple(problems),
+            warnings=tuple(warnings), left_overs=tuple(self._left), overwritten=tuple(gone.overwritten),
+            next_cartridges=choose(turn, stock, rotation.per_night).names if turn else (), next_night=following,
+            sizes=watched, nights_left=sizes.nights_left(self._keeper, setting, gone, self._night),
+        )  # fmt: skip
+
+    def _state_problems(self) -> list[Note]:
+        found = dict.fromkeys(filter(None, (self._trace.problem, self._evidences.problem)))
+        return [Note("state", {}, why) for why in found]
+
+    def _after(self, report: NightReport) -> None:
+        preparation = self._setting.preparation()
+        failed = report.outcome in {Outcome.FAILED, Outcome.SPOOLED}
+        hooks, which = (preparation.on_failure, "on failure") if failed else (preparation.after, "after")
+        environment = command.environment(self._setting.name, self._night.isoformat(), report.outcome.value)
+        run_hooks(hooks, self._trace, which, environment)
+
+
+_EXIT = {Outcome.CLEAN: Exit.DONE, Outcome.WARNINGS: Exit.WARNINGS}
+
+
+def _told(left: LeftOver) -> list[Note]:
+    """The run that was cut off, and what it had made."""
+    said = f"step {left.step!r}, begun {left.begun}, seen {now_text()}"
+    notes = [Note("stale-lock", {"night": left.night}, said)]
+    return notes + [Note("stale-files", {"path": path, "night": left.night}) for path in left.made]

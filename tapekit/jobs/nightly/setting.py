@@ -1,0 +1,113 @@
+"""A job of the configuration, as the night needs it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from tapekit.config import schema
+from tapekit.config.schema import Configuration, Job
+from tapekit.dumps import postgresql
+from tapekit.errors import UsageError
+from tapekit.evidence import state_directory
+from tapekit.jobs.backup import Request
+from tapekit.jobs.nightly.prepare import Hook, PostgreSQL, Preparation, Snapshot, SQLite
+from tapekit.jobs.nightly.write import Depth
+from tapekit.source.exclude import Excludes
+from tapekit.source.walk import Options, plan_sources
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What a run of one job is told."""
+
+    name: str
+    job: Job
+    configuration: Configuration
+    state: Path
+
+    @property
+    def site(self) -> str:
+        """Name of the site."""
+        return self.configuration.site.name
+
+    @property
+    def language(self) -> Literal["en", "fr"]:
+        """Language of reports."""
+        return self.configuration.site.language
+
+    @property
+    def drives(self) -> tuple[tuple[str, str], ...]:
+        """Name and URL of each drive in reach."""
+        return tuple((name, self.configuration.drives[name].url) for name in self.job.in_reach)
+
+    @property
+    def depth(self) -> Depth:
+        """How far a night is proven."""
+        return Depth(self.job.verify, self.job.sample_restore)
+
+    @property
+    def catalog(self) -> str | Path:
+        """The catalog's file or URL."""
+        site = self.configuration.site
+        return self.state / "catalog.sqlite" if site.catalog == "sqlite" else site.catalog
+
+    @property
+    def dumps(self) -> Path:
+        """Where dumps lie while they are saved."""
+        return self.state / "dumps" / self.name
+
+    @property
+    def locks(self) -> Path:
+        """Where the locks of drives are."""
+        return self.state / "locks"
+
+    @property
+    def traces(self) -> Path:
+        """Where runs leave their trace."""
+        return self.state / "runs"
+
+    def size_drops(self) -> dict[str, int]:
+        """By source and database: a size smaller by more than that many percent is told."""
+        drops = {str(source.path): source.size_drop for source in self.job.sources}
+        drops |= {_database(database).name: database.size_drop for database in self.job.databases}
+        return drops
+
+    def request(self, dumps: Path | None) -> Request:
+        """What is to be written: the sources, and the dumps where there are any."""
+        paths = [str(source.path) for source in self.job.sources] + ([str(dumps)] if dumps else [])
+        options = Options(Excludes(self.job.exclude))
+        return Request(plan_sources(paths), options, self.name, self.job.compression, self.site)
+
+    def preparation(self) -> Preparation:
+        """Hooks, snapshot and databases."""
+        job = self.job
+        snapshot = None
+        if job.snapshot is not None:
+            limit = job.snapshot.timeout.seconds
+            snapshot = Snapshot(Hook(job.snapshot.create, limit), Hook(job.snapshot.remove, limit))
+        return Preparation(
+            _hooks(job.before), _hooks(job.after), _hooks(job.on_failure), snapshot,
+            tuple(_database(database) for database in job.databases),
+        )  # fmt: skip
+
+
+def setting(configuration: Configuration, name: str) -> Setting:
+    """The job of that name. Raises UsageError where there is none."""
+    job = configuration.jobs.get(name)
+    if job is None:
+        known = ", ".join(sorted(configuration.jobs)) or "none"
+        raise UsageError(f"job: there is no {name!r}", f"jobs in the configuration: {known}")
+    return Setting(name, job, configuration, configuration.site.state or state_directory())
+
+
+def _hooks(hooks: tuple[schema.Hook, ...]) -> tuple[Hook, ...]:
+    return tuple(Hook(hook.command, hook.timeout.seconds) for hook in hooks)
+
+
+def _database(database: schema.PostgreSQL | schema.SQLite) -> PostgreSQL | SQLite:
+    if isinstance(database, schema.SQLite):
+        return SQLite(database.path, database.path.name, database.timeout.seconds)
+    server = postgresql.Database(
+        database.name, database.host or "", database.port, database.user or "", password_file=database.password_file
+    )
+    return PostgreSQL(server, database.timeout.seconds)

@@ -1,0 +1,105 @@
+"""Nights on image files: what is due is written and proven, and a night that meets trouble is never lost."""
+
+from pathlib import Path
+
+import pytest
+
+from tapekit.errors import Exit
+from tapekit.model import Rung
+from tapekit.report.night import NightReport, Outcome
+from tests.jobs.cartridges import Image
+from tests.jobs.nightly.site import Site
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setenv("TAPEKIT_STATE", str(tmp_path / "state"))
+    return Site(tmp_path)
+
+
+def kinds(report: NightReport) -> set[str]:
+    return {note.kind for note in (*report.problems, *report.warnings)}
+
+
+def content(site: Site, name: str, to: Path) -> bytes:
+    Image(site.cartridge(name)).restore(to)
+    return (to / str(site.source).lstrip("/") / "file").read_bytes()
+
+
+def test_a_blank_cartridge_becomes_the_one_that_is_due(site: Site, tmp_path: Path) -> None:
+    site.options = {"sample_restore": 3}
+    site.put_in("MON-1")
+    report = site.run()
+    assert (report.outcome, report.exit_code, kinds(report)) == (Outcome.CLEAN, 0, set())
+    assert [cartridge.name for cartridge in report.cartridges] == ["MON-1"]
+    assert set(report.rungs) >= {Rung.READ_BACK, Rung.COMPARED, Rung.SAMPLE_RESTORED}
+    assert report.next_cartridges == ("TUE-1",)
+    assert content(site, "MON-1", tmp_path / "to") == b"the first night"
+    (cartridge,) = site.stock().cartridges
+    assert (cartridge.name, cartridge.loads, [copy.is_verified for copy in cartridge.copies]) == ("MON-1", 1, [True])
+
+
+def test_a_week_of_nights_and_the_first_cartridge_is_written_again(site: Site) -> None:
+    for day in ("MON-1", "TUE-1", "WED-1", "THU-1", "FRI-1"):
+        site.put_in(day)
+        assert site.run().outcome is Outcome.CLEAN
+        site.next_day()
+    site.next_day(2)
+    site.put_in("MON-1")
+    report = site.run()
+    assert (report.outcome, report.overwritten) == (Outcome.CLEAN, ())
+    assert [len(cartridge.copies) for cartridge in site.stock().cartridges] == [1, 2, 1, 1, 1]
+
+
+def test_the_wrong_cartridge_is_written_behind_and_told(site: Site) -> None:
+    site.put_in("MON-1")
+    site.run()
+    site.next_day()
+    report = site.run()
+    assert (report.outcome, report.exit_code) == (Outcome.WARNINGS, Exit.WARNINGS)
+    assert "another-cartridge" in kinds(report)
+    assert [cartridge.name for cartridge in report.cartridges] == ["MON-1"]
+
+
+def test_no_cartridge_goes_to_the_spool_and_from_there_to_the_next_one(site: Site, tmp_path: Path) -> None:
+    site.put_in(None)
+    report = site.run()
+    assert (report.outcome, report.exit_code, report.waiting) == (Outcome.SPOOLED, Exit.CARTRIDGE, 1)
+    assert not report.rungs
+    site.next_day()
+    site.put_in("TUE-1")
+    after = site.run()
+    assert (after.outcome, after.waiting) == (Outcome.CLEAN, 0)
+    (cartridge,) = site.stock().cartridges
+    assert {copy.archive for copy in cartridge.copies} == {report.archive, after.archive}
+    assert all(copy.is_verified for copy in cartridge.copies)
+    Image(site.cartridge("TUE-1")).restore(tmp_path / "old", archive=report.archive)
+    assert (tmp_path / "old" / str(site.source).lstrip("/") / "file").read_bytes() == b"the first night"
+
+
+def test_no_cartridge_and_no_spool_is_a_failure(site: Site) -> None:
+    site.options = {"spool": None}
+    site.put_in(None)
+    report = site.run()
+    assert (report.outcome, report.exit_code) == (Outcome.FAILED, Exit.CARTRIDGE)
+    assert "drive" in kinds(report)
+
+
+def test_a_foreign_medium_is_left_as_it_is(site: Site) -> None:
+    site.cartridge("photos").write_bytes(b"PK\x03\x04" + bytes(16 << 20))
+    site.put_in("photos")
+    before = site.cartridge("photos").read_bytes()
+    report = site.run()
+    assert (report.outcome, kinds(report) & {"foreign-cartridge"}) == (Outcome.SPOOLED, {"foreign-cartridge"})
+    assert site.cartridge("photos").read_bytes() == before
+
+
+def test_a_full_and_protected_cartridge_is_not_overwritten(site: Site) -> None:
+    site.put_in("MON-1")
+    (site.source / "large").write_bytes(bytes(range(256)) * (40 << 12))
+    assert site.run().outcome is Outcome.CLEAN
+    site.next_day()
+    report = site.run()
+    assert (report.outcome, report.overwritten) == (Outcome.SPOOLED, ())
+    (cartridge,) = site.stock().cartridges
+    assert len(cartridge.copies) == 1
