@@ -1,0 +1,46 @@
+"""The report as lines of a log: the line of the night, then each problem and warning in a line of its own.
+
+Under systemd each line begins with its priority (sd-daemon(3)), so that `journalctl --priority=err` finds bad nights.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
+
+from tapekit.report.line import line
+from tapekit.report.night import NightReport, Outcome
+from tapekit.report.notes import worded
+from tapekit.report.words import Words, printable
+
+ERROR, WARNING, INFO = 3, 4, 6
+"""Of syslog, RFC 5424 section 6.2.1."""
+
+_PRIORITY = {
+    Outcome.CLEAN: INFO,
+    Outcome.WARNINGS: WARNING,
+    Outcome.SPOOLED: ERROR,
+    Outcome.FAILED: ERROR,
+}
+
+
+def is_journal(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the program's output goes to the journal (systemd.exec(5), JOURNAL_STREAM)."""
+    return "JOURNAL_STREAM" in environment
+
+
+def lines(report: NightReport, language: str, *, with_priority: bool, zone: tzinfo | None = None) -> Iterator[str]:
+    """The lines, with no end of line."""
+    words = Words(language)
+
+    def with_its(priority: int, text: str) -> str:
+        return f"<{priority}>{text}" if with_priority else text
+
+    yield with_its(_PRIORITY[report.outcome], f"{printable(report.job)}: {line(report, language, zone)}")
+    for priority, notes in (
+        (ERROR, report.problems),
+        (WARNING, report.warnings),
+        (INFO, report.left_overs),
+    ):
+        for note in notes:
+            said = worded(note, words)
+            yield with_its(priority, "; ".join(part for part in (said.what, said.why, said.to_do) if part))
