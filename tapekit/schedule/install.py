@@ -38,12 +38,9 @@ def install(files: Sequence[File], root: Path | None) -> list[Path]:
 
 def installed(root: Path | None, job: str | None) -> list[Path]:
     """Files that install wrote and that are there, of one job or of all."""
-    patterns = [
-        *(f"{name}.{kind}" for name in systemd.names(job or "*") for kind in ("service", "timer")),
-        cron.name(job or "*"),
-    ]
-    folders = (below(root, systemd.FOLDER), below(root, cron.FOLDER))
-    found = (path for folder in folders for pattern in patterns for path in folder.glob(pattern))
+    units = [f"{name}.{kind}" for name in systemd.names(job or "*") for kind in ("service", "timer")]
+    places = [(systemd.FOLDER, unit) for unit in units] + [(cron.FOLDER, cron.name(job or "*"))]
+    found = (path for folder, pattern in places for path in below(root, folder).glob(pattern))
     return sorted(path for path in found if _is_ours(path))
 
 

@@ -18,7 +18,7 @@ def test_what_is_installed_is_removed(tmp_path: Path) -> None:
     assert [path.read_text() for path in written] == [file.content for file in files]
     assert {path.stat().st_mode & 0o777 for path in written} == {0o644}
     assert install.installed(tmp_path, "other") == []
-    assert set(install.installed(tmp_path, "nightly")) == set(install.installed(tmp_path, None)) == set(written)
+    assert install.installed(tmp_path, "nightly") == install.installed(tmp_path, None) == sorted(written)
     install.remove(written, tmp_path)
     assert install.installed(tmp_path, None) == []
     assert foreign.exists()
