@@ -49,7 +49,8 @@ def commands() -> dict[str, set[str]]:
 
 def _long_options(command: click.Command) -> set[str]:
     names = (name for parameter in command.params if isinstance(parameter, click.Option) for name in parameter.opts)
-    return {name for name in names if name.startswith("--")}
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return {name for name in names if name.startswith("--")}.union(*map(_long_options, below))
 
 
 def check_guide(guide: str, known: Mapping[str, set[str]]) -> Iterator[str]:
