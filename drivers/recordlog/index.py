@@ -1,6 +1,7 @@
 """Where every block of a record log lies: read from the filemarks, or found again record by record."""
 
 import array
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 
@@ -16,6 +17,8 @@ MOST_LOST = 1 << 22
 """How many records may be missing from a log before one that claims more is taken for damaged."""
 RESYNC_BYTES = 64 << 20
 """How far a log without superblocks is searched for its next record before that counts as the end of data."""
+_SEARCH_BYTES = 1 << 20
+"""How much of it is read at once."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -125,14 +128,26 @@ class LogReader:
         return max(found, key=lambda superblock: superblock.generation, default=None)
 
     def _log_id_of_first_record(self) -> bytes | None:
-        for position in range(FIRST_RECORD, min(self._readable_bytes, RESYNC_BYTES), UNIT_BYTES):
-            try:
-                header = recordlog.parse_record_header(self.storage.read(self.start + position, UNIT_BYTES))
-            except (Damaged, MediumError):
-                continue
-            if header.position == position:
-                return header.log_id
+        end = min(self._readable_bytes, RESYNC_BYTES)
+        for start in range(FIRST_RECORD, end, _SEARCH_BYTES):
+            for position, unit in self._units(start, min(start + _SEARCH_BYTES, end)):
+                with contextlib.suppress(Damaged):
+                    header = recordlog.parse_record_header(unit)
+                    if header.position == position:
+                        return header.log_id
         return None
+
+    def _units(self, start: int, end: int) -> Iterator[tuple[int, memoryview]]:
+        """The readable units of a stretch, read at once; one by one where the medium has a bad place in it."""
+        try:
+            stretch = self.storage.read(self.start + start, end - start)
+        except MediumError:
+            for position in range(start, end, UNIT_BYTES):
+                with contextlib.suppress(MediumError):
+                    yield position, self.storage.read(self.start + position, UNIT_BYTES)
+            return
+        for place in range(0, len(stretch), UNIT_BYTES):
+            yield start + place, stretch[place : place + UNIT_BYTES]
 
     @property
     def _readable_bytes(self) -> int:
