@@ -38,6 +38,10 @@ class GrandfatherFatherSon:
         """Grade by grade, daily first."""
         return tuple(name for grade in reversed(GRADES) for name in self._set(grade))
 
+    def pool_of(self, name: str) -> str:
+        """The pool of one of its cartridges."""
+        return next(self._pool(grade) for grade in GRADES if name in self._set(grade))
+
     def turn(self, night: date, calendar: Calendar) -> Turn | None:
         """The set of the highest grade of which this is the night."""
         if not calendar.is_open(night):

@@ -32,6 +32,10 @@ class Hanoi:
         """Set by set."""
         return tuple(name for index in range(self.count) for name in self._set(index))
 
+    def pool_of(self, name: str) -> str:  # noqa: ARG002 - there is one pool
+        """The pool of one of its cartridges."""
+        return self.pool
+
     def turn(self, night: date, calendar: Calendar) -> Turn | None:
         """The set that the ruler sequence has for that night."""
         if not calendar.is_open(night):

@@ -28,6 +28,10 @@ class RoundRobin:
         own = self.cartridges or tuple(f"R-{number:02}" for number in range(1, self.count + 1))
         return tuple(self.prefix + name for name in own)
 
+    def pool_of(self, name: str) -> str:  # noqa: ARG002 - there is one pool
+        """The pool of one of its cartridges."""
+        return self.pool
+
     def turn(self, night: date, calendar: Calendar) -> Turn | None:
         """Any of them: the one that was not written for longest goes in."""
         if not calendar.is_open(night):

@@ -32,6 +32,10 @@ class Scheme(Protocol):
         """Every cartridge that it uses, in the order of labels."""
         ...
 
+    def pool_of(self, name: str) -> str:
+        """The pool of one of its cartridges."""
+        ...
+
     def turn(self, night: date, calendar: Calendar) -> Turn | None:
         """What goes in on a night; None where the scheme has none."""
         ...

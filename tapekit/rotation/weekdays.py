@@ -29,6 +29,10 @@ class Weekdays:
         """Day by day."""
         return tuple(name for day in self.days for name in self._set(day))
 
+    def pool_of(self, name: str) -> str:  # noqa: ARG002 - there is one pool
+        """The pool of one of its cartridges."""
+        return self.pool
+
     def turn(self, night: date, calendar: Calendar) -> Turn | None:
         """The set of that day of the week."""
         if not calendar.is_open(night) or night.weekday() not in self.days:

@@ -9,7 +9,7 @@ from tapekit.rotation.calendar import Calendar
 from tapekit.rotation.public import public_holidays
 from tests.rotation.made import WEEKEND, night
 
-CALENDAR = Calendar(WEEKEND, frozenset((night("04-06"),)), frozenset(((12, 25),)), ((night("08-01"), night("08-16")),))
+CALENDAR = Calendar(WEEKEND, frozenset((night("04-06"),)), frozenset(((12, 25),)), ((night("08-01"), night("08-14")),))
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,8 @@ CALENDAR = Calendar(WEEKEND, frozenset((night("04-06"),)), frozenset(((12, 25),)
         (night("03-07"), "closed on Saturday", "fermé le samedi"),
         (night("04-06"), "holiday", "jour férié"),
         (date(2031, 12, 25), "holiday", "jour férié"),
-        (night("08-03"), "absence until 16 August", "absence jusqu’au 16 août"),
+        (night("08-03"), "absence until 14 August", "absence jusqu’au 14 août"),
+        (night("08-14"), "absence until 14 August", "absence jusqu’au 14 août"),
     ),
 )
 def test_closed_days(day: date, english: str, french: str) -> None:

@@ -53,6 +53,7 @@ def test_a_turn_names_what_the_scheme_has(
         assert turn.names
         assert set(turn.names) <= set(scheme.names)
         assert turn.pool in scheme.pools
+        assert {scheme.pool_of(name) for name in turn.names} == {turn.pool}
         assert turn.why.en
         assert turn.why.fr
 

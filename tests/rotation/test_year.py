@@ -21,7 +21,7 @@ from tapekit.rotation.weekdays import Weekdays
 
 DAY = timedelta(days=1)
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
-ABSENCE = (date(2026, 8, 3), date(2026, 8, 16))
+ABSENCE = (date(2026, 8, 3), date(2026, 8, 15))
 HOLIDAYS = frozenset((date(2026, 4, 3), date(2026, 4, 6), date(2026, 5, 14), date(2026, 12, 25)))
 CALENDAR = Calendar(frozenset((6,)), HOLIDAYS, frozenset(((5, 1),)), (ABSENCE,))
 BACKWARDS = {date(2026, 6, 10) + number * DAY: -25 for number in range(8)} | {date(2026, 10, 5): -400}

@@ -1,0 +1,60 @@
+"""What goes in tonight, and in the weeks to come."""
+
+import dataclasses
+from datetime import date, timedelta
+
+from tapekit.config.schema import Configuration
+from tapekit.errors import UsageError
+from tapekit.jobs import plan
+from tapekit.model import Stock
+from tapekit.rotation.calendar import DAY, FAR
+from tapekit.rotation.forecast import ForecastNight, forecast
+from tapekit.rotation.loss import Standing, standing_of
+from tapekit.rotation.turn import Scheme
+from tapekit.rotation.words import Words
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """The nights of a job: the next one alone, or those of some weeks."""
+
+    job: str
+    night: date
+    """Which was asked for."""
+    why_closed: Words | None
+    """Why there is none on that date."""
+    scheme: Scheme
+    nights: tuple[ForecastNight, ...]
+
+
+def run(configuration: Configuration, stock: Stock, job: str | None, night: date, weeks: int = 0) -> Result:
+    """Foresee a job's next night, or all of so many weeks. Raises UsageError."""
+    name = the_job(configuration, job)
+    policy = plan.policy(configuration, stock, night)
+    rotation = policy.rotations[name]
+    days = timedelta(weeks=weeks) - DAY if weeks else FAR * DAY
+    coming = forecast(name, stock, policy, night, night + days, usual_bytes(stock, name))
+    nights = tuple(coming) if weeks else tuple(each for each, _ in zip(coming, range(1), strict=False))
+    why_closed = rotation.calendar.why_closed(night)
+    if why_closed is None and rotation.scheme.turn(night, rotation.calendar) is None:
+        why_closed = Words("no cartridge for that day", "pas de cartouche pour ce jour")
+    return Result(name, night, why_closed, rotation.scheme, nights)
+
+
+def the_job(configuration: Configuration, job: str | None) -> str:
+    """The job that is named, or the only one. Raises UsageError."""
+    jobs = ", ".join(configuration.jobs) or "none"
+    if job is None and len(configuration.jobs) == 1:
+        return next(iter(configuration.jobs))
+    if job is None:
+        raise UsageError("job: none is named", f"the configuration has: {jobs}")
+    if job not in configuration.jobs:
+        raise UsageError(f"job: {job}: the configuration has none of that name", f"it has: {jobs}")
+    return job
+
+
+def usual_bytes(stock: Stock, job: str) -> int:
+    """What a job's last complete night took on a cartridge; 0 where there is none."""
+    copies = (copy for cartridge in stock.cartridges for copy in cartridge.copies if copy.job == job)
+    complete = [copy for copy in copies if standing_of(copy) >= Standing.COMPLETE]
+    return max(complete, key=lambda copy: copy.started).stored_bytes if complete else 0
