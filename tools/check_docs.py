@@ -55,7 +55,7 @@ def _long_options(command: click.Command) -> set[str]:
 
 def check_guide(guide: str, known: Mapping[str, set[str]]) -> Iterator[str]:
     """The guide's section on each command names its options, all of them and no others."""
-    sections = dict(re.findall(r"^### `tapekit (\w+)`\n(.*?)(?=^##)", guide, re.MULTILINE | re.DOTALL))
+    sections = dict(re.findall(r"^### `tapekit ([\w-]+)`\n(.*?)(?=^##)", guide, re.MULTILINE | re.DOTALL))
     for name in sorted(set(sections) - set(known)):
         yield f"`tapekit {name}`: no such command"
     for name, options in known.items():
@@ -78,7 +78,7 @@ def check_uses(text: str, known: Mapping[str, set[str]]) -> Iterator[str]:
         for call in re.findall(r"(?:^|[|$] |; )tapekit ([^|;>]*)", line):
             words = call.split(" #")[0].split()
             name = next((word for word in words if word in known), "")
-            if not name and (word := next((w for w in words if re.fullmatch("[a-z]+", w)), "")):
+            if not name and (word := next((w for w in words if re.fullmatch("[a-z][a-z-]+", w)), "")):
                 yield f"`tapekit {word}`: no such command"
             allowed = known[name] | known[""] | {"--help"} if name else anywhere
             yield from (f"`{call.strip()}`: no option {o}" for o in _OPTION.findall(call) if o not in allowed)

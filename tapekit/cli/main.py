@@ -22,6 +22,7 @@ COMMANDS = (
     ("init", "Write a configuration file, after a look at the devices and a few questions."),
     ("config", "Check and show the configuration."),
     ("schedule", "Run the jobs at their times, by systemd or cron."),
+    ("next", "Say which cartridge goes in tonight and in the weeks to come."),
     ("find", "Find members of all archives by name."),
     ("versions", "Show every version of a file."),
     ("compare", "Show what differs between two archives."),
@@ -50,7 +51,8 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in dict(COMMANDS):
             return None
-        command: click.Command = importlib.import_module(f"tapekit.cli.{cmd_name}").command
+        module = importlib.import_module("tapekit.cli." + cmd_name.replace("-", "_"))
+        command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
