@@ -1,4 +1,4 @@
-"""Errors of the application, and the exit code of every error (docs/technician.md, "Exit codes")."""
+"""Errors of the application, and the exit code of every error (docs/messages.md, "Exit codes")."""
 
 import enum
 

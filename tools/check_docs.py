@@ -18,7 +18,8 @@ from tapekit.errors import Exit
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("drivers", "formats", "tapekit")
-GUIDE = "docs/technician.md"
+COMMANDS_PAGE = "docs/commands.md"
+MESSAGES_PAGE = "docs/messages.md"
 SPEC = "formats/SPEC.md"
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -53,16 +54,16 @@ def _long_options(command: click.Command) -> set[str]:
     return {name for name in names if name.startswith("--")}.union(*map(_long_options, below))
 
 
-def check_guide(guide: str, known: Mapping[str, set[str]]) -> Iterator[str]:
-    """The guide's section on each command names its options, all of them and no others."""
-    sections = dict(re.findall(r"^### `tapekit ([\w-]+)`\n(.*?)(?=^##)", guide, re.MULTILINE | re.DOTALL))
+def check_commands(page: str, known: Mapping[str, set[str]]) -> Iterator[str]:
+    """The section on each command names its options, all of them and no others."""
+    sections = dict(re.findall(r"^## `tapekit ([\w-]+)`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
     for name in sorted(set(sections) - set(known)):
         yield f"`tapekit {name}`: no such command"
     for name, options in known.items():
         if name and name not in sections:
             yield f"`tapekit {name}`: has no section"
             continue
-        cells = [row[0] for row in rows(sections[name])] if name else [guide]
+        cells = [row[0] for row in rows(sections[name])] if name else [page]
         documented = {option for cell in cells for option in _OPTION.findall(cell)}
         title = f"`tapekit {name}`" if name else "`tapekit`"
         yield from (f"{title}: option {option} is not documented" for option in sorted(options - documented))
@@ -84,9 +85,9 @@ def check_uses(text: str, known: Mapping[str, set[str]]) -> Iterator[str]:
             yield from (f"`{call.strip()}`: no option {o}" for o in _OPTION.findall(call) if o not in allowed)
 
 
-def check_exit_codes(guide: str) -> Iterator[str]:
+def check_exit_codes(page: str) -> Iterator[str]:
     """The table of exit codes is the enumeration."""
-    section = re.search(r"^## Exit codes\n(.*?)(?=^## )", guide, re.MULTILINE | re.DOTALL)
+    section = re.search(r"^## Exit codes\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     table = {(int(row[0]), row[1]) for row in rows(section[1]) if row[0].isdigit()} if section else set()
     program = {(int(code), code.name) for code in Exit}
     yield from (f"exit code {code} {name}: not documented" for code, name in sorted(program - table))
@@ -109,9 +110,9 @@ def program_texts(root: Path = ROOT) -> list[str]:
     return texts
 
 
-def check_messages(guide: str, texts: Iterable[str]) -> Iterator[str]:
-    """Every message in the guide is in the source, its parts in one string and in order."""
-    section = re.search(r"^## Messages\n(.*?)(?=^## )", guide, re.MULTILINE | re.DOTALL)
+def check_messages(page: str, texts: Iterable[str]) -> Iterator[str]:
+    """Every message in the table is in the source, its parts in one string and in order."""
+    section = re.search(r"^## Messages\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     all_texts = "\n".join(text.replace("\n", " ") for text in texts)
     messages = [_CODE.match(row[0]) for row in rows(section[1])] if section else []
     found = [match[1] for match in messages if match]
@@ -256,9 +257,10 @@ def problems(root: Path = ROOT) -> Iterator[str]:
             checks.append(check_uses(text, known))
         for check in checks:
             yield from (f"{name}: {problem}" for problem in check)
-    guide = texts[GUIDE]
-    for check in (check_guide(guide, known), check_exit_codes(guide), check_messages(guide, program_texts(root))):
-        yield from (f"{GUIDE}: {problem}" for problem in check)
+    page = texts[MESSAGES_PAGE]
+    yield from (f"{COMMANDS_PAGE}: {problem}" for problem in check_commands(texts[COMMANDS_PAGE], known))
+    for check in (check_exit_codes(page), check_messages(page, program_texts(root))):
+        yield from (f"{MESSAGES_PAGE}: {problem}" for problem in check)
     yield from (f"{SPEC}: {problem}" for problem in check_spec(texts[SPEC]))
 
 

@@ -74,7 +74,7 @@ def cli(context: click.Context, config: str | None) -> None:
 
 
 def main() -> None:
-    """Run, and exit with the code that docs/technician.md documents."""
+    """Run, and exit with the code that docs/messages.md documents."""
     try:
         code = cli.main(standalone_mode=False)
     except click.UsageError as error:

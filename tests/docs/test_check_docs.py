@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tools import check_docs
-from tools.check_docs import GUIDE, ROOT, SPEC
+from tools.check_docs import COMMANDS_PAGE, MESSAGES_PAGE, ROOT, SPEC
 
-GUIDE_TEXT = (ROOT / GUIDE).read_text()
+PAGE_TEXT = (ROOT / COMMANDS_PAGE).read_text()
+MESSAGES_TEXT = (ROOT / MESSAGES_PAGE).read_text()
+GUIDE_TEXT = (ROOT / "docs/technician.md").read_text()
 SPEC_TEXT = (ROOT / SPEC).read_text()
 Check = Callable[[str], Iterable[str]]
 
@@ -17,8 +19,8 @@ def test_nothing_has_drifted() -> None:
     assert list(check_docs.problems()) == []
 
 
-def guide(text: str) -> Iterable[str]:
-    return check_docs.check_guide(text, check_docs.commands())
+def page(text: str) -> Iterable[str]:
+    return check_docs.check_commands(text, check_docs.commands())
 
 
 def uses(text: str) -> Iterable[str]:
@@ -32,20 +34,20 @@ def messages(text: str) -> Iterable[str]:
 @pytest.mark.parametrize(
     ("check", "text", "old", "new", "found"),
     (
-        (guide, GUIDE_TEXT, "| `--pool P` |", "| `--pools P` |", "`tapekit label`: option --pool is not documented"),
-        (guide, GUIDE_TEXT, "| `--pool P` |", "| `--pools P` |", "`tapekit label`: has no option --pools"),
-        (guide, GUIDE_TEXT, "### `tapekit list`\n", "### `tapekit dir`\n", "`tapekit list`: has no section"),
-        (guide, GUIDE_TEXT, "### `tapekit list`\n", "### `tapekit dir`\n", "`tapekit dir`: no such command"),
-        (guide, GUIDE_TEXT, "--version", "--release", "`tapekit`: option --version is not documented"),
+        (page, PAGE_TEXT, "| `--pool P` |", "| `--pools P` |", "`tapekit label`: option --pool is not documented"),
+        (page, PAGE_TEXT, "| `--pool P` |", "| `--pools P` |", "`tapekit label`: has no option --pools"),
+        (page, PAGE_TEXT, "## `tapekit list`\n", "## `tapekit dir`\n", "`tapekit list`: has no section"),
+        (page, PAGE_TEXT, "## `tapekit list`\n", "## `tapekit dir`\n", "`tapekit dir`: no such command"),
+        (page, PAGE_TEXT, "--version", "--release", "`tapekit`: option --version is not documented"),
         (uses, GUIDE_TEXT, "$ tapekit inspect image", "$ tapekit look image", "`tapekit look`: no such command"),
         (uses, GUIDE_TEXT, "latest --source\n", "latest --sources\n", "no option --sources"),
-        (uses, "", "", "`tapekit nightly`", "`tapekit nightly`: no such command"),
-        (check_docs.check_exit_codes, GUIDE_TEXT, "| 9 | END", "| 10 | END", "exit code 9 END_OF_MEDIUM: not d"),
-        (check_docs.check_exit_codes, GUIDE_TEXT, "| 9 | END", "| 10 | END", "exit code 10 END_OF_MEDIUM: the program"),
-        (check_docs.check_exit_codes, GUIDE_TEXT, "| BUSY |", "| IN_USE |", "exit code 8 BUSY: not documented"),
-        (messages, GUIDE_TEXT, "`rescue kit: not as", "`rescue kit: other than", "the program says no such thing"),
-        (messages, GUIDE_TEXT, "## Messages", "## Answers", "messages: the table is not there"),
-        (check_docs.check_paths, GUIDE_TEXT, "`cache/`", "`tools/nothing`", "`tools/nothing`: no such file"),
+        (uses, "", "", "`tapekit burn`", "`tapekit burn`: no such command"),
+        (check_docs.check_exit_codes, MESSAGES_TEXT, "| 9 | END", "| 10 | END", "exit code 9 END_OF_MEDIUM: not d"),
+        (check_docs.check_exit_codes, MESSAGES_TEXT, "| 9 | END", "| 10 | END", "exit code 10 END_OF_MEDIUM: the pro"),
+        (check_docs.check_exit_codes, MESSAGES_TEXT, "| BUSY |", "| IN_USE |", "exit code 8 BUSY: not documented"),
+        (messages, MESSAGES_TEXT, "`rescue kit: not as", "`rescue kit: other than", "the program says no such thing"),
+        (messages, MESSAGES_TEXT, "## Messages", "## Answers", "messages: the table is not there"),
+        (check_docs.check_paths, PAGE_TEXT, "`cache/`", "`tools/nothing`", "`tools/nothing`: no such file"),
         (check_docs.check_spec, SPEC_TEXT, "| 96 | 28 | res", "| 96 | 24 | res", "3.1 Header: reserved: 24 bytes"),
         (check_docs.check_spec, SPEC_TEXT, "| 32 | 4 | segment", "| 36 | 4 | segment", "3.1 Header: segment: at 36"),
         (check_docs.check_spec, SPEC_TEXT, "| 64 | 4 | files", "| 64 | 4 | members", "13.1 Superblock: 'members'"),

@@ -1,4 +1,4 @@
-"""The keys that docs/technician.md lists under "JSON" are those that the commands print."""
+"""The keys that docs/json.md lists are those that the commands print."""
 
 import json
 import re
@@ -13,11 +13,11 @@ import pytest
 from tests.docs.transcript import ROOT, Shell
 from tools.check_docs import rows
 
-GUIDE = (ROOT / "docs/technician.md").read_text()
+PAGE = (ROOT / "docs/json.md").read_text()
 
 
 def documented(command: str) -> set[str]:
-    section = re.search(rf"^### `tapekit {command} --json`\n(.*?)(?=^##)", GUIDE, re.MULTILINE | re.DOTALL)
+    section = re.search(rf"^## `tapekit {command} --json`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
     assert section, f"no section on tapekit {command} --json"
     return {row[0].strip("`") for row in rows(section[1])}
 
@@ -71,6 +71,6 @@ def test_error_keys(tmp_path: Path) -> None:
         cwd=tmp_path, check=False, capture_output=True, text=True,
     )  # fmt: skip
     answer = json.loads(ran.stdout)
-    section = GUIDE.split("\n## JSON\n", 1)[1].split("\n### ", 1)[0]
+    section = PAGE.split("\n## ", 1)[0]
     assert set(answer) == {row[0].strip("`") for row in rows(section)}
     assert answer["exit_code"] == ran.returncode == 4
