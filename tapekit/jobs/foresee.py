@@ -35,10 +35,7 @@ def run(configuration: Configuration, stock: Stock, job: str | None, night: date
     days = timedelta(weeks=weeks) - DAY if weeks else FAR * DAY
     coming = forecast(name, stock, policy, night, night + days, usual_bytes(stock, name))
     nights = tuple(coming) if weeks else tuple(each for each, _ in zip(coming, range(1), strict=False))
-    why_closed = rotation.calendar.why_closed(night)
-    if why_closed is None and rotation.scheme.turn(night, rotation.calendar) is None:
-        why_closed = Words("no cartridge for that day", "pas de cartouche pour ce jour")
-    return Result(name, night, why_closed, rotation.scheme, nights)
+    return Result(name, night, rotation.why_none(night), rotation.scheme, nights)
 
 
 def the_job(configuration: Configuration, job: str | None) -> str:

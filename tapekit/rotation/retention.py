@@ -9,6 +9,7 @@ from tapekit.config.values import Duration
 from tapekit.model import Cartridge, Copy
 from tapekit.rotation.calendar import Calendar
 from tapekit.rotation.turn import Scheme
+from tapekit.rotation.words import Words
 
 NEVER = date.max
 """The end of what does not end by itself."""
@@ -32,6 +33,13 @@ class Rotation:
     retention: Mapping[str, Duration]
     per_night: int = 1
     reuse: Reuse = Reuse.APPEND
+
+    def why_none(self, night: date) -> Words | None:
+        """Why there is no night on that date: closed, or nothing goes in by the scheme; None where there is one."""
+        why_closed = self.calendar.why_closed(night)
+        if why_closed is None and self.scheme.turn(night, self.calendar) is None:
+            return Words("no cartridge for that day", "pas de cartouche pour ce jour")
+        return why_closed
 
 
 @dataclasses.dataclass(frozen=True)
