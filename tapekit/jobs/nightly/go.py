@@ -2,23 +2,22 @@
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 from drivers.base import Drive
 from drivers.errors import DriveError
 from formats.errors import FormatError
-from formats.segment import COMPLETE
 from tapekit import drives
 from tapekit.catalog.record import Use
 from tapekit.errors import REPORTED, Exit, Stopped, TapekitError, exit_code
 from tapekit.evidence import Evidences
 from tapekit.jobs import backup, duplicate, label
-from tapekit.jobs.nightly import reach, spool
+from tapekit.jobs.nightly import outlook, spool
 from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.nightly.trace import Trace
 from tapekit.jobs.nightly.write import Writer, Written
-from tapekit.model import Cartridge, Copy, Rung, Stock
+from tapekit.model import Cartridge, Rung, Stock
 from tapekit.progress import Progress
 from tapekit.report.night import CartridgeState, Nights, Note, Outcome, Overwritten, Timing
 from tapekit.rotation.choose import Choice, choose
@@ -28,17 +27,6 @@ from tapekit.rotation.retention import Policy
 from tapekit.rotation.turn import Turn
 from tapekit.rotation.words import Words
 
-SLACK_BYTES = 8 << 20
-RATIO_MARGIN = 1.2
-"""A night may compress that much worse than the nights before it."""
-_STATES = {
-    reach.Found.CARTRIDGE: State.OWN,
-    reach.Found.BLANK: State.BLANK,
-    reach.Found.FOREIGN: State.FOREIGN,
-    reach.Found.DAMAGED: State.FOREIGN,
-    reach.Found.NOTHING: State.EMPTY,
-    reach.Found.NO_DRIVE: State.BAD,
-}
 _REFUSED = {
     State.EMPTY: "no-cartridge", State.FOREIGN: "foreign-cartridge", State.BLANK: "unlabelled-cartridge",
     State.BAD: "drive", State.OWN: "protected-cartridge",
@@ -102,15 +90,15 @@ class Ways:
         """Write the night. Raises Stopped; everything else is in the answer."""
         gone, rotation = self._gone, self._policy.rotations[self._setting.name]
         for drive in self._look()[0]:
-            if drive.cartridge is not None and self._is_ours(drive.cartridge, self._keeper.stock()):
+            if drive.cartridge and outlook.is_ours(drive.cartridge, self._keeper.stock(), self._setting.site):
                 self._keeper.loaded(drive.cartridge)
-        turn = rotation.scheme.turn(self._night, rotation.calendar) or _any_turn(rotation.scheme.names, self._night)
+        turn = outlook.turn_of(rotation, self._night)
         error: TapekitError | DriveError | FormatError | None = None
         while len(self._written) < rotation.per_night and not gone.is_spooled:
             in_reach, stock = self._look()
             choice = choose(turn, stock, rotation.per_night)
             gone.due = gone.due or choice.names
-            needed = self._needed_bytes(stock, source_bytes)
+            needed = outlook.needed_bytes(self._setting.name, stock, source_bytes)
             decision = decide(self._question(choice, needed), in_reach, stock, self._policy)
             if decision.way is None:
                 self._tell_refusals(decision, in_reach, choice)
@@ -135,52 +123,13 @@ class Ways:
     def _look(self) -> tuple[list[InReach], Stock]:
         """What the drives hold, and the stock with it."""
         self._trace.step("look")
-        known = self._keeper.stock()
-        seen = reach.look(self._setting.drives, known, self._evidences)
-        ours = [self._without_remains(c) for found in seen if (c := found.cartridge) and self._is_ours(c, known)]
-        by_name = {cartridge.name: cartridge for cartridge in known.cartridges}
-        by_name |= {cartridge.name: cartridge for cartridge in ours}
-        stock = Stock(tuple(by_name.values()))
-        in_reach = [
-            InReach(
-                found.name, _STATES[found.found],
-                (stock.labelled(found.cartridge.label) or found.cartridge) if found.cartridge else None,
-                found.capacity_bytes or None, found.is_write_protected,
-            )
-            for found in seen
-            if found.name not in self._failed
-        ]  # fmt: skip
-        return in_reach, stock
-
-    def _is_ours(self, cartridge: Cartridge, known: Stock) -> bool:
-        """Whether a cartridge is this site's: written here, known here, or labelled and still empty."""
-        if cartridge.site:
-            return cartridge.site == self._setting.site
-        return known.labelled(cartridge.label) is not None or not cartridge.copies
-
-    def _without_remains(self, cartridge: Cartridge) -> Cartridge:
-        """What a run of this very night left unfinished needs no protection."""
-        kept = tuple(
-            copy
-            for copy in cartridge.copies
-            if not (copy.night == self._night and copy.job == self._setting.name and copy.state != COMPLETE)
-        )
-        return dataclasses.replace(cartridge, copies=kept)
-
-    def _needed_bytes(self, stock: Stock, source_bytes: int) -> int:
-        """Room that the night takes on a cartridge, with the compression that it had before."""
-        copies = [c for cartridge in stock.cartridges for c in cartridge.copies if c.job == self._setting.name]
-        ratios = [c.stored_bytes / c.source_bytes for c in sorted(copies, key=_started)[-5:] if c.source_bytes]
-        ratio = min(1.0, max(ratios) * RATIO_MARGIN) if ratios else 1.0
-        return int(source_bytes * ratio * 1.02) + SLACK_BYTES
+        seen = outlook.look(self._setting, self._night, self._keeper.stock(), self._evidences)
+        return [drive for drive in seen.drives if drive.drive not in self._failed], seen.stock
 
     def _question(self, choice: Choice, needed_bytes: int) -> Night:
-        spool_bytes = None if self._setting.job.spool is None else spool.free_bytes(self._setting.job.spool)
         written = tuple(name for name, _ in self._written)
-        rotation = self._policy.rotations[self._setting.name]
-        if "spool" in self._failed:
-            spool_bytes = None
-        return Night(self._night, choice, rotation.reuse, needed_bytes, spool_bytes, written)
+        rotation, can_spool = self._policy.rotations[self._setting.name], "spool" not in self._failed
+        return outlook.question(self._setting, rotation, choice, needed_bytes, written, can_spool=can_spool)
 
     # --- going ------------------------------------------------------------------------------------------------
 
@@ -352,15 +301,6 @@ class Ways:
             said = "; ".join(words.of(self._setting.language) for words in reasons)
             values = {"due": ", ".join(choice.names), "cartridge": found, "found": found, "drive": name}
             target.append(Note(kind, values, said))
-
-
-def _started(copy: Copy) -> datetime:
-    return copy.started
-
-
-def _any_turn(names: tuple[str, ...], night: date) -> Turn:
-    """On a night that the scheme leaves out, a run by hand may take any of its cartridges."""
-    return Turn(night, names, "", Words("a run on a day without a night", "une exécution un jour sans nuit"))
 
 
 def _overwritten(before: Cartridge, loss: Loss) -> Overwritten:

@@ -1,0 +1,94 @@
+"""What a night finds and what it needs, before anything is decided; the evening check asks the same."""
+
+import dataclasses
+from collections.abc import Collection
+from datetime import date, datetime
+
+from formats.segment import COMPLETE
+from tapekit.evidence import Evidences
+from tapekit.jobs.nightly import reach, spool
+from tapekit.jobs.nightly.setting import Setting
+from tapekit.model import Cartridge, Copy, Stock
+from tapekit.rotation.choose import Choice
+from tapekit.rotation.decide import InReach, Night, State
+from tapekit.rotation.retention import Rotation
+from tapekit.rotation.turn import Turn
+from tapekit.rotation.words import Words
+
+SLACK_BYTES = 8 << 20
+RATIO_MARGIN = 1.2
+"""A night may compress that much worse than the nights before it."""
+_STATES = {
+    reach.Found.CARTRIDGE: State.OWN,
+    reach.Found.BLANK: State.BLANK,
+    reach.Found.FOREIGN: State.FOREIGN,
+    reach.Found.DAMAGED: State.FOREIGN,
+    reach.Found.NOTHING: State.EMPTY,
+    reach.Found.NO_DRIVE: State.BAD,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """The drives as rotation reasons with them, and all cartridges: as the drives have them, and as they are known."""
+
+    drives: tuple[InReach, ...]
+    stock: Stock
+    found: tuple[reach.InDrive, ...]
+    """The same as they were found."""
+
+
+def look(setting: Setting, night: date, known: Stock, evidences: Evidences) -> Seen:
+    """Look into every drive of the job."""
+    found = tuple(reach.look(setting.drives, known, evidences))
+    ours = [c for drive in found if (c := drive.cartridge) and is_ours(c, known, setting.site)]
+    by_name = {cartridge.name: cartridge for cartridge in known.cartridges}
+    by_name |= {cartridge.name: _without_remains(cartridge, setting.name, night) for cartridge in ours}
+    stock = Stock(tuple(by_name.values()))
+    return Seen(tuple(_in_reach(drive, stock) for drive in found), stock, found)
+
+
+def is_ours(cartridge: Cartridge, known: Stock, site: str) -> bool:
+    """Whether a cartridge is this site's: written here, known here, or labelled and still empty."""
+    if cartridge.site:
+        return cartridge.site == site
+    return known.labelled(cartridge.label) is not None or not cartridge.copies
+
+
+def needed_bytes(job: str, stock: Stock, source_bytes: int) -> int:
+    """Room that a night takes on a cartridge, with the compression that the job had before."""
+    copies = [copy for cartridge in stock.cartridges for copy in cartridge.copies if copy.job == job]
+    ratios = [c.stored_bytes / c.source_bytes for c in sorted(copies, key=_started)[-5:] if c.source_bytes]
+    ratio = min(1.0, max(ratios) * RATIO_MARGIN) if ratios else 1.0
+    return int(source_bytes * ratio * 1.02) + SLACK_BYTES
+
+
+def turn_of(rotation: Rotation, night: date) -> Turn:
+    """Whose turn it is. On a night that the scheme leaves out, a run by hand may take any of its cartridges."""
+    why = Words("a run on a day without a night", "une exécution un jour sans nuit")
+    return rotation.scheme.turn(night, rotation.calendar) or Turn(night, rotation.scheme.names, "", why)
+
+
+def question(
+    setting: Setting, rotation: Rotation, choice: Choice, needed: int, written: Collection[str], *, can_spool: bool
+) -> Night:
+    """What has to go somewhere; `written` are cartridges that have it already."""
+    directory = setting.job.spool if can_spool else None
+    free = None if directory is None else spool.free_bytes(directory)
+    return Night(choice.turn.night, choice, rotation.reuse, needed, free, written)
+
+
+def _in_reach(drive: reach.InDrive, stock: Stock) -> InReach:
+    cartridge = (stock.labelled(drive.cartridge.label) or drive.cartridge) if drive.cartridge else None
+    state = _STATES[drive.found]
+    return InReach(drive.name, state, cartridge, drive.capacity_bytes or None, drive.is_write_protected)
+
+
+def _without_remains(cartridge: Cartridge, job: str, night: date) -> Cartridge:
+    """What a run of this very night left unfinished needs no protection."""
+    kept = tuple(c for c in cartridge.copies if not (c.night == night and c.job == job and c.state != COMPLETE))
+    return dataclasses.replace(cartridge, copies=kept)
+
+
+def _started(copy: Copy) -> datetime:
+    return copy.started
