@@ -6,7 +6,7 @@ Times are aware datetimes in UTC; a *night* is the local date on which a run beg
 import dataclasses
 import enum
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from formats.segment import COMPLETE
 
@@ -147,3 +147,12 @@ def night_of(started: datetime, zone: tzinfo | None = None) -> date:
     """
     local = started.astimezone(zone)
     return local.date() - timedelta(days=local.hour < NOON)
+
+
+def tonight(now: datetime, begins: time, zone: tzinfo | None = None) -> date:
+    """The night that a person means by tonight: today's, also in the morning, when the cartridge is changed.
+
+    Only a job that begins in the small hours, and has not yet, still writes the night of yesterday.
+    """
+    local = now.astimezone(zone)
+    return local.date() - timedelta(days=local.time() < begins < time(NOON))

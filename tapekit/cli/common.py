@@ -4,12 +4,14 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from drivers.base import Drive
 from tapekit import config, drives
+from tapekit.errors import TapekitError
 from tapekit.evidence import Evidences, state_directory
 
 drive_argument = click.argument("drive")
@@ -59,6 +61,15 @@ def path_json(path: bytes) -> str:
 def print_json(answer: dict[str, Any], *, to_error: bool = False) -> None:
     """One JSON object on one line."""
     click.echo(json.dumps(answer), err=to_error)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that a person named, with the directories on the way. Raises TapekitError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise TapekitError(f"{path}: {(error.strerror or '').lower()}") from error
 
 
 def show_list(title: str, lines: Sequence[str]) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from tapekit import clock
-from tapekit.cli.common import json_option, print_json
+from tapekit.cli.common import json_option, print_json, write_file
 from tapekit.cli.tables import show_table
 from tapekit.config.load import load
 from tapekit.errors import Exit
 from tapekit.jobs import foresee, lookup
-from tapekit.model import night_of
+from tapekit.model import tonight
 from tapekit.report.ics import ics, use_words
 from tapekit.report.labels import SHEETS, Label, labels_pdf
 from tapekit.rotation.forecast import ForecastNight, Use
@@ -42,18 +42,21 @@ def command(
     with lookup.open_store(chosen) as store:
         stock = store.stock()
     now = clock.now()
-    night = day.date() if day else night_of(now)
-    result = foresee.run(configuration, stock, job, night, weeks or (4 if ics_file else 0))
+    name = foresee.the_job(configuration, job)
+    night = day.date() if day else tonight(now, configuration.jobs[name].time)
+    result = foresee.run(configuration, stock, name, night, weeks or (4 if ics_file else 0))
     if ics_file:
         site = configuration.site
-        ics_file.write_bytes(ics(site.name, result.job, result.nights, now, site.language))
+        write_file(ics_file, ics(site.name, result.job, result.nights, now, site.language))
     if labels_file:
         labels = [Label(name, result.scheme.pool_of(name)) for name in result.scheme.names]
-        labels_file.write_bytes(labels_pdf(labels, dict(SHEETS)[sheet]))
+        write_file(labels_file, labels_pdf(labels, dict(SHEETS)[sheet]))
     if as_json:
         print_json(_json(result))
     else:
         _show(result, is_calendar=bool(weeks))
+        for path in filter(None, (ics_file, labels_file)):
+            click.echo(f"written: {path}")
     if not result.nights or _is_short(result.nights[0]):
         context.exit(Exit.WARNINGS)
 

@@ -34,6 +34,8 @@ def _drive(url: str, schemes: tuple[str, ...]) -> Iterator[str]:
     if scheme not in schemes:
         yield f"{scheme}: no driver of that name: there are {', '.join(schemes)}"
     elif scheme == "image":
+        if not Path(path).is_absolute():
+            yield f"{path}: a relative path: for systemd and cron it leads elsewhere"
         yield from _folder(Path(path).parent)
     elif not Path(path).exists():
         yield f"{path}: not there: not connected, or misspelt"

@@ -32,13 +32,15 @@ Count = Annotated[int, Field(strict=True, ge=0, le=1000)]
 Several = Annotated[int, Field(strict=True, ge=1, le=1000)]
 Percent = Annotated[int, Field(strict=True, ge=1, le=100)]
 Flag = Annotated[bool, Field(strict=True)]
+SiteName = Annotated[Text, Field(max_length=200)]
+DriveUrl = Annotated[Text, *form("[a-z]+:.+", "a drive such as image:/srv/a.tkc or disk:/dev/disk/by-id/…")]
 Command = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class Site(Table):
     """Who and where this is."""
 
-    name: Annotated[Text, Field(max_length=200)]
+    name: SiteName
     """Name of the site: in archive headers and reports. Cartridges of another name are foreign."""
     language: Literal["en", "fr"] = "en"
     """Language of reports and mails."""
@@ -96,7 +98,7 @@ class Calendar(Table):
 class Drive(Table):
     """A drive; it may be written as its URL alone."""
 
-    url: Annotated[Text, *form("[a-z]+:.+", "a drive such as image:/srv/a.tkc or disk:/dev/disk/by-id/…")]
+    url: DriveUrl
     """image:FILE or disk:/dev/disk/by-id/…"""
 
 

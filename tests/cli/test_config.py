@@ -55,6 +55,7 @@ def test_a_bad_file(run: Run, file: Path) -> None:
     (
         ("source", "sauce", "jobs.nightly.sources", "no such file"),
         ("c.tkc", "none/c.tkc", "drives.rdx", "no such folder"),
+        ("image:/", "image:", "drives.rdx", "a relative path"),
         ("image:", "disk:", "drives.rdx", "not connected"),
         ("image:", "rdx:", "drives.rdx", "no driver of that name"),
         ('["sync"]', '["no-such-program"]', "jobs.nightly.before", "no such program"),

@@ -68,7 +68,11 @@ def test_without_a_terminal_nothing_is_asked(run: Run, tmp_path: Path, monkeypat
 def test_questions_are_asked(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     said = {"Name": "Shop", "Language": "fr", "Drive": "1", "Directories": "/a /b", "Rotation": "gfs", "When": "20:00"}
-    monkeypatch.setattr(click, "prompt", lambda question, **_: said[question.split()[0].rstrip(":")])
+    monkeypatch.setattr(
+        click,
+        "prompt",
+        lambda question, **given: given["type"].convert(said[question.split()[0].rstrip(":")], None, None),
+    )
     asked = run("init", "--output", tmp_path / "x.toml")
     written = load(str(tmp_path / "x.toml"))
     assert "1  RDX (no cartridge in it): disk:/dev/disk/by-id/usb-RDX" in asked.out
@@ -76,3 +80,32 @@ def test_questions_are_asked(run: Run, tmp_path: Path, monkeypatch: pytest.Monke
     assert (written.site.name, written.site.language) == ("Shop", "fr")
     assert [str(source.path) for source in written.jobs["nightly"].sources] == ["/a", "/b"]
     assert written.drives["main"].url == "disk:/dev/disk/by-id/usb-RDX"
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "why"),
+    (
+        ("Name", "a\x0cb", "control characters are not allowed"),
+        ("Drive", "wed.img", "expected a drive such as image:/srv/a.tkc"),
+        ("Drive", "3", "expected a drive"),
+        ("Drive", "floppy:a", "expected image:, disk:"),
+        ("Directories", "srv", "expected an absolute path"),
+        ("Directories", "'/a", "no closing quotation"),
+        ("When", "9pm", "expected a time"),
+    ),
+)
+def test_a_question_is_asked_again(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, answer: str, why: str
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    first, good = {asked: answer}, {"Drive": "image:c.tkc", "Directories": "'/a b' /c"}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "click.termui.visible_prompt_func",
+        lambda question: first.pop(word, good.get(word, "")) if (word := question.split()[0].rstrip(":")) else "",
+    )
+    again = run("init", "--output", "x.toml")
+    written = load("x.toml")
+    assert (again.code, why in again.out + again.err, first) == (0, True, {}), again
+    assert written.drives["main"].url == f"image:{tmp_path}/c.tkc"
+    assert [str(source.path) for source in written.jobs["nightly"].sources] == ["/a b", "/c"]

@@ -38,3 +38,10 @@ def test_show_is_for_people_too(run: Run, file: Path) -> None:
 def test_an_unknown_job_is_refused(run: Run, file: Path, tmp_path: Path) -> None:
     ran = run("--config", file, "schedule", "install", "nihgtly", "--root", tmp_path / "root")
     assert (ran.code, "jobs: nightly" in ran.err, (tmp_path / "root").exists()) == (2, True, False)
+
+
+@pytest.mark.parametrize("scheduler", ("systemd", "cron"))
+def test_a_drive_that_is_another_one_elsewhere_is_refused(run: Run, file: Path, tmp_path: Path, scheduler: str) -> None:
+    file.write_text(file.read_text().replace("disk:/dev/disk/by-id/usb-TANDBERG_RDX", "image:c.tkc"))
+    ran = run("--config", file, "schedule", "install", "--root", tmp_path / "root", "--with", scheduler)
+    assert (ran.code, "drives.rdx: c.tkc: a relative path" in ran.err, (tmp_path / "root").exists()) == (2, True, False)
