@@ -52,7 +52,7 @@ def use_words(foreseen: Foreseen, night: ForecastNight) -> Words:
 def _description(night: ForecastNight) -> Words:
     uses = ((each.name, use_words(each, night)) for each in night.cartridges)
     parts = [Words(f"{name}: {use.en}", f"{name} : {use.fr}") for name, use in uses]
-    return joined((night.choice.why, *parts), "\n")
+    return joined((night.choice.why, *parts), Words("\n", "\n"))
 
 
 def _identifier(name: str) -> str:

@@ -47,7 +47,7 @@ NOTES: dict[str, Wording] = {
         ("the cartridge was not changed, or another was taken",
          "la cartouche n’a pas été changée, ou une autre a été prise"),
         ("put in the cartridge that this report names as next",
-         "mettez la cartouche que ce rapport donne comme suivante"),
+         "mettez celle que ce rapport indique pour la nuit suivante"),
     ),
     "unlabelled-cartridge": Wording(
         ("the cartridge that was in has no label of tapekit", "la cartouche en place n’a pas d’étiquette tapekit"),
@@ -68,9 +68,9 @@ NOTES: dict[str, Wording] = {
     ),
     "locked-cartridge": Wording(
         ("{cartridge} was put in for a restore and is not written",
-         "{cartridge} sert à une restauration et n’est pas écrite"),
+         "{cartridge} est en place pour une restauration : rien n’y est écrit"),
         ("a cartridge put in for a restore stays locked until it is ejected",
-         "une cartouche mise pour restaurer reste verrouillée jusqu’à son éjection"),
+         "une cartouche mise en place pour une restauration reste verrouillée jusqu’à son éjection"),
         ("eject it when the restore is done, and put {due} in", "éjectez-la après la restauration, et mettez {due}"),
     ),
     "write-protected": Wording(
@@ -80,12 +80,12 @@ NOTES: dict[str, Wording] = {
     ),
     "full-cartridge": Wording(
         ("{cartridge} is full", "{cartridge} est pleine"),
-        ("the night does not fit behind what must stay on it", "la nuit ne tient pas après ce qui doit y rester"),
+        ("the night does not fit behind what must stay on it", "la nuit ne tient pas derrière ce qui doit y rester"),
         ("add a cartridge to the rotation, or shorten the retention",
          "ajoutez une cartouche à la rotation, ou raccourcissez la conservation"),
     ),
     "bad-cartridge": Wording(
-        ("{cartridge} has bad places", "{cartridge} est abîmée"),
+        ("{cartridge} has bad places", "{cartridge} a des zones abîmées"),
         _DETAIL,
         ("replace {cartridge}; do not use it for another night",
          "remplacez {cartridge} ; ne vous en servez plus"),
@@ -99,7 +99,7 @@ NOTES: dict[str, Wording] = {
     "spooled": Wording(
         ("the night waits on the server's own disk", "la nuit attend sur le disque du serveur"),
         ("no cartridge could take it", "aucune cartouche ne pouvait la prendre"),
-        ("put {due} in: the next run writes what waits", "mettez {due} : l’exécution suivante écrit ce qui attend"),
+        ("put {due} in: the next run writes what waits", "mettez {due} : la prochaine exécution écrira ce qui attend"),
     ),
     "spool-waits": Wording(
         ("{count} nights wait on the server's own disk", "{count} nuits attendent sur le disque du serveur"),
@@ -110,13 +110,13 @@ NOTES: dict[str, Wording] = {
         ("the server's own disk cannot take the night", "le disque du serveur ne peut pas prendre la nuit"),
         _DETAIL,
         ("make room on it, or name another directory as spool",
-         "faites-y de la place, ou choisissez un autre répertoire d’attente"),
+         "libérez-y de la place, ou choisissez un autre répertoire d’attente"),
     ),
     "another-cartridge": Wording(
         ("written to {cartridge}; {due} was due", "écrit sur {cartridge} ; {due} était prévue"),
         ("of all ways on, this one lost least", "de toutes les solutions, c’est celle qui perdait le moins"),
         ("put in the cartridge that this report names as next",
-         "mettez la cartouche que ce rapport donne comme suivante"),
+         "mettez celle que ce rapport indique pour la nuit suivante"),
     ),
     # What was to be saved
     "source-missing": Wording(
@@ -129,14 +129,14 @@ NOTES: dict[str, Wording] = {
         ("{count} files could not be read, the first: {first}",
          "fichiers illisibles : {count}, dont {first}"),
         _DETAIL,
-        ("tapekit list --problems shows them all", "tapekit list --problems les montre tous"),
+        ("tapekit list marks them, with the reason", "tapekit list les signale, avec la raison"),
     ),
     "files-changed": Wording(
         ("{count} files changed while they were saved, the first: {first}",
          "fichiers modifiés pendant la sauvegarde : {count}, dont {first}"),
         ("a program was writing them", "un programme les écrivait"),
         ("let the job dump the database, stop the program, or take a snapshot",
-         "faites exporter la base, arrêter le programme, ou prendre un instantané"),
+         "faites exporter la base par la tâche, arrêtez le programme, ou prenez un instantané"),
     ),
     "dump-failed": Wording(
         ("the database {database} was not dumped", "la base {database} n’a pas été exportée"),
@@ -148,7 +148,7 @@ NOTES: dict[str, Wording] = {
         ("{name} is empty", "{name} est vide"),
         ("its usual size is {usual}", "sa taille habituelle est de {usual}"),
         ("find out what became of it before older nights expire",
-         "cherchez ce qu’il est devenu avant l’expiration des nuits précédentes"),
+         "cherchez-en la cause avant l’expiration des nuits précédentes"),
     ),
     "size-drop": Wording(
         ("{name} is much smaller than usual", "{name} est bien plus petit que d’habitude"),
@@ -160,7 +160,7 @@ NOTES: dict[str, Wording] = {
         ("{name} is much larger than usual", "{name} est bien plus grand que d’habitude"),
         ("{size} instead of {usual}", "{size} au lieu de {usual}"),
         ("find out what came; exclude it if it need not be saved",
-         "cherchez ce qui est arrivé ; excluez-le s’il n’est pas à sauvegarder"),
+         "cherchez ce qui s’est ajouté ; excluez ce qui n’est pas à sauvegarder"),
     ),
     "capacity": Wording(
         ("a night will soon no longer fit on a cartridge", "une nuit ne tiendra bientôt plus sur une cartouche"),
@@ -214,7 +214,7 @@ NOTES: dict[str, Wording] = {
     ),
     # The machine
     "drive": Wording(
-        ("the drive {drive} did not do its work", "le lecteur {drive} n’a pas fait son travail"),
+        ("the drive {drive} did not do its work", "le lecteur {drive} n’a pas fonctionné"),
         _DETAIL,
         ("switch the drive off and on, look at its cable, and run the job again",
          "éteignez et rallumez le lecteur, vérifiez son câble, et relancez la tâche"),
@@ -222,7 +222,7 @@ NOTES: dict[str, Wording] = {
     "busy": Wording(
         ("the drive {drive} was in use", "le lecteur {drive} était occupé"),
         _DETAIL,
-        ("move the hours of the two jobs apart", "écartez les heures des deux tâches"),
+        ("move the hours of the two jobs apart", "espacez les heures des deux tâches"),
     ),
     "not-ejected": Wording(
         ("{cartridge} was not ejected", "{cartridge} n’a pas été éjectée"),
@@ -236,25 +236,25 @@ NOTES: dict[str, Wording] = {
          "tapekit catalog rebuild le refait depuis les cartouches"),
     ),
     "state": Wording(
-        ("what tapekit knows could not be kept", "ce que tapekit sait n’a pas pu être gardé"),
+        ("what tapekit knows could not be kept", "ce que tapekit sait n’a pas pu être enregistré"),
         _DETAIL,
         ("make room in the state directory, or make it writable",
-         "faites de la place dans le répertoire d’état, ou rendez-le accessible en écriture"),
+         "libérez de la place dans le répertoire d’état, ou rendez-le accessible en écriture"),
     ),
     "configuration": Wording(
-        ("the configuration is wrong", "la configuration est fausse"),
+        ("the configuration is wrong", "la configuration est incorrecte"),
         _DETAIL,
         ("tapekit config check names the line", "tapekit config check donne la ligne"),
     ),
     "not-sent": Wording(
-        ("a report could not be sent by {target}", "un rapport n’a pas pu partir par {target}"),
+        ("a report could not be sent by {target}", "un rapport n’a pas pu être envoyé par {target}"),
         _DETAIL,
         ("it goes out with the next night's", "il partira avec celui de la nuit suivante"),
     ),
     "clock": Wording(
         ("the server's clock went back", "l’horloge du serveur a reculé"),
         ("{now} is before the last night, {last}", "{now} précède la dernière nuit, {last}"),
-        ("set the clock", "réglez l’horloge"),
+        ("set the clock", "mettez le serveur à l’heure"),
     ),
     "stopped": Wording(
         ("the run was stopped", "l’exécution a été arrêtée"),
@@ -266,18 +266,18 @@ NOTES: dict[str, Wording] = {
         ("an unfinished archive is on {cartridge}", "une archive inachevée est sur {cartridge}"),
         ("the run of {night} was killed", "l’exécution du {night} a été interrompue"),
         ("nothing: it counts for nothing, and the next archive follows it",
-         "rien : elle ne compte pas, et la suivante s’écrit après"),
+         "rien à faire : elle ne compte pas, et la suivante s’écrit à sa suite"),
     ),
     "stale-lock": Wording(
         ("a lock of a run that is gone was taken over", "le verrou d’une exécution disparue a été repris"),
         ("the run of {night} was killed", "l’exécution du {night} a été interrompue"),
-        ("nothing", "rien"),
+        ("nothing", "rien à faire"),
     ),
     "stale-files": Wording(
         ("files of a run that is gone were removed: {path}",
          "les fichiers d’une exécution disparue ont été supprimés : {path}"),
         ("the run of {night} was killed", "l’exécution du {night} a été interrompue"),
-        ("nothing", "rien"),
+        ("nothing", "rien à faire"),
     ),
     # Anything else: an error as it came, with its own hint
     "other": Wording(

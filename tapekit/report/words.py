@@ -6,6 +6,7 @@ from datetime import date
 
 from tapekit.model import Rung
 from tapekit.report.night import Nights, Outcome, Step, Verdict
+from tapekit.rotation.words import MONTHS, NO_BREAK, WEEKDAYS, unbroken
 
 
 class Language(enum.StrEnum):
@@ -19,22 +20,22 @@ _PLACE = {Language.ENGLISH: 0, Language.FRENCH: 1}
 
 WORDS: dict[str, tuple[str, str]] = {
     # The line. Saved is said of a copy that was written; the others only of what was proven.
-    "saved": ("Saved", "Enregistré"),
-    "saved.read back": ("read back", "relu"),
-    "saved.compared": ("compared", "comparé"),
+    "saved": ("Saved", "Sauvegarde faite"),
+    "saved.read back": ("read back", "relue"),
+    "saved.compared": ("compared", "comparée"),
     "saved.sample": ("sample restored", "échantillon restauré"),
-    "saved.other": ("read on another drive", "lu sur un autre lecteur"),
-    "saved.unproven": ("not read back", "pas relu"),
+    "saved.other": ("read on another drive", "lue sur un autre lecteur"),
+    "saved.unproven": ("not read back", "pas relue"),
     "line.clean": ("{claims}.", "{claims}."),
     "line.warnings": ("{claims}, but: {first}.", "{claims}, mais : {first}."),
     "line.warnings.bare": ("{claims}, with warnings.", "{claims}, avec des avertissements."),
     "line.spooled": (
         "On no cartridge yet, only on the server's own disk: {first}.",
-        "Sur aucune cartouche, seulement sur le disque du serveur : {first}.",
+        "Pas encore sur une cartouche, seulement sur le disque du serveur : {first}.",
     ),
     "line.spooled.bare": (
         "On no cartridge yet, only on the server's own disk.",
-        "Sur aucune cartouche, seulement sur le disque du serveur.",
+        "Pas encore sur une cartouche, seulement sur le disque du serveur.",
     ),
     "line.failed": ("Not saved: {first}.", "Pas de sauvegarde : {first}."),
     "line.failed.bare": ("Not saved.", "Pas de sauvegarde."),
@@ -45,14 +46,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "on": ("on {date}", "{date}"),
     "and": ("and", "et"),
     # Outcomes, rungs, steps, verdicts.
-    "outcome.clean": ("clean", "réussie"),
+    "outcome.clean": ("clean", "réussite"),
     "outcome.warnings": ("with warnings", "avec avertissements"),
     "outcome.spooled": ("on the server only", "sur le serveur seulement"),
-    "outcome.failed": ("failed", "échouée"),
+    "outcome.failed": ("failed", "échec"),
     "outcome.missed": ("no run", "pas de sauvegarde"),
     "outcome.closed": ("closed", "fermé"),
     "rung.1": ("written", "écrite"),
-    "rung.2": ("flushed to the medium", "écrite jusqu’au support"),
+    "rung.2": ("flushed to the medium", "parvenue au support"),
     "rung.3": ("read back", "relue"),
     "rung.4": ("compared with the source", "comparée à la source"),
     "rung.5": ("sample restored", "échantillon restauré"),
@@ -108,20 +109,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "name": ("Name", "Nom"),
     "per_week": ("{size} a week", "{size} par semaine"),
     "growth": ("Growth", "Croissance"),
-    "verdict": ("Verdict", "Verdict"),
+    "verdict": ("Verdict", "Constat"),
     "room": ("Room", "Place"),
     "room.of": ("{remaining} free of {capacity}", "{remaining} libres sur {capacity}"),
     "loads": ("Loads", "Chargements"),
-    "written": ("Written so far", "Écrit en tout"),
+    "written": ("Written so far", "Total écrit"),
     "errors": ("Errors", "Erreurs"),
     "forecast": ("Forecast", "Prévision"),
-    "overwritten": ("Overwritten", "Écrasé"),
+    "overwritten": ("Overwritten", "Nuits écrasées"),
     "overwritten.nights": ("on {cartridge}: {nights}", "sur {cartridge} : {nights}"),
     "overwritten.safe": ("copies of all of it remain", "il en reste des copies"),
-    "lost": ("lost, the only copy of {nights}", "perdu, la seule copie : {nights}"),
+    "lost": ("lost, the only copy of {nights}", "seule copie, perdue : {nights}"),
     "anyone": (
         "No key is configured: whoever holds the cartridge can read it. Keep it as you keep the server.",
-        "Aucune clé n’est configurée : qui tient la cartouche peut la lire. Gardez-la comme le serveur.",
+        "Aucune clé n’est configurée : qui détient la cartouche peut la lire. Protégez-la comme le serveur.",
     ),
     "calendar": ("Calendar of nights", "Calendrier des nuits"),
     "trend": ("Size of each source", "Taille de chaque source"),
@@ -130,7 +131,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "index": ("Reports of {site}", "Rapports de {site}"),
     "latest": ("Latest", "Dernier"),
     "earlier": ("Earlier nights", "Nuits précédentes"),
-    "written_by": ("Written by tapekit {version}.", "Écrit par tapekit {version}."),
+    "written_by": ("Written by tapekit {version}.", "Produit par tapekit {version}."),
     # Letters in the calendar, legible without colour.
     "letter.1": ("W", "E"),
     "letter.2": ("F", "S"),
@@ -173,21 +174,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "PB": ("PB", "Po"),
 }
 
-_MONTHS = {
-    Language.ENGLISH: (
-        "January", "February", "March", "April", "May", "June",
-        "July", "August", "September", "October", "November", "December",
-    ),
-    Language.FRENCH: (
-        "janvier", "février", "mars", "avril", "mai", "juin",
-        "juillet", "août", "septembre", "octobre", "novembre", "décembre",
-    ),
-}  # fmt: skip
-_DAYS = {
-    Language.ENGLISH: ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    Language.FRENCH: ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
-}
-_NO_BREAK = "\N{NO-BREAK SPACE}"
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _UNIT_STEP = 1000
 _MINUTE_S = 60
@@ -218,7 +204,7 @@ class Words:
         """One of two templates, with the values put in. French punctuation never begins a line."""
         template = pair[_PLACE[self.language]]
         if self._is_french:
-            template = template.replace(" :", f"{_NO_BREAK}:").replace(" ;", f"{_NO_BREAK};")
+            template = unbroken(template)
         return template.format_map(values)
 
     def outcome(self, outcome: Outcome) -> str:
@@ -240,7 +226,7 @@ class Words:
     def number(self, value: float, decimals: int = 0) -> str:
         """A number, its thousands apart."""
         text = f"{value:,.{decimals}f}"
-        return text.replace(",", _NO_BREAK).replace(".", ",") if self._is_french else text
+        return text.replace(",", NO_BREAK).replace(".", ",") if self._is_french else text
 
     def size(self, size_bytes: float) -> str:
         """A size in decimal units, as they stand on cartridges."""
@@ -248,7 +234,7 @@ class Words:
         while abs(size_bytes) >= _UNIT_STEP and power < len(_UNITS) - 1:
             size_bytes /= _UNIT_STEP
             power += 1
-        return f"{self.number(size_bytes, min(power, 1))}{_NO_BREAK}{self(_UNITS[power])}"
+        return f"{self.number(size_bytes, min(power, 1))}{NO_BREAK}{self(_UNITS[power])}"
 
     def growth(self, bytes_per_week: float) -> str:
         """A growth per week, with its sign."""
@@ -262,19 +248,19 @@ class Words:
     def duration(self, seconds: float) -> str:
         """A duration: 12 s, 12 min, 3 h 05 min."""
         if seconds < _MINUTE_S:
-            return f"{self.number(seconds)}{_NO_BREAK}s"
+            return f"{self.number(seconds)}{NO_BREAK}s"
         minutes = round(seconds / _MINUTE_S)
         if seconds < _FEW_MINUTES_S:
-            return f"{minutes}{_NO_BREAK}min"
-        return f"{minutes // 60}{_NO_BREAK}h{_NO_BREAK}{minutes % 60:02d}{_NO_BREAK}min"
+            return f"{minutes}{NO_BREAK}min"
+        return f"{minutes // 60}{NO_BREAK}h{NO_BREAK}{minutes % 60:02d}{NO_BREAK}min"
 
     def month(self, number: int) -> str:
         """The name of a month."""
-        return _MONTHS[self.language][number - 1]
+        return MONTHS[self.language][number - 1]
 
     def weekday(self, number: int) -> str:
         """The name of a day of the week; 0 is Monday."""
-        return _DAYS[self.language][number]
+        return WEEKDAYS[self.language][number]
 
     def date(self, day: date, *, with_year: bool = True, with_weekday: bool = False) -> str:
         """A date: 24 November 2026, mardi 24 novembre 2026."""

@@ -98,7 +98,7 @@ class Way:
 _ACTIONS = {
     Action.APPEND: ("append to {}", "ajouter à {}"),
     Action.OVERWRITE: ("overwrite {}", "écraser {}"),
-    Action.LABEL: ("label the blank medium {}", "étiqueter {} le support vierge"),
+    Action.LABEL: ("label the blank medium {}", "étiqueter le support vierge sous le nom {}"),
     Action.SPOOL: ("spool to the server’s disk", "mettre en attente sur le disque du serveur"),
 }
 

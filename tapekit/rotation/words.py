@@ -9,16 +9,27 @@ Language = Literal["en", "fr"]
 Span = tuple[date, date]
 """First and last night, both included."""
 
-_MONTHS: dict[Language, tuple[str, ...]] = {
+MONTHS: dict[str, tuple[str, ...]] = {
     "en": ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
            "December"),
     "fr": ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
            "décembre"),
 }  # fmt: skip
-_WEEKDAYS: dict[Language, tuple[str, ...]] = {
+WEEKDAYS: dict[str, tuple[str, ...]] = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
 }
+
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+_UNBROKEN = {f" {mark}": f"{NO_BREAK}{mark}" for mark in ":;?!»"} | {"« ": f"«{NO_BREAK}"}
+
+
+def unbroken(text: str) -> str:
+    """French text whose punctuation never begins a line."""
+    for plain, kept in _UNBROKEN.items():
+        text = text.replace(plain, kept)
+    return text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,18 +44,18 @@ class Words:
 
     def of(self, language: str) -> str:
         """In one language, en or fr."""
-        return self.fr if language == "fr" else self.en
+        return unbroken(self.fr) if language == "fr" else self.en
 
 
-def joined(parts: Iterable[Words], between: str = "; ") -> Words:
+def joined(parts: Iterable[Words], between: Words = Words("; ", " ; ")) -> Words:
     """Several, one behind the other."""
     several = tuple(parts)
-    return Words(between.join(part.en for part in several), between.join(part.fr for part in several))
+    return Words(between.en.join(part.en for part in several), between.fr.join(part.fr for part in several))
 
 
 def weekday_words(night: date) -> Words:
     """The day of the week."""
-    return Words(_WEEKDAYS["en"][night.weekday()], _WEEKDAYS["fr"][night.weekday()])
+    return Words(WEEKDAYS["en"][night.weekday()], WEEKDAYS["fr"][night.weekday()])
 
 
 def date_words(night: date, today: date) -> Words:
@@ -79,7 +90,7 @@ def _french(first: date, last: date, today: date) -> str:
 def _beginning(first: date, last: date, language: Language) -> str:
     """The first date of a span, without what it shares with the last one."""
     if first.year != last.year:
-        return f"{_day(first, language)} {_MONTHS[language][first.month - 1]} {first.year}"
+        return f"{_day(first, language)} {MONTHS[language][first.month - 1]} {first.year}"
     if first.month != last.month:
         return _date(first, first, language)
     return _day(first, language)
@@ -87,7 +98,7 @@ def _beginning(first: date, last: date, language: Language) -> str:
 
 def _date(night: date, today: date, language: Language) -> str:
     year = "" if night.year == today.year else f" {night.year}"
-    return f"{_day(night, language)} {_MONTHS[language][night.month - 1]}{year}"
+    return f"{_day(night, language)} {MONTHS[language][night.month - 1]}{year}"
 
 
 def _day(night: date, language: Language) -> str:

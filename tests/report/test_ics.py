@@ -40,7 +40,7 @@ def test_what_the_events_say() -> None:
     assert str(english[5]["description"]) == (
         "Monday’s cartridge\nMON-1: overwritten, losing the only copy of 2 March"
     )  # fmt: skip
-    assert str(french[5]["description"]) == (
+    assert str(french[5]["description"]).replace("\xa0", " ") == (
         "cartouche du lundi\nMON-1 : écrasée, ce qui fait perdre la seule copie du 2 mars"
     )  # fmt: skip
 

@@ -12,21 +12,24 @@ from tapekit.report.notes import note
 from tests.report import nights
 
 LINES = (
-    (nights.CLEAN, "Saved, read back, compared.", "Enregistré, relu, comparé."),
+    (nights.CLEAN, "Saved, read back, compared.", "Sauvegarde faite, relue, comparée."),
     (
         nights.WARNINGS,
         "Saved, read back, compared, but: 3 files changed while they were saved, the first: srv/pharmacy/log.txt.",
-        "Enregistré, relu, comparé, mais : fichiers modifiés pendant la sauvegarde : 3, dont srv/pharmacy/log.txt.",
+        (
+            "Sauvegarde faite, relue, comparée, mais : fichiers modifiés pendant la sauvegarde : 3, "
+            "dont srv/pharmacy/log.txt."
+        ),
     ),
     (
         nights.SPOOLED,
         "On no cartridge yet, only on the server's own disk: no cartridge was in; TUE-1 was due.",
-        "Sur aucune cartouche, seulement sur le disque du serveur : pas de cartouche ; TUE-1 était prévue.",
+        "Pas encore sur une cartouche, seulement sur le disque du serveur : pas de cartouche ; TUE-1 était prévue.",
     ),
     (
         nights.FAILED,
         "Not saved: the drive rdx did not do its work.",
-        "Pas de sauvegarde : le lecteur rdx n’a pas fait son travail.",
+        "Pas de sauvegarde : le lecteur rdx n’a pas fonctionné.",
     ),
 )
 

@@ -16,7 +16,7 @@ from tapekit.report.text import subject, text
 from tests.report import nights
 from tests.report.sinks import MailSink, WebSink, serving
 
-MESSAGE = Message("[OK] Pharmacie, été", "Enregistré, relu, comparé.\n  a  b", Outcome.CLEAN)
+MESSAGE = Message("[OK] Pharmacie, été", "Sauvegarde faite, relue, comparée.\n  a  b", Outcome.CLEAN)
 SECRET = "hunter2"
 
 

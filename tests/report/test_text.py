@@ -23,9 +23,9 @@ def test_the_line_and_every_note_stand_in_the_text(report: NightReport, language
 def test_what_was_overwritten_is_told_with_its_loss() -> None:
     said = text(nights.WARNINGS, "en", UTC)
     assert "on TUE-1: 1 to 9 March 2026 (nightly); lost, the only copy of 3 to 9 March 2026 (nightly)" in said
-    assert "perdu, la seule copie : les nuits du 3 au 9 mars 2026 (nightly)" in text(
-        nights.WARNINGS, "fr", UTC
-    ).replace("\xa0", " ")
+    assert "seule copie, perdue : les nuits du 3 au 9 mars 2026 (nightly)" in text(nights.WARNINGS, "fr", UTC).replace(
+        "\xa0", " "
+    )
 
 
 def test_the_subject_begins_with_the_outcome() -> None:
@@ -37,7 +37,7 @@ def test_the_subject_begins_with_the_outcome() -> None:
         Outcome.FAILED: "[FAILED",
     }
     assert subject(nights.CLEAN, "fr", UTC).replace("\xa0", " ") == (
-        "[OK] Pharmacie du Port, nightly, 2026-11-24 : Enregistré, relu, comparé. Mettez WED-1 demain."
+        "[OK] Pharmacie du Port, nightly, 2026-11-24 : Sauvegarde faite, relue, comparée. Mettez WED-1 demain."
     )
 
 

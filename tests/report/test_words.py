@@ -11,7 +11,7 @@ from tapekit.report.words import WORDS, Language, Words, printable
 
 ENGLISH, FRENCH = Words("en"), Words("fr")
 ALIKE = {
-    "line.clean", "mark.clean", "archive", "verdict", "speed", "next.value", "nights.job", "letter.3", "letter.4",
+    "line.clean", "mark.clean", "archive", "speed", "next.value", "nights.job", "letter.3", "letter.4",
     "letter.5", "letter.failed", "letter.missed", "letter.closed",
 }  # fmt: skip
 """What both languages write the same way."""

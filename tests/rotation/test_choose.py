@@ -29,7 +29,7 @@ def test_lost_and_retired_ones_are_skipped_and_said() -> None:
     choice = choose(turn(), stock(lost, retired, cartridge("MON-3", copy(night("03-09")))))
     assert (choice.names, choice.skipped) == (("MON-3",), ("MON-1", "MON-2"))
     assert str(choice.why) == "Monday’s cartridge; MON-1 is lost; MON-2 is retired"
-    assert choice.why.of("fr") == "cartouche du lundi; MON-1 est perdue; MON-2 est retirée"
+    assert choice.why.of("fr") == "cartouche du lundi\xa0; MON-1 est perdue\xa0; MON-2 est retirée"
 
 
 def test_too_few_in_service() -> None:

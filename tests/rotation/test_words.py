@@ -32,4 +32,8 @@ def test_spans(spans: tuple[Span, ...], english: str, french: str) -> None:
 def test_dates_and_several_words() -> None:
     assert date_words(night("03-01"), TODAY) == Words("1 March", "1er mars")
     assert date_words(date(2027, 3, 2), TODAY) == Words("2 March 2027", "2 mars 2027")
-    assert joined((Words("a", "b"), Words("c", "d"))) == Words("a; c", "b; d")
+    assert joined((Words("a", "b"), Words("c", "d"))) == Words("a; c", "b ; d")
+
+
+def test_french_punctuation_never_begins_a_line() -> None:
+    assert Words("a; b: c?", "a ; b : « c » ?").of("fr") == "a\xa0; b\xa0: «\xa0c\xa0»\xa0?"
