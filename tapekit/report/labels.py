@@ -24,6 +24,7 @@ CHARACTER = 13 + 3 * (WIDE - 2)
 """Width of a character with the gap behind it, in narrow bars: three wide elements, six narrow, one gap."""
 QUIET = 10
 """Narrow bars of white beside the code (ISO/IEC 16388)."""
+HAIRLINE = 0.1 * mm
 THINNEST, WIDEST = 0.17 * mm, 0.5 * mm
 """Narrow bars that office printers still print, and more than which gains nothing."""
 
@@ -41,6 +42,8 @@ class Sheet:
     top: float
     column_step: float
     row_step: float
+    is_cut: bool = False
+    """Plain paper: a hairline says where to cut."""
 
     @property
     def places(self) -> int:
@@ -52,7 +55,7 @@ SHEETS = (
     ("l7160", Sheet("Avery L7160: 21 labels of 63.5 × 38.1 mm", 3, 7, 63.5, 38.1, 7.2, 15.1, 66.04, 38.1)),
     ("l7163", Sheet("Avery L7163: 14 labels of 99.1 × 38.1 mm", 2, 7, 99.1, 38.1, 4.65, 15.15, 101.6, 38.1)),
     ("l7651", Sheet("Avery L7651: 65 labels of 38.1 × 21.2 mm", 5, 13, 38.1, 21.2, 4.75, 10.7, 40.6, 21.2)),
-    ("lto", Sheet("LTO spine labels, to be cut: 30 of 78 × 15.9 mm", 2, 15, 78, 15.9, 24, 22, 84, 17)),
+    ("lto", Sheet("LTO spine labels, to be cut: 30 of 78 × 15.9 mm", 2, 15, 78, 15.9, 24, 22, 84, 17, is_cut=True)),
 )
 """Sheets by the name that a command takes; sizes are those that the makers print on the pack."""
 
@@ -87,6 +90,9 @@ def labels_pdf(labels: Sequence[Label], sheet: Sheet, first: int = 1) -> bytes:
 def _draw(canvas: Canvas, label: Label, left: float, top: float, sheet: Sheet) -> None:
     """Above the name in large letters and the pool beside it, below the barcode; both in the middle."""
     width, height = sheet.width * mm, sheet.height * mm
+    if sheet.is_cut:
+        canvas.setLineWidth(HAIRLINE)
+        canvas.rect(left + HAIRLINE, top - height + HAIRLINE, width - 2 * HAIRLINE, height - 2 * HAIRLINE)
     middle, margin = left + width / 2, 1.5 * mm
     text_height = 0.42 * height
     size = min(text_height, _fitting(label, width - 2 * margin))

@@ -43,4 +43,4 @@ def lines(report: NightReport, language: str, *, with_priority: bool, zone: tzin
     ):
         for note in notes:
             said = worded(note, words)
-            yield with_its(priority, "; ".join(part for part in (said.what, said.why, said.to_do) if part))
+            yield with_its(priority, words.clauses((said.what, said.why, said.to_do)))

@@ -327,7 +327,7 @@ def worded(note: Note, words: Words) -> Worded:
     given = {"kind": note.kind, **note.values}
     values = collections.defaultdict(lambda: "?", {name: _value(name, value, words) for name, value in given.items()})
     said, why, to_do = (words.fill(part, values) for part in wording)
-    return Worded(said, "; ".join(part for part in (why, printable(note.detail)) if part), to_do)
+    return Worded(said, words.clauses((why, printable(note.detail))), to_do)
 
 
 def _value(name: str, value: str, words: Words) -> str:

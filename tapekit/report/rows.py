@@ -25,7 +25,7 @@ def facts(report: NightReport, words: Words, zone: tzinfo | None) -> list[tuple[
         ("cartridge", words.listed([printable(cartridge.name) for cartridge in report.cartridges])),
         ("due", words.listed([printable(name) for name in report.due])),
         ("spool", _spool(report, words)),
-        ("overwritten", "; ".join(overwritten(one, words) for one in report.overwritten)),
+        ("overwritten", words.clauses(overwritten(one, words) for one in report.overwritten)),
         ("next", _next(report, words)),
         ("members", words.number(report.members) if report.members else ""),
         ("source", words.size(report.source_bytes) if report.archive else ""),
@@ -66,7 +66,7 @@ def overwritten(one: Overwritten, words: Words) -> str:
     """What made room, and what of it is gone for good."""
     nights = words("overwritten.nights", cartridge=printable(one.cartridge), nights=words.nights(one.nights))
     loss = words("lost", nights=words.nights(one.lost)) if one.lost else words("overwritten.safe")
-    return f"{nights}; {loss}"
+    return words.clauses((nights, loss))
 
 
 def clock(moment: datetime, words: Words, zone: tzinfo | None) -> str:

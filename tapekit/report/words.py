@@ -1,7 +1,7 @@
 """The words of reports in English and French, and how each language writes numbers, sizes, dates and lists."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from tapekit.model import Rung
@@ -277,6 +277,10 @@ class Words:
         if len(parts) < 2:  # noqa: PLR2004 - nothing to join
             return "".join(parts)
         return f"{', '.join(parts[:-1])} {self('and')} {parts[-1]}"
+
+    def clauses(self, parts: Iterable[str]) -> str:
+        """One behind the other: a; b."""
+        return self.fill(("; ", " ; "), {}).join(part for part in parts if part)
 
     def nights(self, ranges: Sequence[Nights]) -> str:
         """Ranges of nights: 3 to 9 March 2026 (nightly)."""

@@ -23,9 +23,9 @@ def test_the_line_and_every_note_stand_in_the_text(report: NightReport, language
 def test_what_was_overwritten_is_told_with_its_loss() -> None:
     said = text(nights.WARNINGS, "en", UTC)
     assert "on TUE-1: 1 to 9 March 2026 (nightly); lost, the only copy of 3 to 9 March 2026 (nightly)" in said
-    assert "seule copie, perdue : les nuits du 3 au 9 mars 2026 (nightly)" in text(nights.WARNINGS, "fr", UTC).replace(
-        "\xa0", " "
-    )
+    assert "(nightly) ; seule copie, perdue : les nuits du 3 au 9 mars 2026 (nightly)" in text(
+        nights.WARNINGS, "fr", UTC
+    ).replace("\xa0", " ")
 
 
 def test_the_subject_begins_with_the_outcome() -> None:
