@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from tapekit.config.fields import Schema
 from tapekit.config.schema import Configuration
 from tools.check_docs import ROOT
 
@@ -33,7 +34,7 @@ TABLES: tuple[tuple[str, str], ...] = (
 
 def tables() -> str:
     """The generated part of the page."""
-    definitions: dict[str, Any] = Configuration.model_json_schema()["$defs"]
+    definitions: dict[str, Any] = Configuration.model_json_schema(schema_generator=Schema)["$defs"]
     missing = set(definitions) - {name for _, name in TABLES}
     if missing:
         raise ValueError(f"no heading for {', '.join(sorted(missing))}")

@@ -7,6 +7,7 @@ import click
 from tapekit import config
 from tapekit.cli.common import json_option, print_json
 from tapekit.config.doubts import doubts
+from tapekit.config.fields import Schema
 from tapekit.config.load import BadConfiguration, load
 from tapekit.config.schema import Configuration
 from tapekit.config.show import effective, to_toml
@@ -63,7 +64,7 @@ def _show(context: click.Context, as_json: bool) -> None:
 @command.command("schema")
 def _schema() -> None:
     """Print a JSON schema of the file, with which editors complete keys and check values."""
-    schema = {"$schema": DIALECT} | Configuration.model_json_schema() | {"title": "tapekit.toml"}
+    schema = {"$schema": DIALECT} | Configuration.model_json_schema(schema_generator=Schema) | {"title": "tapekit.toml"}
     click.echo(json.dumps(schema, indent=2, ensure_ascii=False))
 
 

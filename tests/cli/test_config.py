@@ -118,3 +118,8 @@ def test_commands_start_without_what_they_do_not_need(tmp_path: Path, command: s
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert ran.stderr.splitlines()[-1] == "[]"
+
+
+def test_the_schemas_defaults_are_what_a_person_writes(run: Run) -> None:
+    job = json.loads(run("config", "schema").out)["$defs"]["Job"]["properties"]
+    assert (job["overdue_after"]["default"], job["wait"]["default"]) == ("2 days", "2 hours")
