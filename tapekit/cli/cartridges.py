@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tapekit.catalog.errors import NotInCatalog
+from tapekit.cli import complete
 from tapekit.cli.common import json_option, print_json
 from tapekit.cli.tables import show_table
 from tapekit.jobs import lookup
@@ -16,7 +17,7 @@ from tapekit.units import size_text
 PLACES = [place.value for place in Place if place not in GONE]
 LIST = ("cartridge", "pool", "place", ">archives", "last written", ">free", ">loads", ">errors", "notes")
 SHOW = (">file", "archive", "job", "night", "state", ">members", ">size", ">stored", "evidence")
-name_argument = click.argument("name")
+name_argument = click.argument("name", shell_complete=complete.completing(complete.cartridges))
 note_option = click.option("--note", default="", help="Kept in the history.")
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,22 @@ import click
 
 from drivers.base import Drive
 from tapekit import config, drives
+from tapekit.cli import complete
 from tapekit.errors import TapekitError
 from tapekit.evidence import Evidences, state_directory
+from tapekit.report.night import Note
+from tapekit.report.notes import worded
+from tapekit.report.words import Words
 
-drive_argument = click.argument("drive")
+drive_argument = click.argument("drive", shell_complete=complete.completing(complete.drives))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 SHOWN = 20
 """Lines of a long list that are shown; --json has them all."""
+
+
+def job_argument(*, is_required: bool = False) -> Callable[[Any], Any]:
+    """The JOB argument; without it, where it need not be there, all jobs or the only one."""
+    return click.argument("job", required=is_required, shell_complete=complete.completing(complete.jobs))
 
 
 def archive_option(default: str, *, several: bool) -> Callable[[Any], Any]:
@@ -91,3 +100,9 @@ def reasons(items: Sequence[tuple[bytes, str]]) -> list[str]:
 def reasons_json(items: Sequence[tuple[bytes, str]]) -> list[dict[str, str]]:
     """Paths and reasons for programs."""
     return [{"path": path_json(path), "why": why} for path, why in items]
+
+
+def notes_json(notes: Iterable[Note]) -> list[dict[str, str]]:
+    """Warnings and problems for programs, in English."""
+    words = Words("en")
+    return [{"kind": note.kind, **worded(note, words)._asdict()} for note in notes]

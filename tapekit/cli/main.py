@@ -22,6 +22,7 @@ COMMANDS = (
     ("init", "Write a configuration file, after a look at the devices and a few questions."),
     ("config", "Check and show the configuration."),
     ("schedule", "Run the jobs at their times, by systemd or cron."),
+    ("status", "Say how the jobs are, and alarm when one is overdue."),
     ("next", "Say which cartridge goes in tonight and in the weeks to come."),
     ("find", "Find members of all archives by name."),
     ("versions", "Show every version of a file."),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tapekit import clock
-from tapekit.cli.common import json_option, print_json, write_file
+from tapekit.cli.common import job_argument, json_option, print_json, write_file
 from tapekit.cli.tables import show_table
 from tapekit.config.load import load
 from tapekit.errors import Exit
@@ -21,7 +21,7 @@ COLUMNS = ("night", "cartridge", "pool", "")
 
 
 @click.command("next")
-@click.argument("job", required=False)
+@job_argument()
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Another night than tonight: YYYY-MM-DD.")
 @click.option("--weeks", type=click.IntRange(1, 520), help="The nights of so many weeks; 4 with --ics.")
 @click.option("--ics", "ics_file", type=click.Path(path_type=Path), help="Write the nights for a phone's calendar.")

@@ -8,13 +8,12 @@ from pathlib import Path
 import click
 
 from tapekit import config
-from tapekit.cli.common import json_option, print_json
+from tapekit.cli.common import job_argument, json_option, print_json
 from tapekit.config.load import load
 from tapekit.errors import UsageError
 from tapekit.schedule import cron, install, systemd
 from tapekit.schedule.files import File, Plan
 
-job_argument = click.argument("job", required=False)
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), help="Work below this directory (packages, tests)."
 )
@@ -29,7 +28,7 @@ def command() -> None:
 
 
 @command.command("install")
-@job_argument
+@job_argument()
 @root_option
 @with_option
 @json_option
@@ -45,7 +44,7 @@ def _install(context: click.Context, job: str | None, root: Path | None, schedul
 
 
 @command.command("remove")
-@job_argument
+@job_argument()
 @root_option
 @json_option
 def _remove(job: str | None, root: Path | None, as_json: bool) -> None:
@@ -62,7 +61,7 @@ def _remove(job: str | None, root: Path | None, as_json: bool) -> None:
 
 
 @command.command("show")
-@job_argument
+@job_argument()
 @with_option
 @json_option
 @click.pass_context

@@ -11,7 +11,7 @@ PIPED_COLUMNS = 200
 """Width where nobody looks: programs take --json, and nothing should be folded."""
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
+def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
     """Print rows under their headings, folded to the terminal's width; `nothing` where there are none.
 
     A heading that begins with `>` stands over numbers.
@@ -23,21 +23,28 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: s
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="", padding=(0, 2, 0, 0))
-    for heading in columns:
+    for heading in headings:
         is_number = heading.startswith(">")
         table.add_column(
             heading.lstrip(">"), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number
         )
     for row in rows:
         table.add_row(*row)
-    size = shutil.get_terminal_size()
     text = io.StringIO()
-    is_terminal = sys.stdout.isatty()
-    width = size.columns if is_terminal else PIPED_COLUMNS
-    Console(file=text, width=width, highlight=False, markup=False, emoji=False, color_system=None).print(table)
-    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    console = Console(file=text, width=columns(), highlight=False, markup=False, emoji=False, color_system=None)
+    console.print(table)
+    show_lines([line.rstrip() for line in text.getvalue().splitlines()])
+
+
+def columns() -> int:
+    """How wide what is shown may be."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED_COLUMNS
+
+
+def show_lines(lines: Sequence[str]) -> None:
+    """Print lines; through a pager where a terminal does not hold them."""
     output = "\n".join(lines)
-    if is_terminal and len(lines) >= size.lines:
+    if sys.stdout.isatty() and len(lines) >= shutil.get_terminal_size().lines:
         click.echo_via_pager(output + "\n")
     else:
         click.echo(output)

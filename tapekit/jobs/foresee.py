@@ -1,12 +1,12 @@
 """What goes in tonight, and in the weeks to come."""
 
 import dataclasses
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 
-from tapekit.config.schema import Configuration
+from tapekit.config.schema import Configuration, Job
 from tapekit.errors import UsageError
 from tapekit.jobs import plan
-from tapekit.model import Stock
+from tapekit.model import Stock, tonight
 from tapekit.rotation.calendar import DAY, FAR
 from tapekit.rotation.forecast import ForecastNight, forecast
 from tapekit.rotation.loss import Standing, standing_of
@@ -36,6 +36,13 @@ def run(configuration: Configuration, stock: Stock, job: str | None, night: date
     coming = forecast(name, stock, policy, night, night + days, usual_bytes(stock, name))
     nights = tuple(coming) if weeks else tuple(each for each, _ in zip(coming, range(1), strict=False))
     return Result(name, night, rotation.why_none(night), rotation.scheme, nights)
+
+
+def coming_night(job: Job, last: date | None, now: datetime, zone: tzinfo | None = None) -> date:
+    """The night of a job's next run: tonight's, or the next one once tonight's has run. `last` is the last run's."""
+    night = tonight(now, job.time, zone)
+    is_over = last == night and now.astimezone(zone).time() >= job.time
+    return night + DAY * is_over
 
 
 def the_job(configuration: Configuration, job: str | None) -> str:

@@ -174,6 +174,24 @@ NOTES: dict[str, Wording] = {
         ("put {due} in, and see that the server and the drive are switched on",
          "mettez {due}, et vérifiez que le serveur et le lecteur sont allumés"),
     ),
+    "never": Wording(
+        ("no night was ever saved", "aucune nuit n’a encore été sauvegardée"),
+        _DETAIL,
+        ("put {due} in, and run the job once: tapekit nightly",
+         "mettez {due}, et lancez la tâche une fois : tapekit nightly"),
+    ),
+    "cut-off": Wording(
+        ("a run was cut off", "une exécution a été coupée"),
+        ("in the night of {night}, while it did this: {step}", "la nuit du {night}, pendant l’étape : {step}"),
+        ("the next run cleans up; run the job again, or leave it to the next night",
+         "l’exécution suivante nettoie ; relancez la tâche, ou laissez faire la nuit suivante"),
+    ),
+    "next-blocked": Wording(
+        ("no cartridge can take the night of {night}", "aucune cartouche ne peut prendre la nuit du {night}"),
+        ("{due}: full and still needed, put in for a restore, or out of service",
+         "{due} : pleine et encore nécessaire, en restauration, ou hors service"),
+        ("tapekit next says which and why", "tapekit next dit laquelle et pourquoi"),
+    ),
     "hook-failed": Wording(
         ("the command {command} failed", "la commande {command} a échoué"),
         _DETAIL,
@@ -195,6 +213,12 @@ NOTES: dict[str, Wording] = {
          "ce qui a été lu sur {cartridge} n’est pas ce qui a été écrit"),
         _DETAIL,
         ("replace {cartridge}, and run the job again", "remplacez {cartridge}, et relancez la tâche"),
+    ),
+    "damaged-copy": Wording(
+        ("the night of {night} on {cartridge} was found damaged", "la nuit du {night} sur {cartridge} est abîmée"),
+        _DETAIL,
+        ("restore what you need of it from another cartridge, and replace {cartridge}",
+         "restaurez ce qu’il faut depuis une autre cartouche, et remplacez {cartridge}"),
     ),
     "not-verified": Wording(
         ("{cartridge} was not read back", "{cartridge} n’a pas été relue"),
@@ -234,6 +258,11 @@ NOTES: dict[str, Wording] = {
         _DETAIL,
         ("tapekit catalog rebuild makes it anew from the cartridges",
          "tapekit catalog rebuild le refait depuis les cartouches"),
+    ),
+    "catalog-closed": Wording(
+        ("the catalog could not be opened", "le catalogue n’a pas pu être ouvert"),
+        _DETAIL,
+        ("{hint}", "{hint}"),
     ),
     "state": Wording(
         ("what tapekit knows could not be kept", "ce que tapekit sait n’a pas pu être enregistré"),

@@ -36,15 +36,34 @@ def locked(
         yield
 
 
-def _open(directory: Path, drive: str) -> int:
+def holder(directory: Path, drive: str) -> str | None:
+    """Which run holds the lock of a drive, without waiting for it; None where none does, or nobody may know."""
+    for path in _paths(directory, drive):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _said(descriptor).get("run", "another run")
+            finally:
+                os.close(descriptor)
+    return None
+
+
+def _paths(directory: Path, drive: str) -> tuple[Path, Path]:
+    """In the state; where that cannot be written, /run serves as well: it is gone after a boot, as runs are."""
     name = hashlib.sha256(os.fsencode(drive)).hexdigest()[:16]
+    return directory / f"{name}.lock", Path(f"/run/lock/tapekit-{name}.lock")
+
+
+def _open(directory: Path, drive: str) -> int:
+    usual, instead = _paths(directory, drive)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        return os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.open(usual, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        # Where the state cannot be written, a lock in /run serves as well: it is gone after a boot, as runs are.
         try:
-            return os.open(f"/run/lock/tapekit-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return os.open(instead, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
             raise TapekitError(f"{directory}: no lock can be kept: {(error.strerror or '').lower()}") from error
 
@@ -67,11 +86,17 @@ def _acquire(descriptor: int, drive: str, wait_s: float, sleep: Callable[[float]
 
 
 def _holder(descriptor: int) -> str:
+    said = _said(descriptor)
+    return f"{said['run']} (process {said['process']}, since {said['since']})" if said else "another run"
+
+
+def _said(descriptor: int) -> dict[str, str]:
+    """What the holder wrote of itself; nothing where it could not."""
     try:
         value = json.loads(os.pread(descriptor, 4096, 0))
-        return f"{value['run']} (process {value['process']}, since {value['since']})"
+        return {key: str(value[key]) for key in ("run", "process", "since")}
     except (ValueError, KeyError, TypeError):
-        return "another run"
+        return {}
 
 
 def _write(descriptor: int, value: dict[str, object]) -> None:

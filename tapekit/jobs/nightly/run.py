@@ -23,6 +23,7 @@ from tapekit.model import night_of
 from tapekit.progress import Progress
 from tapekit.report.night import NightReport, Note, Outcome
 from tapekit.report.notes import of_error
+from tapekit.report.stored import value_of
 from tapekit.rotation.choose import choose
 from tapekit.units import now_text
 
@@ -63,7 +64,7 @@ class _Run:
             self._trace.step("report")
             report = self._report(gone)
             self._after(report)
-            self._keeper.end(sizes.stored(report), self._sizes, report.outcome.value, report.exit_code)
+            self._keeper.end(value_of(report), self._sizes, report.outcome.value, report.exit_code)
             self._trace.end()
             return report
         finally:

@@ -1,16 +1,13 @@
 """The size watch of a run: how large each source is, and what to think of that."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
 
 from tapekit.jobs.nightly.go import Gone
 from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.report import capacity
-from tapekit.report.night import NightReport, Note, SourceSize, Verdict
-from tapekit.report.stored import to_json
+from tapekit.report.night import Note, SourceSize, Verdict
 from tapekit.source.measure import measure
 from tapekit.source.walk import Sources
 from tapekit.units import size_text
@@ -58,9 +55,3 @@ def nights_left(keeper: Keeper, setting: Setting, gone: Gone, night: date) -> in
     if not gone.stored_bytes or not room:
         return None
     return capacity.forecast([*before, (night, gone.stored_bytes)], room).nights_left
-
-
-def stored(report: NightReport) -> dict[str, Any]:
-    """A report as the catalog keeps it."""
-    value: dict[str, Any] = json.loads(to_json(report))
-    return value

@@ -1,6 +1,7 @@
 """A small site on image files: drives into which cartridges are put, a clock, and nights that run in this process."""
 
 import dataclasses
+import json
 import shutil
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -32,6 +33,8 @@ class Site:
     )
     calendar: dict[str, object] = dataclasses.field(default_factory=dict)
     pools: dict[str, object] = dataclasses.field(default_factory=lambda: {"daily": {"retention": "6 days"}})
+    site: dict[str, object] = dataclasses.field(default_factory=dict)
+    notifications: dict[str, object] = dataclasses.field(default_factory=dict)
     now: datetime = FIRST_EVENING
 
     def __post_init__(self) -> None:
@@ -57,15 +60,25 @@ class Site:
         return self.root / "spool"
 
     def configuration(self) -> Configuration:
+        return Configuration.model_validate(self.content())
+
+    def write_configuration(self) -> Path:
+        """The same as a file, for the commands."""
+        path = self.root / "tapekit.toml"
+        path.write_text("".join(f"{table} = {_toml(value)}\n" for table, value in self.content().items()))
+        return path
+
+    def content(self) -> dict[str, object]:
         job = {
             "sources": [str(self.source)], "drive": "rdx", "rotation": "turns", "time": "21:30", "sample_restore": 0,
             "spool": str(self.spool), "compression": "none", **self.options,
         }  # fmt: skip
-        return Configuration.model_validate({
-            "site": {"name": "test", "state": str(self.root / "state")}, "calendar": self.calendar,
+        return {
+            "site": {"name": "test", "state": str(self.root / "state"), **self.site}, "calendar": self.calendar,
             "drives": {"rdx": f"image:{self.drive}"}, "pools": self.pools,
             "rotations": {"turns": self.rotation}, "jobs": {"office": {k: v for k, v in job.items() if v is not None}},
-        })  # fmt: skip
+            "notifications": self.notifications,
+        }  # fmt: skip
 
     def setting(self) -> Setting:
         return setting(self.configuration(), "office")
@@ -103,3 +116,12 @@ class Site:
     def forget(self) -> None:
         """The server's own memory is gone."""
         shutil.rmtree(self.root / "state")
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)

@@ -1,0 +1,184 @@
+"""How the jobs are: what a technician asks from afar. Reads what is remembered, and never touches a drive."""
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import date, datetime
+
+from tapekit.catalog.errors import CatalogUnreadable
+from tapekit.catalog.runs import Run
+from tapekit.config.schema import Configuration
+from tapekit.errors import Exit, TapekitError
+from tapekit.evidence import Evidences
+from tapekit.jobs import foresee, past, plan
+from tapekit.jobs.nightly import spool
+from tapekit.jobs.nightly.lock import holder
+from tapekit.jobs.nightly.setting import Setting, setting
+from tapekit.jobs.nightly.trace import LeftOver, Trace
+from tapekit.jobs.past import Past
+from tapekit.model import Rung, night_of
+from tapekit.report.night import NightReport, Note
+from tapekit.report.notes import note
+from tapekit.report.stored import BadReport, from_value
+from tapekit.rotation.forecast import ForecastNight, Use
+from tapekit.rotation.overdue import Overdue, missed
+from tapekit.rotation.retention import Policy
+from tapekit.schedule import install
+
+Proofs = tuple[tuple[Rung, datetime], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Damaged:
+    """A copy that was found damaged, and not found good since."""
+
+    cartridge: str
+    archive: str
+    night: date
+    at: datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """How a job is."""
+
+    name: str
+    overdue: Overdue | None
+    saved: datetime | None
+    """When a night was last on a cartridge."""
+    success: Run | None
+    last: Run | None
+    report: NightReport | None
+    """Of the last run."""
+    trace: LeftOver | None
+    """What a run does now, or did last before it was cut off."""
+    is_running: bool
+    proofs: Proofs
+    """Each rung with the time when a copy of the job last reached it; the highest last."""
+    latest_proofs: Proofs
+    """Of the last night that is on a cartridge."""
+    spool: str
+    waiting: int
+    """Nights in the spool."""
+    coming: ForecastNight | None
+    damaged: tuple[Damaged, ...]
+    notes: tuple[Note, ...]
+    """What a person should look at, the worst first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How the site is."""
+
+    site: str
+    now: datetime
+    jobs: tuple[Job, ...]
+    problem: TapekitError | None
+    """Why the catalog cannot be read."""
+
+    @property
+    def exit_code(self) -> Exit:
+        """Silence is an alarm, and so is not knowing."""
+        if self.problem or any(job.overdue for job in self.jobs):
+            return Exit.FAILED
+        return Exit.WARNINGS if any(job.notes for job in self.jobs) else Exit.DONE
+
+
+def run(configuration: Configuration, job: str | None, now: datetime) -> Result:
+    """How a job is, or how all are. Raises UsageError."""
+    names = tuple(configuration.jobs) if job is None else (foresee.the_job(configuration, job),)
+    remembered = past.recall(configuration)
+    policy = plan.policy(configuration, remembered.stock, night_of(now))
+    evidences = Evidences(past.state(configuration))
+    jobs = tuple(_job(setting(configuration, name), remembered, policy, evidences, now) for name in names)
+    return Result(configuration.site.name, now, jobs, remembered.problem)
+
+
+def _job(of: Setting, remembered: Past, policy: Policy, evidences: Evidences, now: datetime) -> Job:
+    name, success = of.name, remembered.succeeded.get(of.name)
+    last = remembered.last.get(name)
+    copies = remembered.copies(name)
+    archive = _archive(success)
+    latest = [copy for copy in copies if copy.archive == archive] if archive else copies[-1:]
+    proofs, latest_proofs = past.proofs(copies), past.proofs(latest)
+    if remembered.problem:
+        proofs = past.noted(evidences)
+        latest_proofs = past.noted(evidences, archive) if archive else ()
+    found = Job(
+        name=name, overdue=remembered.overdue(of.configuration, policy, name, now), saved=remembered.saved(name),
+        success=success, last=last, report=_report(last), trace=Trace(of.traces, name, "").left_over(),
+        is_running=any(holder(of.locks, url) == f"job {name}" for _, url in of.drives), proofs=proofs,
+        latest_proofs=latest_proofs, spool=str(of.job.spool or ""),
+        waiting=len(spool.waiting(of.job.spool, name)) if of.job.spool else 0,
+        coming=_coming(of, remembered, now), damaged=tuple(_damaged(remembered, name)), notes=(),
+    )  # fmt: skip
+    return dataclasses.replace(found, notes=tuple(_notes(found, remembered, policy, now)))
+
+
+def _coming(of: Setting, remembered: Past, now: datetime) -> ForecastNight | None:
+    last = remembered.last.get(of.name)
+    night = foresee.coming_night(of.job, last.night if last else None, now)
+    return next(iter(foresee.run(of.configuration, remembered.stock, of.name, night).nights), None)
+
+
+def _archive(success: Run | None) -> str:
+    return str(success.report.get("archive", "")) if success and success.report else ""
+
+
+def _report(run: Run | None) -> NightReport | None:
+    try:
+        return from_value(run.report) if run and run.report else None
+    except BadReport:
+        return None
+
+
+def _damaged(remembered: Past, job: str) -> Iterator[Damaged]:
+    for cartridge in remembered.stock.cartridges:
+        for copy in cartridge.copies if cartridge.is_in_service else ():
+            if copy.job == job and copy.failed is not None:
+                yield Damaged(cartridge.name, copy.archive, copy.night, copy.failed)
+
+
+def _notes(job: Job, remembered: Past, policy: Policy, now: datetime) -> Iterator[Note]:
+    """What a technician wants to know first."""
+    due = ", ".join(job.coming.choice.names) if job.coming else ""
+    if (late := overdue_note(job.name, job.overdue, remembered, policy, due, now)) is not None:
+        yield late
+    if remembered.problem:
+        kind = "catalog" if isinstance(remembered.problem, CatalogUnreadable) else "catalog-closed"
+        yield note(kind, f"{remembered.problem}", hint=remembered.problem.hint or "")
+    if job.trace and not job.is_running:
+        yield note("cut-off", step=job.trace.step, night=job.trace.night)
+    elif job.last and job.last.ended is None and not job.is_running:
+        yield note("cut-off", step="?", night=job.last.night.isoformat())
+    if job.waiting:
+        yield note("spool-waits", count=str(job.waiting), due=due)
+    for damaged in job.damaged:
+        yield note("damaged-copy", cartridge=damaged.cartridge, night=damaged.night.isoformat())
+    if job.coming and all(each.use is Use.BLOCKED for each in job.coming.cartridges):
+        yield note("next-blocked", due=due or job.coming.choice.turn.pool, night=job.coming.night.isoformat())
+    if job.report:
+        yield from job.report.problems
+        yield from (told for told in job.report.warnings if told.kind != "spool-waits")
+
+
+def overdue_note(
+    job: str, why: Overdue | None, remembered: Past, policy: Policy, due: str, now: datetime
+) -> Note | None:
+    """That a job is overdue, with what can be seen of the reason."""
+    saved, latest = remembered.saved(job), remembered.latest(job)
+    if why is None:
+        return None
+    if why is Overdue.CLOCK:
+        ahead = max(moment for moment in (saved, latest) if moment is not None)
+        return note("clock", now=_local(now), last=_local(ahead))
+    is_planned = bool(install.installed(None, job))
+    detail = "" if is_planned else "no timer of tapekit starts it on this machine: tapekit schedule install"
+    if saved is None:
+        return note("never", detail, due=due)
+    nights = missed(policy.rotations[job], saved, now)
+    told = f"{len(nights)} nights missed since {_local(saved)}"
+    return note("overdue", "; ".join(filter(None, (told, detail))), days=str((now - saved).days), due=due)
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
