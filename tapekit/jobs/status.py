@@ -17,7 +17,7 @@ from tapekit.jobs.nightly.trace import LeftOver, Trace
 from tapekit.jobs.past import Past
 from tapekit.model import Rung, night_of
 from tapekit.report.night import NightReport, Note
-from tapekit.report.notes import note
+from tapekit.report.notes import note, of_error
 from tapekit.report.stored import BadReport, from_value
 from tapekit.rotation.forecast import ForecastNight, Use
 from tapekit.rotation.overdue import Overdue, missed
@@ -144,8 +144,8 @@ def _notes(job: Job, remembered: Past, policy: Policy, now: datetime) -> Iterato
     if (late := overdue_note(job.name, job.overdue, remembered, policy, due, now)) is not None:
         yield late
     if remembered.problem:
-        kind = "catalog" if isinstance(remembered.problem, CatalogUnreadable) else "catalog-closed"
-        yield note(kind, f"{remembered.problem}", hint=remembered.problem.hint or "")
+        is_lost = isinstance(remembered.problem, CatalogUnreadable)
+        yield note("catalog", f"{remembered.problem}") if is_lost else of_error(remembered.problem)
     if job.trace and not job.is_running:
         yield note("cut-off", step=job.trace.step, night=job.trace.night)
     elif job.last and job.last.ended is None and not job.is_running:

@@ -259,11 +259,6 @@ NOTES: dict[str, Wording] = {
         ("tapekit catalog rebuild makes it anew from the cartridges",
          "tapekit catalog rebuild le refait depuis les cartouches"),
     ),
-    "catalog-closed": Wording(
-        ("the catalog could not be opened", "le catalogue n’a pas pu être ouvert"),
-        _DETAIL,
-        ("{hint}", "{hint}"),
-    ),
     "state": Wording(
         ("what tapekit knows could not be kept", "ce que tapekit sait n’a pas pu être enregistré"),
         _DETAIL,

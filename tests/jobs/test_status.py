@@ -133,7 +133,7 @@ def test_without_the_catalog_the_reports_and_the_journal_tell(site: Site, damage
     assert job.last is not None
     assert job.last.begun == FAILED.begun
     assert [rung for rung, _ in job.latest_proofs] == [Rung.COMPARED]
-    assert kinds(job) == ["catalog" if damage == "garbage" else "catalog-closed", "drive"]
+    assert kinds(job) == ["catalog" if damage == "garbage" else "other", "drive"]
 
 
 def test_a_catalog_rebuilt_from_cartridges_has_no_runs_and_its_archives_tell(site: Site) -> None:
