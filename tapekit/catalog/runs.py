@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tapekit.catalog.tables import events, runs, settings, sizes
 
@@ -81,6 +81,15 @@ def last_success(connection: Connection, site: int, job: str, codes: frozenset[i
     if found is None:
         return None
     return Run(found.id, found.job, found.night, found.begun, found.ended, found.outcome, found.exit_code, found.report)
+
+
+def forget(connection: Connection, site: int, before: date, codes: frozenset[int]) -> int:
+    """Forget runs of nights before a date, but the last of each job and its last with one of these exit codes."""
+    of_site = runs.c.site_id == site
+    last = select(func.max(runs.c.id)).where(of_site).group_by(runs.c.job)
+    last_success = last.where(runs.c.exit_code.in_(codes))
+    old = of_site & (runs.c.night < before) & runs.c.id.not_in(last) & runs.c.id.not_in(last_success)
+    return connection.execute(delete(runs).where(old)).rowcount
 
 
 def add_sizes(connection: Connection, run: int, found: Mapping[str, int]) -> None:

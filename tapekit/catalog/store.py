@@ -153,6 +153,11 @@ class Store(contextlib.AbstractContextManager["Store"]):
         with self._reading() as (connection, site):
             return runs.last_success(connection, site, job, codes)
 
+    def forget_runs(self, before: date) -> int:
+        """Forget runs of nights before a date with their sizes, but never a job's last one nor its last success."""
+        with self._writing() as (connection, site):
+            return runs.forget(connection, site, before, SUCCESS)
+
     def record_sizes(self, run: int, found: Mapping[str, int]) -> None:
         """How many bytes each source or database had in a run."""
         with self._writing() as (connection, _):

@@ -23,9 +23,16 @@ _PRIORITY = {
 }
 
 
-def is_journal(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the program's output goes to the journal (systemd.exec(5), JOURNAL_STREAM)."""
-    return "JOURNAL_STREAM" in environment
+def is_journal(environment: Mapping[str, str] = os.environ, descriptor: int = 1) -> bool:
+    """Whether the program's output goes to the journal (systemd.exec(5), JOURNAL_STREAM).
+
+    The variable is inherited by all that a service starts, a terminal too: only device and inode in it tell.
+    """
+    try:
+        about = os.fstat(descriptor)
+    except OSError:
+        return False
+    return environment.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}"
 
 
 def lines(report: NightReport, language: str, *, with_priority: bool, zone: tzinfo | None = None) -> Iterator[str]:

@@ -9,6 +9,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
+from tapekit.errors import Exit
 from tapekit.model import Cartridge, Place, Rung
 
 
@@ -170,6 +171,15 @@ class NightReport:
     """For how many more nights a night fits on a cartridge, where it grows on as it does."""
     is_readable_by_anyone: bool = True
     """No key is configured: whoever holds the cartridge reads it."""
+
+    def with_notes(self, problems: Iterable[Note] = (), warnings: Iterable[Note] = ()) -> "NightReport":
+        """The report with more to tell: a night that was clean is then one with warnings, none gets worse than that."""
+        more = dataclasses.replace(
+            self, problems=(*self.problems, *problems), warnings=(*self.warnings, *warnings)
+        )  # fmt: skip
+        if self.outcome is not Outcome.CLEAN or not (more.problems or more.warnings):
+            return more
+        return dataclasses.replace(more, outcome=Outcome.WARNINGS, exit_code=int(Exit.WARNINGS))
 
     @property
     def seconds(self) -> float:

@@ -259,6 +259,12 @@ NOTES: dict[str, Wording] = {
         ("tapekit catalog rebuild makes it anew from the cartridges",
          "tapekit catalog rebuild le refait depuis les cartouches"),
     ),
+    "catalog-missed": Wording(
+        ("the catalog could not be used", "le catalogue n’a pas pu être utilisé"),
+        _DETAIL,
+        ("mend what the reason names: until then nothing is overwritten, and the next run brings in what is missing",
+         "corrigez la cause : d’ici là rien n’est écrasé ; l’exécution suivante reprend ce qui manque au catalogue"),
+    ),
     "state": Wording(
         ("what tapekit knows could not be kept", "ce que tapekit sait n’a pas pu être enregistré"),
         _DETAIL,
@@ -274,6 +280,23 @@ NOTES: dict[str, Wording] = {
         ("a report could not be sent by {target}", "un rapport n’a pas pu être envoyé par {target}"),
         _DETAIL,
         ("it goes out with the next night's", "il partira avec celui de la nuit suivante"),
+    ),
+    "not-kept": Wording(
+        ("a report could not be sent by {target}, nor kept",
+         "un rapport n’a pas pu partir par {target}, ni être gardé"),
+        _DETAIL,
+        ("make room in the state directory; the catalog has the report",
+         "faites de la place dans le répertoire d’état ; le catalogue a le rapport"),
+    ),
+    "report-file": Wording(
+        ("the report could not be written to {path}", "le rapport n’a pas pu être écrit dans {path}"),
+        _DETAIL,
+        ("make room there, or make it writable", "faites-y de la place, ou rendez-le accessible en écriture"),
+    ),
+    "defect": Wording(
+        ("the program has a defect", "le programme a un défaut"),
+        _DETAIL,
+        _CALL,
     ),
     "clock": Wording(
         ("the server's clock went back", "l’horloge du serveur a reculé"),

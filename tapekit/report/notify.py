@@ -110,6 +110,15 @@ class Notifier:
         """Send a message to every target. Never raises for a target or the spool: the results tell."""
         return [self._send_to(number, target, message) for number, target in enumerate(self._targets, 1)]
 
+    def send_kept(self) -> int:
+        """Send what waits for the targets, with no message of tonight; how many went."""
+        count = 0
+        for target in self._targets:
+            with contextlib.suppress(BadTarget):
+                service = _service(resolve(target))
+                count += self._send_kept(service, _digest(target)) if service else 0
+        return count
+
     def _send_to(self, number: int, target: Target, message: Message) -> Result:
         try:
             url = resolve(target)

@@ -9,7 +9,7 @@ from tapekit.errors import Exit
 from tapekit.model import Cartridge, Stock
 from tapekit.rotation.choose import Choice, last_written
 from tapekit.rotation.loss import Kind, Loss, losses
-from tapekit.rotation.permit import may_append, may_overwrite
+from tapekit.rotation.permit import Reason, Refusal, may_append, may_overwrite
 from tapekit.rotation.retention import Policy, Reuse
 from tapekit.rotation.words import Words
 
@@ -132,6 +132,11 @@ class Night:
     """Room in the spool; None: there is no spool."""
     written: Collection[str] = ()
     """Cartridges that have this night's archive already: no other copy goes there, and nothing is spooled."""
+    unproven: Collection[str] = ()
+    """Labels of cartridges that only the medium itself tells of: with the catalog lost or out of reach nobody knows
+    what else holds the same nights, or who put the cartridge in and why. They are written behind, never over."""
+    is_stock_known: bool = True
+    """Whether the catalog tells of all cartridges. A blank medium gets no name that another one may have otherwise."""
 
 
 Ranked = tuple[tuple[int, ...], Way]
@@ -179,6 +184,8 @@ def _own(
         return [], [Words(f"{name} has this night already", f"{name} contient déjà cette nuit")]
     append = may_append(cartridge, stock, policy, night.needed_bytes)
     overwrite = may_overwrite(cartridge, stock, policy, night.today, needed_bytes=night.needed_bytes)
+    if cartridge.label in night.unproven:
+        overwrite = (*overwrite, _UNPROVEN)
     ways = []
     if not append:
         ways.append(Way(Action.APPEND, drive, name, NOTHING, is_wanted))
@@ -210,13 +217,18 @@ def _blank(drive: InReach, night: Night, stock: Stock) -> tuple[list[Ranked], li
     if drive.capacity_bytes is not None and drive.capacity_bytes < night.needed_bytes:
         return [], [Words("blank, and too small", "vierge, et trop petit")]
     taken = {cartridge.name for cartridge in stock.cartridges}
-    new = next((name for name in night.choice.names if name not in taken), None)
-    spare = next(name for number in range(1, len(taken) + 2) if (name := f"SPARE-{number}") not in taken)
+    new = next((name for name in night.choice.names if name not in taken and night.is_stock_known), None)
+    stem = "SPARE" if night.is_stock_known else f"SPARE-{night.today:%y%m%d}"
+    spare = next(name for number in range(1, len(taken) + 2) if (name := f"{stem}-{number}") not in taken)
     way = Way(Action.LABEL, drive.drive, new or spare, is_wanted=new is not None)
     rank = (_WANTED, night.choice.names.index(new), 2) if new else (_APPEND, 2)
     return [(rank, way)], [] if new else [Words("a blank medium is in", "un support vierge est en place")]
 
 
+_UNPROVEN = Refusal(Reason.UNPROVEN, Words(
+    "the catalog does not know it yet, so nothing on it is overwritten",
+    "le catalogue ne la connaît pas encore : rien n’y est écrasé",
+))  # fmt: skip
 _STATES = {
     State.OWN: Words("its label cannot be read", "son étiquette est illisible"),
     State.FOREIGN: Words("holds something that is not this site’s", "contient autre chose que les données de ce site"),

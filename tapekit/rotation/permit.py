@@ -23,6 +23,8 @@ class Reason(enum.StrEnum):
     OUT_OF_SERVICE = "out-of-service"
     FULL = "full"
     TOO_SMALL = "too-small"
+    UNPROVEN = "unproven"
+    """Only the medium itself tells of it."""
 
 
 DESTROYABLE = frozenset((Reason.UNEXPIRED, Reason.FOREIGN))

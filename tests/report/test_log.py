@@ -1,5 +1,7 @@
 import dataclasses
+import os
 from datetime import UTC
+from pathlib import Path
 
 from tapekit.report.log import is_journal, lines
 from tapekit.report.night import Note, Outcome
@@ -28,6 +30,9 @@ def test_no_name_makes_a_line_or_a_priority() -> None:
     assert not [text for text in lines(report, "en", with_priority=False, zone=UTC) if "\n" in text]
 
 
-def test_the_journal_is_known_by_its_variable() -> None:
-    assert is_journal({"JOURNAL_STREAM": "8:1"})
-    assert not is_journal({})
+def test_the_journal_is_known_by_its_variable(tmp_path: Path) -> None:
+    with (tmp_path / "output").open("w") as output:
+        about = os.fstat(output.fileno())
+        assert is_journal({"JOURNAL_STREAM": f"{about.st_dev}:{about.st_ino}"}, output.fileno())
+        assert not is_journal({}, output.fileno())
+        assert not is_journal({"JOURNAL_STREAM": f"{about.st_dev}:{about.st_ino + 1}"}, output.fileno())

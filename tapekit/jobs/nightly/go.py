@@ -1,6 +1,7 @@
 """The ways a night goes: onto the cartridge that is due, onto another, or to the spool, until it is somewhere safe."""
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from datetime import date
 
@@ -12,7 +13,7 @@ from tapekit.catalog.record import Use
 from tapekit.errors import REPORTED, Exit, Stopped, TapekitError, exit_code
 from tapekit.evidence import Evidences
 from tapekit.jobs import backup, duplicate, label
-from tapekit.jobs.nightly import outlook, spool
+from tapekit.jobs.nightly import outlook, reach, spool
 from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.nightly.trace import Trace
@@ -23,14 +24,22 @@ from tapekit.report.night import CartridgeState, Nights, Note, Outcome, Overwrit
 from tapekit.rotation.choose import Choice, choose
 from tapekit.rotation.decide import Action, Decision, InReach, Night, State, Way, decide
 from tapekit.rotation.loss import Loss
+from tapekit.rotation.permit import Reason, may_append
 from tapekit.rotation.retention import Policy
 from tapekit.rotation.turn import Turn
 from tapekit.rotation.words import Words
 
 _REFUSED = {
     State.EMPTY: "no-cartridge", State.FOREIGN: "foreign-cartridge", State.BLANK: "unlabelled-cartridge",
-    State.BAD: "drive", State.OWN: "protected-cartridge",
+    State.BAD: "drive",
 }  # fmt: skip
+_KINDS = (
+    (Reason.FOREIGN, "foreign-cartridge"), (Reason.LOCKED, "locked-cartridge"),
+    (Reason.WRITE_PROTECTED, "write-protected"), (Reason.FULL, "full-cartridge"),
+)  # fmt: skip
+"""Why nothing is written behind what a cartridge holds, what counts most first."""
+_EXITS = {"busy": Exit.BUSY, "full-cartridge": Exit.END_OF_MEDIUM}
+"""Where a night went nowhere for that."""
 
 
 @dataclasses.dataclass
@@ -81,6 +90,9 @@ class Ways:
         self._written: list[tuple[str, str]] = []
         """Name and URL of the cartridges that hold the night."""
         self._gone = Gone()
+        self._seen = outlook.Seen((), Stock(()), ())
+        self._proven = frozenset(cartridge.label for cartridge in keeper.stock().cartridges)
+        """Labels that the catalog knew before tonight."""
 
     def stock(self) -> Stock:
         """All cartridges: as the drives have them, and as the catalog knows the others."""
@@ -99,10 +111,12 @@ class Ways:
             choice = choose(turn, stock, rotation.per_night)
             gone.due = gone.due or choice.names
             needed = outlook.needed_bytes(self._setting.name, stock, source_bytes)
-            decision = decide(self._question(choice, needed), in_reach, stock, self._policy)
+            decision = decide(self._question(choice, needed, stock), in_reach, stock, self._policy)
             if decision.way is None:
                 self._tell_refusals(decision, in_reach, choice)
                 break
+            if decision.way.action is Action.OVERWRITE and not self._may_go(decision.way, stock):
+                continue
             try:
                 self._take(decision.way, request, needed, stock, turn)
             except Stopped:
@@ -115,7 +129,7 @@ class Ways:
         if self._written:
             self._finish()
         else:
-            gone.exit_code = Exit.CARTRIDGE if gone.is_spooled or error is None else exit_code(error)
+            gone.exit_code = Exit.CARTRIDGE if gone.is_spooled else exit_code(error) if error else gone.exit_code
         return gone
 
     # --- looking and deciding ---------------------------------------------------------------------------------
@@ -123,13 +137,15 @@ class Ways:
     def _look(self) -> tuple[list[InReach], Stock]:
         """What the drives hold, and the stock with it."""
         self._trace.step("look")
-        seen = outlook.look(self._setting, self._night, self._keeper.stock(), self._evidences)
+        seen = self._seen = outlook.look(self._setting, self._night, self._keeper.stock(), self._evidences)
         return [drive for drive in seen.drives if drive.drive not in self._failed], seen.stock
 
-    def _question(self, choice: Choice, needed_bytes: int) -> Night:
+    def _question(self, choice: Choice, needed_bytes: int, stock: Stock) -> Night:
         written = tuple(name for name, _ in self._written)
         rotation, can_spool = self._policy.rotations[self._setting.name], "spool" not in self._failed
-        return outlook.question(self._setting, rotation, choice, needed_bytes, written, can_spool=can_spool)
+        asked = outlook.question(self._setting, rotation, choice, needed_bytes, written, can_spool=can_spool)
+        proven = self._proven if self._keeper.is_whole else frozenset()
+        return outlook.doubted(asked, stock, proven, is_stock_known=self._keeper.is_whole)
 
     # --- going ------------------------------------------------------------------------------------------------
 
@@ -145,13 +161,17 @@ class Ways:
         else:
             self._write(url, request)
 
+    def _may_go(self, way: Way, stock: Stock) -> bool:
+        """Write down that what a cartridge holds goes; where that fails, another way is found."""
+        before = stock.named(way.cartridge or "")
+        return before is not None and self._keeper.overwritten(before)
+
     def _label(self, way: Way, url: str, stock: Stock, pool: str) -> None:
         """Give a blank or expired cartridge a new label; what it held is no more from here on."""
         self._trace.step("label")
         assert way.cartridge is not None  # noqa: S101 - ways over a drive name one
         before = stock.named(way.cartridge) if way.action is Action.OVERWRITE else None
         if before is not None:
-            self._keeper.overwritten(before)
             pool = before.pool or pool
         drive = drives.open_drive(url, {}, writable=True)
         try:
@@ -206,11 +226,7 @@ class Ways:
         if written is not None:
             self._take_notes(written)
         self._trace.step("catalog")
-        drive = drives.open_drive(url, {}, writable=False)
-        try:
-            self._keeper.learn(drive)
-        finally:
-            drive.close()
+        self._learn(url)
         cartridge = self.stock().named(name)
         if cartridge is not None:
             self._gone.cartridges.append(CartridgeState.of(cartridge, rungs))
@@ -218,6 +234,17 @@ class Ways:
             self._keeper.used(cartridge.label, Use(self._gone.stored_bytes, read, 0, cartridge.remaining_bytes))
         else:
             self._gone.cartridges.append(CartridgeState(name, tuple(rungs)))
+
+    def _learn(self, url: str) -> None:
+        """The night is safe by now: what cannot be learnt of it is told, no more."""
+        try:
+            drive = drives.open_drive(url, {}, writable=False)
+            try:
+                self._keeper.learn(drive)
+            finally:
+                drive.close()
+        except (DriveError, FormatError) as error:
+            self._gone.problems.append(Note("catalog-missed", {}, str(error)))
 
     def _take_notes(self, written: Written) -> None:
         self.timings += written.timings
@@ -290,17 +317,31 @@ class Ways:
     ) -> None:
         """Why each drive could not take it."""
         states = {drive.drive: drive for drive in in_reach}
+        found = {drive.name: drive for drive in self._seen.found}
         why: dict[str, list[Words]] = {}
         for drive, words in decision.refused:
             why.setdefault(drive, []).append(words)
         target = self._gone.warnings if as_warnings or self._written else self._gone.problems
         for name, reasons in why.items():
-            drive_in_reach = states.get(name)
-            kind = _REFUSED[drive_in_reach.state] if drive_in_reach else "spool-full"
-            found = drive_in_reach.cartridge.name if drive_in_reach and drive_in_reach.cartridge else ""
-            said = "; ".join(words.of(self._setting.language) for words in reasons)
-            values = {"due": ", ".join(choice.names), "cartridge": found, "found": found, "drive": name}
+            cartridge = states[name].cartridge if name in states else None
+            kind = self._why_refused(states[name], found[name]) if name in states else "spool-full"
+            told = found[name].words if name in found else ""
+            said = told or "; ".join(words.of(self._setting.language) for words in reasons)
+            named = cartridge.name if cartridge else ""
+            values = {"due": ", ".join(choice.names), "cartridge": named, "found": named, "drive": name}
             target.append(Note(kind, values, said))
+            if target is self._gone.problems:
+                self._gone.exit_code = _EXITS.get(kind, Exit.CARTRIDGE)
+
+    def _why_refused(self, drive: InReach, found: reach.InDrive) -> str:
+        """The kind of note that says why nothing could be written to what is in a drive."""
+        if found.is_busy:
+            return "busy"
+        if drive.state is not State.OWN or drive.cartridge is None:
+            return _REFUSED[drive.state]
+        refusals = may_append(drive.cartridge, self._seen.stock, self._policy, sys.maxsize)
+        reasons = {refusal.reason for refusal in refusals}
+        return next((kind for reason, kind in _KINDS if reason in reasons), "protected-cartridge")
 
 
 def _overwritten(before: Cartridge, loss: Loss) -> Overwritten:

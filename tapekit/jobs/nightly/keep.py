@@ -1,27 +1,31 @@
 """The catalog during a run: what fails there is told once, and never stops the night.
 
 What the catalog misses, the cartridges and the evidence journal hold: the next run, or `catalog rebuild`, brings it in.
+Where it cannot be written, it is still read; where it cannot be read either, what it said last is what is known.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from pathlib import Path
-from typing import Any
 
 from drivers.base import Drive
 from tapekit import clock
 from tapekit.cartridge.cartridge import Segment, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
-from tapekit.catalog.errors import CatalogError
+from tapekit.catalog.errors import CatalogError, CatalogUnreadable
 from tapekit.catalog.record import Use
 from tapekit.catalog.store import Store
+from tapekit.errors import TapekitError
 from tapekit.evidence import Evidences
 from tapekit.jobs.nightly.reach import cartridge_of
 from tapekit.model import Cartridge, Place, Rung, Stock
-from tapekit.report.night import Note
+from tapekit.report.night import NightReport, Note
+from tapekit.report.stored import BadReport, from_value, value_of
 from tapekit.units import parse_time
 
+RECENT = 50
+"""A report that is amended is among the latest runs."""
 _IMPLIED = {
     Rung.FLUSHED: (Rung.WRITTEN,),
     Rung.READ_BACK: (Rung.WRITTEN, Rung.FLUSHED),
@@ -33,16 +37,22 @@ _IMPLIED = {
 class Keeper:
     """The catalog, as long as it works. `problems` holds why it does not."""
 
-    def __init__(self, where: str | Path, site: str, evidences: Evidences) -> None:
+    def __init__(self, open_catalog: Callable[[], Store], evidences: Evidences) -> None:
         """Open the catalog."""
         self.problems: list[Note] = []
         self._evidences = evidences
         self._store: Store | None = None
         self._run: int | None = None
+        self._stock = Stock(())
         try:
-            self._store = Store.open(where, site)
-        except CatalogError as error:
+            self._store = open_catalog()
+        except TapekitError as error:  # its password may be missing too
             self._fail(error)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that happened until now is in the catalog: only then what it says can be relied on."""
+        return not self.problems
 
     def close(self) -> None:
         """Let go of it."""
@@ -50,103 +60,112 @@ class Keeper:
             self._store.close()
             self._store = None
 
-    def stock(self) -> Stock:
-        """All cartridges that are known; none where the catalog does not work."""
-        try:
-            return self._store.stock() if self._store else Stock(())
-        except CatalogError as error:
-            self._fail(error)
-            return Stock(())
+    # --- reading ----------------------------------------------------------------------------------------------
 
-    def begin(self, job: str, night: date, at: datetime) -> None:
-        """A run begins."""
-        try:
-            if self._store is not None:
-                self._run = self._store.begin_run(job, night, at)
-        except CatalogError as error:
-            self._fail(error)
+    def stock(self) -> Stock:
+        """All cartridges that are known; what was known last where the catalog cannot be read."""
+        with self._reading() as store:
+            if store is not None:
+                self._stock = store.stock()
+        return self._stock
 
     def usual_sizes(self, job: str) -> dict[str, list[tuple[date, int]]]:
         """Night and bytes of each source in the runs before, oldest first."""
         found: dict[str, list[tuple[date, int]]] = {}
-        try:
-            for size in self._store.sizes(job) if self._store else ():
+        with self._reading() as store:
+            for size in store.sizes(job) if store else ():
                 found.setdefault(size.source, []).append((size.night, size.bytes))
-        except CatalogError as error:
-            self._fail(error)
         return found
 
-    def reports(self, job: str, limit: int) -> list[dict[str, Any]]:
-        """Reports of the runs before, the latest first."""
-        try:
-            return [run.report for run in self._store.runs(job, limit) if run.report] if self._store else []
-        except CatalogError as error:
-            self._fail(error)
-            return []
+    def reports(self, job: str, limit: int) -> list[NightReport]:
+        """Reports of the runs before, the latest first; those that cannot be read are left out."""
+        found = []
+        with self._reading() as store:
+            for run in store.runs(job, limit) if store else ():
+                with contextlib.suppress(BadReport):
+                    found += [from_value(run.report)] if run.report else []
+        return found
 
-    def end(self, report: Mapping[str, Any], sizes: Mapping[str, int], outcome: str, exit_code: int) -> None:
+    # --- writing ----------------------------------------------------------------------------------------------
+
+    def begin(self, job: str, night: date, at: datetime) -> None:
+        """A run begins."""
+        with self._writing() as store:
+            if store is not None:
+                self._run = store.begin_run(job, night, at)
+
+    def end(self, report: NightReport, sizes: Mapping[str, int]) -> None:
         """The run is over."""
-        try:
-            if self._store is not None and self._run is not None:
-                self._store.record_sizes(self._run, sizes)
-                self._store.end_run(self._run, clock.now(), outcome, exit_code, report)
-        except CatalogError as error:
-            self._fail(error)
+        with self._writing() as store:
+            if store is not None and self._run is not None:
+                store.record_sizes(self._run, sizes)
+                store.end_run(self._run, clock.now(), report.outcome.value, report.exit_code, value_of(report))
+
+    def amend(self, report: NightReport) -> None:
+        """A run is told anew, or for the first time where it could not be written down before."""
+        with self._writing() as store:
+            if store is not None:
+                run = next((run for run in store.runs(report.job, RECENT) if run.begun == report.begun), None)
+                number = run.number if run else store.begin_run(report.job, report.night, report.begun)
+                ended = run.ended if run and run.ended else report.ended
+                store.end_run(number, ended, report.outcome.value, report.exit_code, value_of(report))
+
+    def forget(self, before: date) -> None:
+        """Runs of nights before a date are not kept any longer."""
+        with self._writing() as store:
+            if store is not None:
+                store.forget_runs(before)
 
     def loaded(self, cartridge: Cartridge) -> None:
         """A cartridge of ours was found in a drive."""
-        try:
-            if self._store is not None:
-                self._store.record_label(cartridge)
-                self._store.record_load(
+        with self._writing() as store:
+            if store is not None:
+                store.record_label(cartridge)
+                store.record_load(
                     cartridge.label, clock.now(), capacity_bytes=cartridge.capacity_bytes,
                     remaining_bytes=cartridge.remaining_bytes, is_write_protected=cartridge.is_write_protected,
                     is_worm=cartridge.is_worm,
                 )  # fmt: skip
-        except CatalogError as error:
-            self._fail(error)
 
     def used(self, label: str, used: Use) -> None:
         """What was written on a cartridge and read from it."""
-        try:
-            if self._store is not None:
-                self._store.record_use(label, used)
-        except CatalogError as error:
-            self._fail(error)
+        with self._writing() as store:
+            if store is not None:
+                store.record_use(label, used)
 
     def ejected(self, name: str) -> None:
         """A cartridge was let go; where it is then, a person knows."""
-        try:
-            if self._store is not None:
-                self._store.move(name, Place.SHELF, clock.now(), "ejected")
-        except CatalogError as error:
-            self._fail(error)
+        with self._writing() as store:
+            if store is not None:
+                store.move(name, Place.SHELF, clock.now(), "ejected")
 
-    def overwritten(self, cartridge: Cartridge) -> None:
-        """A cartridge is about to be labelled anew: what was on it is no more, whatever happens next."""
-        try:
-            if self._store is not None:
-                self._store.mark_overwritten(cartridge.label, clock.now())
-        except CatalogError as error:
-            self._fail(error)
+    def overwritten(self, cartridge: Cartridge) -> bool:
+        """A cartridge is about to be labelled anew: what was on it is no more, whatever happens next.
+
+        Whether that was written down. Where it was not, the cartridge must stay as it is: the catalog would go on to
+        count what is gone, and let the last copy of it be overwritten another night.
+        """
+        with self._writing() as store:
+            if store is not None:
+                store.mark_overwritten(cartridge.label, clock.now())
+        return self.is_whole
 
     def learn(self, drive: Drive, replaces: str | None = None) -> None:
         """Bring in what a cartridge holds and the catalog does not know yet. Raises DriveError, FormatError."""
-        if self._store is None:
+        if self._store is None or not self.is_whole:
             return
         opened = open_cartridge(drive)
         if opened.label is None:
             return
         label = opened.label.cartridge
         segments = opened.segments()
-        try:
-            known = self._store.stock().labelled(label)
-            seen = cartridge_of(opened, segments, known, self._evidences)
-            self._store.record_label(seen, replaces=replaces)
-            self._learn_archives(drive, self._store, seen, known, segments)
-            self._learn_evidence(self._store, label, {copy.archive for copy in seen.copies})
-        except CatalogError as error:
-            self._fail(error)
+        with self._writing() as store:
+            if store is not None:
+                known = store.stock().labelled(label)
+                seen = cartridge_of(opened, segments, known, self._evidences)
+                store.record_label(seen, replaces=replaces)
+                self._learn_archives(drive, store, seen, known, segments)
+                self._learn_evidence(store, label, {copy.archive for copy in seen.copies})
 
     def _learn_archives(
         self, drive: Drive, store: Store, seen: Cartridge, known: Cartridge | None, segments: list[Segment]
@@ -171,8 +190,27 @@ class Keeper:
             for rung in (*_IMPLIED.get(noted.rung, ()), noted.rung):
                 store.record_evidence(label, noted.archive, rung, at)
 
-    def _fail(self, error: CatalogError) -> None:
+    # --- going on without -------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Store | None]:
+        """The catalog to read; None where that fails."""
+        try:
+            yield self._store
+        except CatalogError as error:
+            self._fail(error)
+            self.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Store | None]:
+        """The catalog to write; None from the first failure on, which may have been a wait of half a minute."""
+        try:
+            yield self._store if self.is_whole else None
+        except CatalogError as error:
+            self._fail(error)
+
+    def _fail(self, error: TapekitError) -> None:
         """Go on without; what is told is the first reason."""
         if not self.problems:
-            self.problems.append(Note("catalog", {}, str(error)))
-        self.close()
+            kind = "catalog" if isinstance(error, CatalogUnreadable) else "catalog-missed"
+            self.problems.append(Note(kind, {}, str(error)))

@@ -21,24 +21,29 @@ POLL_S = 1.0
 
 @contextlib.contextmanager
 def locked(
-    directory: Path, drives: Sequence[str], holder: str, wait_s: float, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[None]:
-    """Hold the locks of some drives, by URL; `holder` says to others what runs.
+    directory: Path, drives: Sequence[str], holder: str, wait_s: float, sleep: Callable[[float], None] = time.sleep,
+    waiting: Callable[[str], None] | None = None,
+) -> Iterator[None]:  # fmt: skip
+    """Hold the locks of some drives, by URL; `holder` says to others what runs, `waiting` is told who they are.
 
     Raises Busy where another run holds one of them for longer than `wait_s`, TapekitError where no lock can be kept.
     """
     with contextlib.ExitStack() as held:
+        taken: set[tuple[int, int]] = set()
         for drive in sorted(set(drives)):  # in one order for all, so that two runs never wait for each other
             descriptor = _open(directory, drive)
             held.callback(os.close, descriptor)
-            _acquire(descriptor, drive, wait_s, sleep)
-            _write(descriptor, {"run": holder, "process": os.getpid(), "since": now_text()})
+            about = os.fstat(descriptor)
+            if (about.st_dev, about.st_ino) not in taken:  # two links to one drive, or a directory in place of files
+                _acquire(descriptor, drive, wait_s, sleep, waiting or _nobody)
+                _write(descriptor, {"run": holder, "process": os.getpid(), "since": now_text()})
+            taken.add((about.st_dev, about.st_ino))
         yield
 
 
 def holder(directory: Path, drive: str) -> str | None:
     """Which run holds the lock of a drive, without waiting for it; None where none does, or nobody may know."""
-    for path in _paths(directory, drive):
+    for path, _ in _places(directory, drive)[1:]:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -47,42 +52,64 @@ def holder(directory: Path, drive: str) -> str | None:
                 return _said(descriptor).get("run", "another run")
             finally:
                 os.close(descriptor)
+            return None
     return None
 
 
-def _paths(directory: Path, drive: str) -> tuple[Path, Path]:
-    """In the state; where that cannot be written, /run serves as well: it is gone after a boot, as runs are."""
-    name = hashlib.sha256(os.fsencode(drive)).hexdigest()[:16]
-    return directory / f"{name}.lock", Path(f"/run/lock/tapekit-{name}.lock")
+def _places(directory: Path, drive: str) -> list[tuple[Path, int]]:
+    """What is locked for a drive, and how it is opened: the first that can be.
+
+    Where the state cannot be written, what is there of it serves as well, a directory too. That then stands for all
+    drives, and a run waits where it need not; but no disk that is full or read-only keeps a night from running, or lets
+    two of them onto one drive.
+    """
+    path = directory / f"{_name(drive)}.lock"
+    folders = [folder for folder in path.parents if folder.is_dir()][:1]
+    return [(path, os.O_RDWR | os.O_CREAT), *((place, os.O_RDONLY) for place in (path, *folders))]
 
 
 def _open(directory: Path, drive: str) -> int:
-    usual, instead = _paths(directory, drive)
-    try:
+    with contextlib.suppress(OSError):
         directory.mkdir(parents=True, exist_ok=True)
-        return os.open(usual, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
+    problem = OSError()
+    for place, flags in _places(directory, drive):
         try:
-            return os.open(instead, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError:
-            raise TapekitError(f"{directory}: no lock can be kept: {(error.strerror or '').lower()}") from error
+            return os.open(place, flags | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            problem = error
+    raise TapekitError(f"{directory}: no lock can be kept: {(problem.strerror or '').lower()}") from problem
 
 
-def _acquire(descriptor: int, drive: str, wait_s: float, sleep: Callable[[float], None]) -> None:
+def _name(drive: str) -> str:
+    """The same for every way to write a drive: a link below /dev/disk/by-id/ is the device that it leads to."""
+    scheme, _, path = drive.partition(":")
+    return hashlib.sha256(os.fsencode(f"{scheme}:{os.path.realpath(path)}")).hexdigest()[:16]
+
+
+def _acquire(
+    descriptor: int, drive: str, wait_s: float, sleep: Callable[[float], None], waiting: Callable[[str], None]
+) -> None:
     waited = 0.0
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            used = f"{drive}: in use by {_holder(descriptor)}"
             if waited >= wait_s:
                 raise Busy(
-                    f"{drive}: in use by {_holder(descriptor)}: waited {duration_text(waited)}",
+                    f"{used}: waited {duration_text(waited)}" if waited else used,
                     "let it end, or look at what it does: tapekit status",
                 ) from error
+            if not waited:
+                waiting(used)
             sleep(POLL_S)
             waited += POLL_S
         else:
             return
+
+
+def _nobody(_used: str) -> None:
+    """Nobody wants to know."""
 
 
 def _holder(descriptor: int) -> str:
@@ -95,7 +122,7 @@ def _said(descriptor: int) -> dict[str, str]:
     try:
         value = json.loads(os.pread(descriptor, 4096, 0))
         return {key: str(value[key]) for key in ("run", "process", "since")}
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 

@@ -78,6 +78,12 @@ def question(
     return Night(choice.turn.night, choice, rotation.reuse, needed, free, written)
 
 
+def doubted(asked: Night, stock: Stock, proven: Collection[str], *, is_stock_known: bool) -> Night:
+    """The same question, where the catalog knew these labels alone before the night began."""
+    unproven = frozenset(cartridge.label for cartridge in stock.cartridges) - frozenset(proven)
+    return dataclasses.replace(asked, unproven=unproven, is_stock_known=is_stock_known)
+
+
 def _in_reach(drive: reach.InDrive, stock: Stock) -> InReach:
     cartridge = (stock.labelled(drive.cartridge.label) or drive.cartridge) if drive.cartridge else None
     state = _STATES[drive.found]

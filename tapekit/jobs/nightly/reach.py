@@ -5,7 +5,7 @@ import enum
 from collections.abc import Sequence
 
 from drivers.base import Drive
-from drivers.errors import BlankMedium, DriveError, ForeignMedium, NoMedium
+from drivers.errors import BlankMedium, Busy, DriveError, ForeignMedium, NoMedium
 from formats.errors import FormatError
 from formats.label import Label
 from formats.segment import Evidence
@@ -44,6 +44,8 @@ class InDrive:
     capacity_bytes: int = 0
     remaining_bytes: int = 0
     is_write_protected: bool = False
+    is_busy: bool = False
+    """Another program holds it."""
     words: str = ""
     """The message of the error, or what the foreign medium holds."""
 
@@ -67,7 +69,7 @@ def _look(name: str, url: str, stock: Stock, evidences: Evidences) -> InDrive:
         drive = drives.open_drive(url, {}, writable=False)
     except (DriveError, UsageError) as error:
         found = Found.NOTHING if isinstance(error, NoMedium) else Found.NO_DRIVE
-        return InDrive(name, url, found, words=str(error))
+        return InDrive(name, url, found, is_busy=isinstance(error, Busy), words=str(error))
     try:
         return _look_into(name, drive, stock, evidences)
     except (FormatError, DriveError) as error:

@@ -5,6 +5,7 @@ evidence that was not read from the medium.
 """
 
 import socket
+from collections.abc import Callable
 from datetime import date
 
 from tapekit import clock
@@ -23,18 +24,20 @@ from tapekit.model import night_of
 from tapekit.progress import Progress
 from tapekit.report.night import NightReport, Note, Outcome
 from tapekit.report.notes import of_error
-from tapekit.report.stored import value_of
 from tapekit.rotation.choose import choose
 from tapekit.units import now_text
 
 
-def run(setting: Setting, progress: Progress, night: date | None = None) -> NightReport:
+def run(
+    setting: Setting, progress: Progress, night: date | None = None, waiting: Callable[[str], None] | None = None
+) -> NightReport:
     """Run one night of a job; the report says how it ended, whatever happened.
 
-    Raises Busy where another run holds a drive for longer than the job waits, TapekitError where no lock can be kept.
+    `waiting` is told once who holds a drive that this run waits for. Raises Busy where another run holds a drive for
+    longer than the job waits, TapekitError where no lock can be kept.
     """
     urls = [url for _, url in setting.drives]
-    with locked(setting.locks, urls, f"job {setting.name}", setting.job.wait.seconds):
+    with locked(setting.locks, urls, f"job {setting.name}", setting.job.wait.seconds, waiting=waiting):
         return _Run(setting, progress, night or night_of(clock.now())).run()
 
 
@@ -47,7 +50,7 @@ class _Run:
         self._begun = clock.now()
         self._evidences = Evidences(setting.state)
         self._trace = Trace(setting.traces, setting.name, night.isoformat())
-        self._keeper = Keeper(setting.catalog, setting.site, self._evidences)
+        self._keeper = Keeper(setting.open_catalog, self._evidences)
         self._environment = command.environment(setting.name, night.isoformat())
         self._policy = plan.policy(setting.configuration, self._keeper.stock(), night)
         self._ways = Ways(setting, self._policy, night, self._keeper, self._evidences, self._trace, progress)
@@ -63,10 +66,10 @@ class _Run:
             gone = self._save()
             self._trace.step("report")
             report = self._report(gone)
-            self._after(report)
-            self._keeper.end(value_of(report), self._sizes, report.outcome.value, report.exit_code)
+            report = report.with_notes(problems=self._after(report))
+            self._keeper.end(report, sizes.recorded(self._sizes, report))
             self._trace.end()
-            return report
+            return report.with_notes(problems=self._untold(report))
         finally:
             self._keeper.close()
 
@@ -106,7 +109,8 @@ class _Run:
         turn = rotation.scheme.turn(following, rotation.calendar) if following else None
         watched = sizes.assessed(setting, self._sizes, self._keeper.usual_sizes(setting.name), self._night)
         problems = [*gone.problems, *self._problems, *self._keeper.problems, *self._state_problems()]
-        warnings = [*gone.warnings, *sizes.warnings(watched)]
+        nights_left = sizes.nights_left(self._keeper, setting, gone, self._night)
+        warnings = [*gone.warnings, *sizes.warnings(watched, nights_left)]
         outcome = gone.outcome(problems, warnings)
         code = gone.exit_code if outcome in {Outcome.FAILED, Outcome.SPOOLED} else _EXIT[outcome]
         waiting = spool.waiting(setting.job.spool, setting.name) if setting.job.spool else []
@@ -118,19 +122,23 @@ class _Run:
             stored_bytes=gone.stored_bytes, timings=tuple(self._ways.timings), problems=tuple(problems),
             warnings=tuple(warnings), left_overs=tuple(self._left), overwritten=tuple(gone.overwritten),
             next_cartridges=choose(turn, stock, rotation.per_night).names if turn else (), next_night=following,
-            sizes=watched, nights_left=sizes.nights_left(self._keeper, setting, gone, self._night),
+            sizes=watched, nights_left=nights_left,
         )  # fmt: skip
 
     def _state_problems(self) -> list[Note]:
         found = dict.fromkeys(filter(None, (self._trace.problem, self._evidences.problem)))
         return [Note("state", {}, why) for why in found]
 
-    def _after(self, report: NightReport) -> None:
+    def _untold(self, report: NightReport) -> list[Note]:
+        """What went wrong since the report was made."""
+        return [note for note in (*self._keeper.problems, *self._state_problems()) if note not in report.problems]
+
+    def _after(self, report: NightReport) -> list[Note]:
         preparation = self._setting.preparation()
         failed = report.outcome in {Outcome.FAILED, Outcome.SPOOLED}
         hooks, which = (preparation.on_failure, "on failure") if failed else (preparation.after, "after")
         environment = command.environment(self._setting.name, self._night.isoformat(), report.outcome.value)
-        run_hooks(hooks, self._trace, which, environment)
+        return run_hooks(hooks, self._trace, which, environment)
 
 
 _EXIT = {Outcome.CLEAN: Exit.DONE, Outcome.WARNINGS: Exit.WARNINGS}

@@ -4,11 +4,13 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
+from tapekit.catalog.store import Store
 from tapekit.config import schema
 from tapekit.config.schema import Configuration, Job
 from tapekit.dumps import postgresql
 from tapekit.errors import UsageError
 from tapekit.evidence import state_directory
+from tapekit.jobs import lookup
 from tapekit.jobs.backup import Request
 from tapekit.jobs.nightly.prepare import Hook, PostgreSQL, Preparation, Snapshot, SQLite
 from tapekit.jobs.nightly.write import Depth
@@ -46,12 +48,6 @@ class Setting:
         return Depth(self.job.verify, self.job.sample_restore)
 
     @property
-    def catalog(self) -> str | Path:
-        """The catalog's file or URL."""
-        site = self.configuration.site
-        return self.state / "catalog.sqlite" if site.catalog == "sqlite" else site.catalog
-
-    @property
     def dumps(self) -> Path:
         """Where dumps lie while they are saved."""
         return self.state / "dumps" / self.name
@@ -65,6 +61,11 @@ class Setting:
     def traces(self) -> Path:
         """Where runs leave their trace."""
         return self.state / "runs"
+
+    def open_catalog(self) -> Store:
+        """The catalog. Raises UsageError, CatalogError."""
+        site = self.configuration.site
+        return Store.open(lookup.place(self.state, site.catalog, site.catalog_password_file), self.site)
 
     def size_drops(self) -> dict[str, int]:
         """By source and database: a size smaller by more than that many percent is told."""

@@ -7,16 +7,15 @@ from tapekit.jobs.nightly.go import Gone
 from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.report import capacity
-from tapekit.report.night import Note, SourceSize, Verdict
+from tapekit.report.night import NightReport, Note, SourceSize
+from tapekit.report.notes import note, of_size
 from tapekit.source.measure import measure
 from tapekit.source.walk import Sources
-from tapekit.units import size_text
 
 FEW_NIGHTS = 14
 """A forecast below this many nights is a warning: cartridges have to be ordered."""
 STORED = "(stored)"
 """Under this name the sizes of a job hold what a night took on its cartridge."""
-_KINDS = {Verdict.EMPTY: "empty", Verdict.DROP: "size-drop", Verdict.JUMP: "size-jump"}
 
 
 def of_sources(setting: Setting) -> dict[str, int]:
@@ -37,14 +36,11 @@ def assessed(
     )
 
 
-def warnings(watched: Iterable[SourceSize]) -> list[Note]:
-    """What is worth a person's attention."""
-    notes = []
-    for size in watched:
-        kind = _KINDS.get(size.verdict)
-        if kind is not None:
-            values = {"name": size.name, "size": size_text(size.size_bytes), "usual": size_text(size.usual_bytes or 0)}
-            notes.append(Note(kind, values))
+def warnings(watched: Iterable[SourceSize], left: int | None = None) -> list[Note]:
+    """What is worth a person's attention; `left` is what `nights_left` says."""
+    notes = [said for size in watched if (said := of_size(size)) is not None]
+    if left is not None and left < FEW_NIGHTS:
+        notes.append(note("capacity", nights=str(left)))
     return notes
 
 
@@ -55,3 +51,8 @@ def nights_left(keeper: Keeper, setting: Setting, gone: Gone, night: date) -> in
     if not gone.stored_bytes or not room:
         return None
     return capacity.forecast([*before, (night, gone.stored_bytes)], room).nights_left
+
+
+def recorded(found: Mapping[str, int], report: NightReport) -> dict[str, int]:
+    """What the catalog keeps for the nights to come: sizes of sources, and what the night took on its cartridge."""
+    return {**found, **({STORED: report.stored_bytes} if report.stored_bytes else {})}

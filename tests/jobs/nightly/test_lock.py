@@ -1,5 +1,6 @@
 """One run per drive, whatever happens to the run before."""
 
+import errno
 import json
 import os
 import subprocess
@@ -12,7 +13,6 @@ import pytest
 from tapekit.errors import Busy, Exit
 from tapekit.jobs.nightly.lock import locked
 
-RUN_LOCKS = Path("/run/lock")
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -36,9 +36,14 @@ def other(tmp_path: Path) -> "Iterator[subprocess.Popen[bytes]]":
 def test_a_second_run_waits_and_then_says_who_is_there(tmp_path: Path, other: "subprocess.Popen[bytes]") -> None:
     slept: list[float] = []
     held = rf"image:a: in use by job one \(process {other.pid}, since 20"
-    with pytest.raises(Busy, match=held) as refusal, locked(tmp_path, ["image:a"], "job two", 3, slept.append):
+    told: list[str] = []
+    with (
+        pytest.raises(Busy, match=held) as refusal,
+        locked(tmp_path, ["image:a"], "job two", 3, slept.append, told.append),
+    ):
         pytest.fail("the lock was held")
-    assert (refusal.value.exit_code, len(slept)) == (Exit.BUSY, 3)
+    assert (refusal.value.exit_code, len(slept), len(told)) == (Exit.BUSY, 3, 1)
+    assert told[0] in str(refusal.value)
     with locked(tmp_path, ["image:b"], "job two", 0):  # another drive is free
         pass
 
@@ -58,12 +63,35 @@ def test_a_drive_named_twice_is_locked_once(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.skipif(not os.access(RUN_LOCKS, os.W_OK), reason="this user may not write to /run/lock")
 def test_a_state_that_cannot_be_written_keeps_no_night_from_running(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    locks, drive = tmp_path / "file" / "locks", f"image:{tmp_path}"
-    before = set(RUN_LOCKS.iterdir())
-    with locked(locks, [drive], "job", 0), pytest.raises(Busy), locked(locks, [drive], "other", 0):
+    """Nor lets two of them onto one drive."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "locks").write_text("in the way")
+    locks = tmp_path / "state" / "locks" / "here"
+    with locked(locks, ["image:a", "image:b"], "job", 0), pytest.raises(Busy), locked(locks, ["image:b"], "other", 0):
         pytest.fail("the lock was held")
-    for made in set(RUN_LOCKS.iterdir()) - before:
-        made.unlink()
+    with locked(locks, ["image:b"], "other", 0):
+        pass
+
+
+def test_a_lock_that_cannot_be_written_any_more_still_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def read_only(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & (os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(path, flags, mode)
+
+    with locked(tmp_path, ["image:a"], "job", 0):
+        monkeypatch.setattr(os, "open", read_only)
+        with pytest.raises(Busy, match="in use by job"), locked(tmp_path, ["image:a"], "other", 0):
+            pytest.fail("the lock was held")
+
+
+def test_one_drive_has_one_lock_however_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "by-id").symlink_to(tmp_path / "sdb")
+    first, second = (f"disk:{tmp_path / name}" for name in ("sdb", "by-id"))
+    with locked(tmp_path, [first], "job", 0), pytest.raises(Busy), locked(tmp_path, [second], "other", 0):
+        pytest.fail("the lock was held")
+    with locked(tmp_path, [first, second], "job", 0):
+        pass

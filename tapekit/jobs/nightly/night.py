@@ -1,0 +1,58 @@
+"""A night as the command runs it: somebody hears of it, whatever happens."""
+
+import socket
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from tapekit import clock
+from tapekit.errors import Busy, Exit, TapekitError, UsageError, exit_code
+from tapekit.jobs.nightly import run
+from tapekit.jobs.nightly.deliver import deliver
+from tapekit.jobs.nightly.setting import Setting
+from tapekit.model import night_of
+from tapekit.progress import Progress
+from tapekit.report.night import NightReport, Note, Outcome
+from tapekit.report.notes import note, of_error
+
+LATE = timedelta(days=366)
+"""A night longer ago is not run any more."""
+
+
+def night(
+    setting: Setting, progress: Progress, chosen: date | None, waiting: Callable[[str], None] | None = None
+) -> NightReport:
+    """Run a night and deliver its report. `waiting` is told once who holds the drive. Raises UsageError."""
+    which, begun = checked(chosen), clock.now()
+
+    def not_begun(said: Note, code: Exit) -> NightReport:
+        return deliver(setting, NightReport(
+            setting.site, socket.gethostname(), setting.name, which, begun, clock.now(), Outcome.FAILED, int(code),
+            problems=(said,),
+        ))  # fmt: skip
+
+    try:
+        report = run.run(setting, progress, which, waiting)
+    except Busy as error:
+        return not_begun(note("busy", str(error), drive=", ".join(name for name, _ in setting.drives)), Exit.BUSY)
+    except TapekitError as error:
+        return not_begun(of_error(error), exit_code(error))
+    except Exception as error:
+        not_begun(note("defect", f"{type(error).__name__}: {error}"), Exit.FAILED)
+        raise
+    return deliver(setting, report)
+
+
+def checked(chosen: date | None) -> date:
+    """The night that is run: tonight, or one that is late. Raises UsageError for one that has not come.
+
+    A night to come would take what is protected until then for expired.
+    """
+    now = clock.now()
+    if chosen is None:
+        return night_of(now)
+    today = now.astimezone().date()
+    if chosen > today:
+        raise UsageError(f"date: {chosen}: is still to come", "tapekit next --date says what goes in on that night")
+    if chosen < today - LATE:
+        raise UsageError(f"date: {chosen}: longer ago than a year")
+    return chosen
