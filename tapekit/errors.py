@@ -63,6 +63,12 @@ class KeyNeeded(TapekitError):
     exit_code = Exit.KEY
 
 
+class KeyRefused(TapekitError):
+    """A key or a secret that is at hand cannot be used: damaged, newer, readable by others, a wrong passphrase."""
+
+    exit_code = Exit.KEY
+
+
 class MediumFull(TapekitError):
     """The cartridge is full, and there is no next one."""
 

@@ -1,0 +1,1 @@
+"""Keys: who can open what is on a cartridge, and who wrote it."""
