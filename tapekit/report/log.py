@@ -50,4 +50,5 @@ def lines(report: NightReport, language: str, *, with_priority: bool, zone: tzin
     ):
         for note in notes:
             said = worded(note, words)
-            yield with_its(priority, words.clauses((said.what, said.why, said.to_do)))
+            what = f"{said.what} ({said.why})" if said.why else said.what
+            yield with_its(priority, words("log", what=what, to_do=said.to_do) if said.to_do else what)

@@ -99,10 +99,11 @@ NOTES: dict[str, Wording] = {
     "spooled": Wording(
         ("the night waits on the server's own disk", "la nuit attend sur le disque du serveur"),
         ("no cartridge could take it", "aucune cartouche ne pouvait la prendre"),
-        ("put {due} in: the next run writes what waits", "mettez {due} : la prochaine exécution écrira ce qui attend"),
+        ("put in the cartridge that this report names as next: the next run writes what waits",
+         "mettez celle que ce rapport indique pour la nuit suivante : l’exécution écrira aussi ce qui attend"),
     ),
     "spool-waits": Wording(
-        ("{count} nights wait on the server's own disk", "{count} nuits attendent sur le disque du serveur"),
+        ("nights that wait on the server's own disk: {count}", "nuits en attente sur le disque du serveur : {count}"),
         ("they are on no cartridge yet", "elles ne sont encore sur aucune cartouche"),
         ("put {due} in", "mettez {due}"),
     ),

@@ -78,6 +78,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "problems": ("Problems", "Problèmes"),
     "warnings": ("Warnings", "Avertissements"),
     "left_overs": ("Left by a run that was killed", "Laissé par une exécution interrompue"),
+    "log": ("{what}: {to_do}", "{what} : {to_do}"),
     "why": ("Why: {text}", "Pourquoi : {text}"),
     "to_do": ("What to do: {text}", "Que faire : {text}"),
     "night": ("The night", "La nuit"),

@@ -219,7 +219,7 @@ class Ways:
         gone.is_spooled, gone.archive, gone.members = True, done.archive, done.members
         gone.source_bytes, gone.stored_bytes = done.source_bytes, done.stored_bytes
         self._take_notes(written)
-        gone.warnings.append(Note("spooled", {"due": ", ".join(gone.due)}))
+        gone.warnings.append(Note("spooled"))
 
     def _arrived(self, url: str, name: str, rungs: Sequence[Rung], written: Written | None = None) -> None:
         self._written.append((name, url))
@@ -306,11 +306,12 @@ class Ways:
         """Why the night is not where it was due."""
         way = decision.way
         assert way is not None  # noqa: S101 - it was taken
-        due = ", ".join(choice.names)
         if way.action is Action.SPOOL:
             self._tell_refusals(decision, in_reach, choice, as_warnings=True)
         elif not way.is_wanted:
-            self._gone.warnings.append(Note("another-cartridge", {"cartridge": way.cartridge or "", "due": due}))
+            due = ", ".join(choice.names or choice.skipped)
+            why = choice.why.of(self._setting.language) if choice.skipped else ""
+            self._gone.warnings.append(Note("another-cartridge", {"cartridge": way.cartridge or "", "due": due}, why))
 
     def _tell_refusals(
         self, decision: Decision, in_reach: Sequence[InReach], choice: Choice, *, as_warnings: bool = False

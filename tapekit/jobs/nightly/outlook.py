@@ -49,7 +49,13 @@ def look(setting: Setting, night: date, known: Stock, evidences: Evidences) -> S
 
 
 def is_ours(cartridge: Cartridge, known: Stock, site: str) -> bool:
-    """Whether a cartridge is this site's: written here, known here, or labelled and still empty."""
+    """Whether a cartridge is this site's: written here, known here, or labelled and still empty.
+
+    One that was replaced by a newer one of its name, and turns up again, is not: its nights count as gone.
+    """
+    other = known.named(cartridge.name)
+    if other and other.label and other.label != cartridge.label and not _is_newer(cartridge, other):
+        return False
     if cartridge.site:
         return cartridge.site == site
     return known.labelled(cartridge.label) is not None or not cartridge.copies
@@ -94,6 +100,10 @@ def _without_remains(cartridge: Cartridge, job: str, night: date) -> Cartridge:
     """What a run of this very night left unfinished needs no protection."""
     kept = tuple(c for c in cartridge.copies if not (c.night == night and c.job == job and c.state != COMPLETE))
     return dataclasses.replace(cartridge, copies=kept)
+
+
+def _is_newer(cartridge: Cartridge, other: Cartridge) -> bool:
+    return other.labelled is None or (cartridge.labelled is not None and cartridge.labelled > other.labelled)
 
 
 def _started(copy: Copy) -> datetime:

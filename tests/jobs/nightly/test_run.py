@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tapekit import clock
+from tapekit.catalog.store import Store
 from tapekit.errors import Exit
-from tapekit.model import Rung
+from tapekit.jobs import label
+from tapekit.model import Place, Rung
 from tapekit.report.night import NightReport, Outcome
 from tests.jobs.cartridges import Image
 from tests.jobs.nightly.site import Site
@@ -92,6 +95,38 @@ def test_a_foreign_medium_is_left_as_it_is(site: Site) -> None:
     report = site.run()
     assert (report.outcome, kinds(report) & {"foreign-cartridge"}) == (Outcome.SPOOLED, {"foreign-cartridge"})
     assert site.cartridge("photos").read_bytes() == before
+
+
+def test_a_cartridge_that_was_replaced_and_turns_up_again_is_left_as_it_is(site: Site) -> None:
+    site.put_in("MON-1")
+    site.run()
+    site.cartridge("MON-1").rename(site.cartridge("lost"))
+    site.next_day(7)
+    site.put_in("MON-1")
+    with clock.running(lambda: site.now), Image(site.cartridge("MON-1")).drive(writable=True) as drive:
+        label.run(drive, barcode="MON-1", pool="daily", block_bytes=None, destroy=None)
+    assert site.run().outcome is Outcome.CLEAN
+    known = site.stock()
+    before = site.cartridge("lost").read_bytes()
+    site.next_day(7)
+    site.put_in("lost")
+    report = site.run()
+    assert (report.outcome, kinds(report) & {"foreign-cartridge", "catalog"}) == (
+        Outcome.SPOOLED,
+        {"foreign-cartridge"},
+    )
+    assert (site.cartridge("lost").read_bytes(), site.stock()) == (before, known)
+
+
+def test_none_of_the_set_in_service_is_told_with_its_names(site: Site) -> None:
+    site.put_in("MON-1")
+    site.run()
+    with Store.open(site.root / "state" / "catalog.sqlite", "test") as store:
+        store.move("MON-1", Place.LOST, site.now)
+    site.next_day(7)
+    site.put_in("TUE-1")
+    (told,) = site.run().warnings
+    assert (told.kind, told.values["due"], "MON-1 is lost" in told.detail) == ("another-cartridge", "MON-1", True)
 
 
 def test_a_full_and_protected_cartridge_is_not_overwritten(site: Site) -> None:
