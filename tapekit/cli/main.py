@@ -24,6 +24,7 @@ COMMANDS = (
     ("schedule", "Run the jobs at their times, by systemd or cron."),
     ("status", "Say how the jobs are, and alarm when one is overdue."),
     ("nightly", "Run a night of a job: save, read back, compare, report."),
+    ("capacity", "Show how what is saved grows, and until when the cartridges hold it."),
     ("next", "Say which cartridge goes in tonight and in the weeks to come."),
     ("find", "Find members of all archives by name."),
     ("versions", "Show every version of a file."),

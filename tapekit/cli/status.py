@@ -1,7 +1,6 @@
 """`tapekit status`: how the jobs are; its exit code alarms when one has fallen silent."""
 
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,15 +9,12 @@ import click
 from tapekit import clock
 from tapekit.catalog.runs import Run
 from tapekit.cli.common import job_argument, json_option, notes_json, print_json
-from tapekit.cli.tables import columns, show_lines
+from tapekit.cli.tables import folded, show_lines, told
 from tapekit.config.load import load
 from tapekit.errors import Exit
 from tapekit.jobs import status
-from tapekit.report.night import Note
-from tapekit.report.notes import worded
-from tapekit.report.words import Words, printable
+from tapekit.report.words import printable
 
-ENGLISH = Words("en")
 NOTES = 8
 """So many are told of each job; --json has them all."""
 _HEADS = {Exit.DONE: "all is well", Exit.WARNINGS: "look at this", Exit.FAILED: "ALARM"}
@@ -44,9 +40,9 @@ def _lines(result: status.Result) -> Iterator[str]:
         yield ""
         yield f"{job.name}{': OVERDUE' if job.overdue else ''}"
         for title, text in _facts(job, result.now):
-            yield from _folded(f"  {title:<13} ", text)
+            yield from folded(f"  {title:<13} ", text)
         for note in job.notes[:NOTES]:
-            yield from _told(note)
+            yield from told(note)
         if len(job.notes) > NOTES:
             yield f"  … and {len(job.notes) - NOTES} more; --json names them all"
 
@@ -73,21 +69,6 @@ def _outcome(run: Run) -> str:
     words = f"outcome {run.outcome}" if run.outcome else "ended"
     known = {"clean": "clean", "warnings": "with warnings", "spooled": "on the server only", "failed": "failed"}
     return f"{known.get(run.outcome or '', words)} (exit code {run.exit_code})"
-
-
-def _told(note: Note) -> Iterator[str]:
-    said = worded(note, ENGLISH)
-    yield from _folded("  ! ", "; ".join(part for part in (said.what, said.why) if part))
-    if said.to_do:
-        yield from _folded("    → ", said.to_do)
-
-
-def _folded(title: str, text: str) -> Sequence[str]:
-    """Folded to the terminal, below its own beginning."""
-    return textwrap.wrap(
-        printable(text), max(columns(), 40), initial_indent=title, subsequent_indent=" " * len(title),
-        break_on_hyphens=False,
-    ) or [title]  # fmt: skip
 
 
 def _when(moment: datetime, now: datetime) -> str:

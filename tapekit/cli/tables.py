@@ -3,10 +3,16 @@
 import io
 import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 
 import click
 
+from tapekit.report.night import Note
+from tapekit.report.notes import worded
+from tapekit.report.words import Words, printable
+
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 PIPED_COLUMNS = 200
 """Width where nobody looks: programs take --json, and nothing should be folded."""
 
@@ -16,13 +22,18 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], nothing: 
 
     A heading that begins with `>` stands over numbers.
     """
-    if not rows:
+    if rows:
+        show_lines(table_lines(headings, rows))
+    else:
         click.echo(nothing)
-        return
+
+
+def table_lines(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows under their headings as lines, folded to the terminal's width; without headings where all are empty."""
     from rich.console import Console  # noqa: PLC0415 - read in where a table is shown: it takes time
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=None, pad_edge=False, header_style="", padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="", padding=(0, 2, 0, 0), show_header=any(headings))
     for heading in headings:
         is_number = heading.startswith(">")
         table.add_column(
@@ -33,7 +44,24 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], nothing: 
     text = io.StringIO()
     console = Console(file=text, width=columns(), highlight=False, markup=False, emoji=False, color_system=None)
     console.print(table)
-    show_lines([line.rstrip() for line in text.getvalue().splitlines()])
+    return [line.rstrip() for line in text.getvalue().splitlines()]
+
+
+def told(note: Note) -> Iterator[str]:
+    """A warning or problem for the technician: what and why, and what to do."""
+    said = worded(note, Words("en"))
+    yield from folded("  ! ", "; ".join(part for part in (said.what, said.why) if part))
+    if said.to_do:
+        yield from folded("    → ", said.to_do)
+
+
+def folded(title: str, text: str) -> list[str]:
+    """A text behind its title, folded to the terminal's width and below its own beginning."""
+    safe = _NO_BREAK.join(map(printable, text.split(_NO_BREAK)))
+    lines = textwrap.wrap(
+        safe, max(columns(), 40), initial_indent=title, subsequent_indent=" " * len(title), break_on_hyphens=False
+    )
+    return [line.replace(_NO_BREAK, " ") for line in lines or [title]]
 
 
 def columns() -> int:

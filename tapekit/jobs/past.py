@@ -4,7 +4,7 @@ Nothing is written and no drive is touched here.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -15,9 +15,12 @@ from tapekit.catalog.store import SUCCESS, Store
 from tapekit.config.schema import Configuration
 from tapekit.errors import TapekitError, UsageError
 from tapekit.evidence import Evidences, state_directory
-from tapekit.jobs import lookup
-from tapekit.model import Copy, Rung, Stock
-from tapekit.report.stored import reports_in, value_of
+from tapekit.jobs import lookup, plan
+from tapekit.jobs.nightly import latest
+from tapekit.model import Copy, Rung, Stock, night_of
+from tapekit.report.night import NightReport
+from tapekit.report.prometheus import JobState
+from tapekit.report.stored import BadReport, from_value, value_of
 from tapekit.rotation.overdue import Overdue, overdue
 from tapekit.rotation.retention import Policy
 from tapekit.units import parse_time
@@ -33,7 +36,7 @@ class Past:
     succeeded: Mapping[str, Run]
     """The last run that left a night on a cartridge."""
     problem: TapekitError | None = None
-    """Why the catalog cannot be read; the rest is then what reports and the evidence journal tell."""
+    """Why the catalog cannot be read; the rest is then what the last reports tell."""
 
     def saved(self, job: str) -> datetime | None:
         """When a night was last on a cartridge; None: never.
@@ -46,10 +49,16 @@ class Past:
         sound = (c for c in self.copies(job) if c.state == COMPLETE and c.failed is None)
         return max((copy.finished or copy.started for copy in sound), default=None)
 
-    def latest(self, job: str) -> datetime | None:
+    def latest_run(self, job: str) -> datetime | None:
         """The latest moment that is known of a job."""
         run = self.last.get(job)
         return (run.ended or run.begun) if run else self.saved(job)
+
+    def with_run(self, report: NightReport) -> "Past":
+        """The same, and a run that has just ended."""
+        ended = {report.job: _run(report)}
+        succeeded = ended if report.exit_code in SUCCESS else {}
+        return dataclasses.replace(self, last={**self.last, **ended}, succeeded={**self.succeeded, **succeeded})
 
     def copies(self, job: str) -> list[Copy]:
         """All copies of a job on cartridges that are in service."""
@@ -58,18 +67,44 @@ class Past:
     def overdue(self, configuration: Configuration, policy: Policy, job: str, now: datetime) -> Overdue | None:
         """Why a job is overdue. Status, evening check and metrics say what this says."""
         limit = configuration.jobs[job].overdue_after
-        return overdue(policy.rotations[job], limit, self.saved(job), self.latest(job), now)
+        return overdue(policy.rotations[job], limit, self.saved(job), self.latest_run(job), now)
 
 
 def recall(configuration: Configuration) -> Past:
-    """All that is remembered of the jobs of a configuration."""
+    """All that is remembered of the jobs of a configuration.
+
+    A run is in the state and in the catalog, or in the one that worked when it ended: the later one counts.
+    """
+    last, succeeded = _kept(configuration, latest.last), _kept(configuration, latest.last_success)
     try:
         with open_store(configuration) as store:
-            last = {job: run for job in configuration.jobs for run in store.runs(job, 1)}
-            succeeded = {job: run for job in configuration.jobs if (run := store.last_success(job))}
+            for job in configuration.jobs:
+                for known, runs in ((last, store.runs(job, 1)), (succeeded, [store.last_success(job)])):
+                    if (later := _later(known.get(job), *runs)) is not None:
+                        known[job] = later
             return Past(store.stock(), last, succeeded)
     except (CatalogError, UsageError) as error:
-        return _beside(configuration, error)
+        return Past(Stock(()), last, succeeded, error)
+
+
+def metrics(configuration: Configuration, now: datetime, report: NightReport | None = None) -> Iterator[JobState]:
+    """Every job that has run, for the metrics; `report` is of a run that may not be remembered yet."""
+    past = recall(configuration)
+    if report is not None:
+        past = past.with_run(report)
+    policy = plan.policy(configuration, past.stock, night_of(now))
+    for job in configuration.jobs:
+        last = report_of(past.last.get(job))
+        if last is not None:
+            yield JobState(last, past.saved(job), past.overdue(configuration, policy, job, now) is not None)
+
+
+def report_of(run: Run | None) -> NightReport | None:
+    """The report of a run; None where it has none that can be read."""
+    try:
+        return from_value(run.report) if run and run.report else None
+    except BadReport:
+        return None
 
 
 def open_store(configuration: Configuration) -> Store:
@@ -107,24 +142,21 @@ def noted(evidences: Evidences, archive: str = "") -> tuple[tuple[Rung, datetime
     return tuple(sorted(found.items()))
 
 
-def _beside(configuration: Configuration, problem: TapekitError) -> Past:
-    """From the reports that were written as pages."""
-    directory = configuration.notifications.html
-    last: dict[str, Run] = {}
-    succeeded: dict[str, Run] = {}
-    for report in reports_in(directory) if directory else ():
-        if report.job not in configuration.jobs:
-            continue
-        run = Run(
-            0, report.job, report.night, report.begun, report.ended, report.outcome.value, report.exit_code,
-            value_of(report),
-        )  # fmt: skip
-        last.setdefault(report.job, run)
-        if report.exit_code in SUCCESS:
-            succeeded.setdefault(report.job, run)
-        if len(succeeded) == len(configuration.jobs):
-            break
-    return Past(Stock(()), last, succeeded, problem)
+def _kept(configuration: Configuration, read: Callable[[Path, str], NightReport | None]) -> dict[str, Run]:
+    """By job what the state keeps without the catalog."""
+    found = ((job, read(state(configuration), job)) for job in configuration.jobs)
+    return {job: _run(report) for job, report in found if report}
+
+
+def _run(report: NightReport) -> Run:
+    return Run(
+        0, report.job, report.night, report.begun, report.ended, report.outcome.value, report.exit_code,
+        value_of(report),
+    )  # fmt: skip
+
+
+def _later(*runs: Run | None) -> Run | None:
+    return max((run for run in runs if run is not None), key=lambda run: run.begun, default=None)
 
 
 def _is_there(path: Path) -> bool:

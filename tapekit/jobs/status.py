@@ -18,7 +18,6 @@ from tapekit.jobs.past import Past
 from tapekit.model import Rung, night_of
 from tapekit.report.night import NightReport, Note
 from tapekit.report.notes import note, of_error
-from tapekit.report.stored import BadReport, from_value
 from tapekit.rotation.forecast import ForecastNight, Use
 from tapekit.rotation.overdue import Overdue, missed
 from tapekit.rotation.retention import Policy
@@ -105,7 +104,7 @@ def _job(of: Setting, remembered: Past, policy: Policy, evidences: Evidences, no
         latest_proofs = past.noted(evidences, archive) if archive else ()
     found = Job(
         name=name, overdue=remembered.overdue(of.configuration, policy, name, now), saved=remembered.saved(name),
-        success=success, last=last, report=_report(last), trace=Trace(of.traces, name, "").left_over(),
+        success=success, last=last, report=past.report_of(last), trace=Trace(of.traces, name, "").left_over(),
         is_running=any(holder(of.locks, url) == f"job {name}" for _, url in of.drives), proofs=proofs,
         latest_proofs=latest_proofs, spool=str(of.job.spool or ""),
         waiting=len(spool.waiting(of.job.spool, name)) if of.job.spool else 0,
@@ -122,13 +121,6 @@ def _coming(of: Setting, remembered: Past, now: datetime) -> ForecastNight | Non
 
 def _archive(success: Run | None) -> str:
     return str(success.report.get("archive", "")) if success and success.report else ""
-
-
-def _report(run: Run | None) -> NightReport | None:
-    try:
-        return from_value(run.report) if run and run.report else None
-    except BadReport:
-        return None
 
 
 def _damaged(remembered: Past, job: str) -> Iterator[Damaged]:
@@ -165,7 +157,7 @@ def overdue_note(
     job: str, why: Overdue | None, remembered: Past, policy: Policy, due: str, now: datetime
 ) -> Note | None:
     """That a job is overdue, with what can be seen of the reason."""
-    saved, latest = remembered.saved(job), remembered.latest(job)
+    saved, latest = remembered.saved(job), remembered.latest_run(job)
     if why is None:
         return None
     if why is Overdue.CLOCK:

@@ -3,6 +3,7 @@
 A directory of reports holds a page per run, the report itself as JSON beside it, and an index.
 """
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Iterable
@@ -29,6 +30,7 @@ _PAGES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_REPORT_NAME = re.compile(r"(\d{4}-\d\d-\d\d)T\d{6}Z-[a-z0-9_-]*\.(?:json|html)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +112,7 @@ def write(
     write_atomically(path.with_suffix(".json"), f"{stored.to_json(report)}\n", PAGE_MODE)
     if keep is not None:
         _remove_older(directory, report.night - keep)
-    write_atomically(directory / "index.html", index(stored.reports_in(directory), language, zone), PAGE_MODE)
+    write_atomically(directory / "index.html", index(_stored(directory), language, zone), PAGE_MODE)
     return path
 
 
@@ -118,8 +120,18 @@ def _worded(notes: Iterable[Note], words: Words) -> list[Worded]:
     return [worded(note, words) for note in notes]
 
 
+def _stored(directory: Path) -> list[NightReport]:
+    """The reports that lie there; one that cannot be read is left out of the index, and left alone."""
+    found = []
+    for path in directory.glob("*.json"):
+        if _REPORT_NAME.fullmatch(path.name):
+            with contextlib.suppress(OSError, UnicodeDecodeError, stored.BadReport):
+                found.append(stored.from_json(path.read_text("utf-8")))
+    return found
+
+
 def _remove_older(directory: Path, oldest: date) -> None:
     for path in directory.iterdir():
-        match = stored.REPORT_NAME.fullmatch(path.name)
+        match = _REPORT_NAME.fullmatch(path.name)
         if match and match[1] < oldest.isoformat():
             path.unlink(missing_ok=True)

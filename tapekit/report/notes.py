@@ -169,6 +169,20 @@ NOTES: dict[str, Wording] = {
         ("order larger cartridges, or exclude what need not be saved",
          "commandez des cartouches plus grandes, ou excluez ce qui n’est pas à sauvegarder"),
     ),
+    "rotation-full": Wording(
+        ("{cartridge} will be full in the night of {night}, and still needed",
+         "{cartridge} sera pleine la nuit du {night}, et encore nécessaire"),
+        ("nights grow, or the retention is longer than the cartridges last",
+         "les nuits grossissent, ou la conservation dépasse ce que tiennent les cartouches"),
+        ("add cartridges to the rotation, take larger ones, or shorten the retention",
+         "ajoutez des cartouches à la rotation, prenez-en de plus grandes, ou raccourcissez la conservation"),
+    ),
+    "not-measured": Wording(
+        ("{name} was last saved in the night of {night}", "dernière sauvegarde de {name} : la nuit du {night}"),
+        ("later nights are without it", "les nuits suivantes ne l’ont pas"),
+        ("look at the problems of the last report: tapekit status",
+         "voyez les problèmes du dernier rapport : tapekit status"),
+    ),
     "overdue": Wording(
         ("no night was saved for {days} days", "aucune nuit n’a été sauvegardée depuis {days} jours"),
         _DETAIL,

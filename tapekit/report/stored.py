@@ -1,12 +1,8 @@
 """Reports as JSON: for the catalog's runs, for `--json`, and for the spool of reports that are not sent yet."""
 
-import contextlib
 import dataclasses
 import json
-import re
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,8 +11,6 @@ from tapekit.errors import TapekitError
 from tapekit.report.night import NightReport
 
 _REPORT = TypeAdapter(NightReport)
-REPORT_NAME = re.compile(r"(\d{4}-\d\d-\d\d)T\d{6}Z-[a-z0-9_-]*\.(?:json|html)")
-"""The files of a report in a directory of reports; group 1 is the date on which its run began."""
 
 
 class BadReport(TapekitError):
@@ -51,15 +45,6 @@ def from_value(value: object) -> NightReport:
         return _REPORT.validate_python(value)
     except ValidationError as error:
         raise BadReport(f"report: not readable: {_reason(error)}") from error
-
-
-def reports_in(directory: Path) -> Iterator[NightReport]:
-    """The reports that lie in a directory, the latest first; one that cannot be read is left out, and left alone."""
-    with contextlib.suppress(OSError):
-        for path in sorted(directory.glob("*.json"), reverse=True):
-            if REPORT_NAME.fullmatch(path.name):
-                with contextlib.suppress(OSError, UnicodeDecodeError, BadReport):
-                    yield from_json(path.read_text("utf-8"))
 
 
 def _plain(value: object) -> str:

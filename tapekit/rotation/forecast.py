@@ -43,11 +43,11 @@ class ForecastNight:
 
 
 def forecast(
-    job: str, stock: Stock, policy: Policy, first: date, last: date, needed_bytes: int = 0
+    job: str, stock: Stock, policy: Policy, first: date, last: date, needed_bytes: int = 0, growth_per_day: float = 0
 ) -> Iterator[ForecastNight]:
     """The nights of a job from the first to the last date, each as if all before it went well.
 
-    `needed_bytes` is what a night takes on a cartridge.
+    `needed_bytes` is what the first night takes on a cartridge; each later one takes `growth_per_day` bytes more a day.
     """
     rotation = policy.rotations[job]
     for night in rotation.calendar.open_nights(first, last):
@@ -55,12 +55,13 @@ def forecast(
         if turn is None:
             continue
         choice = choose(turn, stock, rotation.per_night)
+        size_bytes = max(0, needed_bytes + int(growth_per_day * (night - first).days))
         foreseen = []
         for name in choice.names:
-            use = foresee(stock.named(name), rotation, stock, policy, night, needed_bytes)
+            use = foresee(stock.named(name), rotation, stock, policy, night, size_bytes)
             loss = losses(stock, {name}) if use is Use.OVERWRITE else Loss()
             foreseen.append(Foreseen(name, use, loss))
-            stock = written(stock, name, use, imagined(job, night, needed_bytes), turn.pool)
+            stock = written(stock, name, use, imagined(job, night, size_bytes), turn.pool)
         yield ForecastNight(night, choice, tuple(foreseen))
 
 

@@ -42,7 +42,7 @@ def test_for_a_person(run: Run, site: Site) -> None:
 
 
 def test_it_fits_a_terminal(run: Run, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tapekit.cli.status.columns", lambda: 80)
+    monkeypatch.setattr("tapekit.cli.tables.columns", lambda: 80)
     site.now = FAILED.ended + timedelta(days=3)
     lines = run("status").out.splitlines()
     assert max(map(len, lines)) <= 80

@@ -11,13 +11,13 @@ from tapekit import drives
 from tapekit.catalog.store import Store
 from tapekit.errors import Exit, UsageError
 from tapekit.evidence import Evidences
-from tapekit.jobs import status
+from tapekit.jobs import past, status
+from tapekit.jobs.nightly import latest
 from tapekit.jobs.nightly.lock import locked
 from tapekit.jobs.nightly.trace import Trace
 from tapekit.model import Place, Rung
-from tapekit.report.html import file_stem
 from tapekit.report.night import NightReport, Note, Outcome
-from tapekit.report.stored import to_json, value_of
+from tapekit.report.stored import value_of
 from tapekit.rotation.overdue import Overdue
 from tests.catalog import samples
 from tests.jobs.nightly.site import FIRST_EVENING, FIRST_NIGHT, Site
@@ -43,7 +43,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         raise AssertionError("a drive was touched")
 
     monkeypatch.setattr(drives, "open_drive", refuse)
-    return Site(tmp_path, notifications={"html": str(tmp_path / "html")})
+    return Site(tmp_path)
 
 
 def store(site: Site) -> Store:
@@ -51,13 +51,12 @@ def store(site: Site) -> Store:
 
 
 def record(site: Site, *reports: NightReport) -> None:
-    """What runs leave in the catalog, and as pages."""
-    (site.root / "html").mkdir(exist_ok=True)
+    """What runs leave in the catalog, and beside it."""
     with store(site) as catalog:
         for report in reports:
             number = catalog.begin_run(report.job, report.night, report.begun)
             catalog.end_run(number, report.ended, report.outcome.value, report.exit_code, value_of(report))
-            (site.root / "html" / f"{file_stem(report)}.json").write_text(to_json(report))
+            latest.keep(site.root / "state", report)
 
 
 def asked(site: Site, after: timedelta = timedelta(hours=12)) -> tuple[status.Result, status.Job]:
@@ -94,6 +93,8 @@ def test_silence_alarms(site: Site, days: float, code: Exit, why: Overdue | None
     result, job = asked(site, timedelta(days, minutes=9))
     assert (result.exit_code, job.overdue) == (code, why)
     assert kinds(job) == {None: [], Overdue.LATE: ["overdue"], Overdue.CLOCK: ["clock"]}[why]
+    (metrics,) = past.metrics(site.configuration(), result.now)
+    assert metrics.is_overdue == bool(job.overdue)
 
 
 def test_a_failed_run_does_not_count_and_its_problems_are_told(site: Site) -> None:
@@ -113,7 +114,7 @@ def test_a_clock_that_was_ahead_once_hides_no_silence(site: Site) -> None:
 
 
 @pytest.mark.parametrize("damage", ("garbage", "gone", "unreadable"))
-def test_without_the_catalog_the_reports_and_the_journal_tell(site: Site, damage: str) -> None:
+def test_without_the_catalog_the_last_reports_and_the_journal_tell(site: Site, damage: str) -> None:
     record(site, REPORT, FAILED)
     Evidences(site.root / "state").note("label", REPORT.archive, Rung.COMPARED)
     path = site.root / "state" / "catalog.sqlite"

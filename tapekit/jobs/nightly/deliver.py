@@ -4,15 +4,14 @@ What does not get there is told with the rest, and never makes a night fail.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
 from tapekit import clock
-from tapekit.catalog.store import SUCCESS
 from tapekit.config.schema import Notification
 from tapekit.evidence import Evidences
-from tapekit.jobs import plan
+from tapekit.jobs import past, plan
 from tapekit.jobs.nightly import latest
 from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
@@ -20,7 +19,6 @@ from tapekit.model import Stock
 from tapekit.report import html, notify, prometheus, text
 from tapekit.report.night import CartridgeState, History, NightReport, Note, Outcome
 from tapekit.report.notes import note
-from tapekit.rotation.overdue import overdue
 
 SHOWN_RUNS = 500
 """The pictures show as many runs at most: a year and a few repeats."""
@@ -77,7 +75,10 @@ def _write(setting: Setting, report: NightReport, history: History) -> list[Note
     steps: list[tuple[Path | None, Callable[[Path], object]]] = [
         (setting.state, lambda state: latest.keep(state, report)),
         (notifications.html, lambda folder: html.write(folder, report, history, language, _retention(setting))),
-        (notifications.prometheus, lambda path: prometheus.write(path, _jobs(setting, report))),
+        (
+            notifications.prometheus,
+            lambda path: prometheus.write(path, past.metrics(setting.configuration, clock.now(), report)),
+        ),
     ]
     notes = []
     for path, write in steps:
@@ -89,33 +90,31 @@ def _write(setting: Setting, report: NightReport, history: History) -> list[Note
     return notes
 
 
-def _jobs(setting: Setting, report: NightReport) -> Iterator[prometheus.JobState]:
-    """Every job of the site that has run, as the state remembers it."""
-    rotations = plan.policy(setting.configuration, Stock(()), report.night).rotations
-    for name, job in setting.configuration.jobs.items():
-        last = report if name == report.job else latest.last(setting.state, name)
-        if last is None:
-            continue
-        success = last if last.exit_code in SUCCESS else latest.last_success(setting.state, name)
-        succeeded = success.ended if success else None
-        why = overdue(rotations[name], job.overdue_after, succeeded, last.ended, clock.now())
-        yield prometheus.JobState(last, succeeded, why is not None)
+def write_metrics(setting: Setting, path: Path, report: NightReport | None = None) -> None:
+    """Write the metrics of all jobs as they are now; `report` is of a run that has just ended. Raises OSError."""
+    prometheus.write(path, past.metrics(setting.configuration, clock.now(), report))
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
 def _send(setting: Setting, report: NightReport, wait: Callable[[float], None]) -> list[Note]:
-    """Send the report to those who hear of every night, and of one that was not clean to the others too."""
+    """Send the report; what did not go."""
+    subject, body = text.subject(report, setting.language), text.text(report, setting.language)
+    return send(setting, notify.Message(subject, body, report.outcome), wait)
+
+
+def send(setting: Setting, message: notify.Message, wait: Callable[[float], None] = time.sleep) -> list[Note]:
+    """Send a message to those who hear of every night, and if all is not clean to the others too; what did not go."""
     notifications = setting.configuration.notifications
-    message = notify.Message(
-        text.subject(report, setting.language), text.text(report, setting.language), report.outcome
-    )  # fmt: skip
     always, problems = (_targets(listed) for listed in (notifications.always, notifications.problems))
-    targets, others = (always, problems) if report.outcome is Outcome.CLEAN else ([*always, *problems], [])
+    others = [target for target in problems if target not in always]
     unsent = setting.state / UNSENT
-    results = notify.Notifier(targets, unsent, wait).send(message)
-    notify.Notifier(others, unsent, wait).send_kept()
+    if message.outcome is Outcome.CLEAN:
+        results = notify.Notifier(always, unsent, wait).send(message)
+        notify.Notifier(others, unsent, wait).send_kept()
+    else:
+        results = notify.Notifier([*always, *others], unsent, wait).send(message)
     kinds = {notify.State.KEPT: "not-sent", notify.State.LOST: "not-kept"}
     return [
         note(kinds[result.state], result.problem, target=result.target) for result in results if result.state in kinds
@@ -123,4 +122,6 @@ def _send(setting: Setting, report: NightReport, wait: Callable[[float], None]) 
 
 
 def _targets(listed: tuple[Notification, ...]) -> list[notify.Target]:
-    return [notify.Target(one.url or "", one.url_file, one.url_env or "") for one in listed]
+    """Each once."""
+    targets = (notify.Target(one.url or "", one.url_file, one.url_env or "") for one in listed)
+    return list(dict.fromkeys(targets))
