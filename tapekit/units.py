@@ -44,6 +44,11 @@ def size_text(size_bytes: float) -> str:
     return f"{size_bytes:.1f} PB"
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of a thing: 1 member, 3 members."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def duration_text(seconds: float) -> str:
     """A duration for people: 0.4 s, 75 s, 12 min, 3 h 05 min."""
     if seconds < 100:  # noqa: PLR2004

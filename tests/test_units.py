@@ -3,7 +3,7 @@
 import pytest
 
 from tapekit.errors import UsageError
-from tapekit.units import duration_text, parse_size, size_text, time_text
+from tapekit.units import counted, duration_text, parse_size, size_text, time_text
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,7 @@ def test_duration_text(seconds: float, text: str) -> None:
 
 def test_a_time_that_no_calendar_has_is_still_shown() -> None:
     assert time_text(10**29) == f"@{10**20}"
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(count, "night") for count in (0, 1, 2)] == ["0 nights", "1 night", "2 nights"]

@@ -18,7 +18,7 @@ from tapekit.errors import Exit
 from tapekit.jobs import backup
 from tapekit.source.exclude import Excludes
 from tapekit.source.walk import Options, plan_sources
-from tapekit.units import duration_text, size_text
+from tapekit.units import counted, duration_text, size_text
 
 
 @click.command("backup")
@@ -56,7 +56,7 @@ def command(
         show_list("not saved whole", reasons(warnings))
         rate = size_text(result.source_bytes / max(result.duration_s, 0.001))
         click.echo(
-            f"saved on {result.cartridge}: archive {result.archive[:8]}, {result.members} members, "
+            f"saved on {result.cartridge}: archive {result.archive[:8]}, {counted(result.members, 'member')}, "
             f"{size_text(result.source_bytes)} in {duration_text(result.duration_s)} ({rate}/s), "
             f"{size_text(result.stored_bytes)} stored, {size_text(result.remaining_bytes)} left"
         )

@@ -9,6 +9,7 @@ from tapekit.cli.common import drive_argument, evidences, json_option, opened, p
 from tapekit.errors import Exit
 from tapekit.jobs import lookup, rebuild
 from tapekit.model import Copy
+from tapekit.units import counted
 
 
 @click.group("catalog")
@@ -30,9 +31,8 @@ def rebuild_command(context: click.Context, drive: str, adopt: bool, as_json: bo
         print_json(_json(result))
     else:
         members = sum(copy.members for copy in result.archives)
-        click.echo(
-            f"cartridge {result.name}: {len(result.archives)} archives with {members} members are in the catalog"
-        )
+        held = f"{counted(len(result.archives), 'archive')}, {counted(members, 'member')}"
+        click.echo(f"cartridge {result.name}: in the catalog with {held}")
         show_list("archives that the catalog believed to be on it", [archive[:8] for archive in result.vanished])
         show_list("problems", result.problems)
     if result.problems:

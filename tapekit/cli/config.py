@@ -13,6 +13,7 @@ from tapekit.config.schema import Configuration
 from tapekit.config.show import effective, to_toml
 from tapekit.drives import DRIVERS
 from tapekit.errors import Exit
+from tapekit.units import counted
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -74,4 +75,4 @@ def _count(configuration: Configuration) -> str:
         "drive": len(configuration.drives),
         "rotation": len(configuration.rotations),
     }
-    return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
+    return ", ".join(counted(count, name) for name, count in counts.items())

@@ -16,7 +16,7 @@ from tapekit.cli.common import (
 from tapekit.errors import Exit
 from tapekit.jobs import restore
 from tapekit.source.put_back import Overwrite
-from tapekit.units import size_text
+from tapekit.units import counted, size_text
 
 
 @click.command("restore")
@@ -60,7 +60,7 @@ def command(
         show_list("nothing matches", result.unmatched)
         state = "" if result.state == "complete" else f" ({result.state})"
         click.echo(
-            f"restored to {to}: {result.members} members, {size_text(result.restored_bytes)}, "
+            f"restored to {to}: {counted(result.members, 'member')}, {size_text(result.restored_bytes)}, "
             f"of archive {result.archive[:8]}{state} on {result.cartridge}"
         )
     context.exit(_exit_code(result))

@@ -20,7 +20,7 @@ from tapekit.cli.common import (
 from tapekit.errors import Exit
 from tapekit.jobs import verify
 from tapekit.jobs.verify import Damage, SegmentResult
-from tapekit.units import size_text
+from tapekit.units import counted, size_text
 
 
 @click.command("verify")
@@ -89,8 +89,8 @@ def _show(result: verify.Result) -> None:
         verdict = "LEFT BY A CRASH" if segment.left_by_crash else "good" if segment.ok else "DAMAGED"
         click.echo(
             f"archive {segment.archive[:8] or '?'} {segment.job}: {verdict}: {segment.state}, "
-            f"{segment.blocks} blocks ({size_text(segment.stored_bytes)}) read, {segment.bad_blocks} bad; "
-            f"{segment.members} members, {segment.bad_members} bad"
+            f"{counted(segment.blocks, 'block')} ({size_text(segment.stored_bytes)}) read, {segment.bad_blocks} bad; "
+            f"{counted(segment.members, 'member')}, {segment.bad_members} bad"
         )
         if segment.comparison is not None:
             found = segment.comparison

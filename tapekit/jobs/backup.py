@@ -29,7 +29,7 @@ from tapekit.progress import Progress
 from tapekit.source.measure import measure
 from tapekit.source.walk import Options, Sources, Thing, check_sources, given_links, walk
 from tapekit.stream.pack import StreamPacker
-from tapekit.units import now_text, size_text
+from tapekit.units import counted, now_text, size_text
 
 TOOL = f"tapekit {__version__}"
 RECORD_OVERHEAD_BYTES = 4096 + HEADER_BYTES
@@ -275,7 +275,7 @@ class _Backup:
 
     def _raise_ended(self, ended: Exception, result: Result) -> None:
         """The archive is closed as aborted: say what of it can be restored."""
-        what = f"{result.members} members ({size_text(result.source_bytes)}) of archive {result.archive[:8]}"
+        what = f"{counted(result.members, 'member')} ({size_text(result.source_bytes)}) of archive {result.archive[:8]}"
         kept = f"{what} can be restored"
         if isinstance(ended, _SegmentFull):
             raise MediumFull(

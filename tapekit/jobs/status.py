@@ -22,6 +22,7 @@ from tapekit.rotation.forecast import ForecastNight, Use
 from tapekit.rotation.overdue import Overdue, missed
 from tapekit.rotation.retention import Policy
 from tapekit.schedule import install
+from tapekit.units import counted
 
 Proofs = tuple[tuple[Rung, datetime], ...]
 
@@ -168,7 +169,7 @@ def overdue_note(
     if saved is None:
         return note("never", detail, due=due)
     nights = missed(policy.rotations[job], saved, now)
-    told = f"{len(nights)} nights missed since {_local(saved)}"
+    told = f"{counted(len(nights), 'night')} missed since {_local(saved)}"
     return note("overdue", "; ".join(filter(None, (told, detail))), days=str((now - saved).days), due=due)
 
 

@@ -127,13 +127,13 @@ NOTES: dict[str, Wording] = {
          "un disque non monté, un répertoire renommé ? corrigez, ou changez la tâche"),
     ),
     "files-missing": Wording(
-        ("{count} files could not be read, the first: {first}",
+        ("files that could not be read: {count}, the first: {first}",
          "fichiers illisibles : {count}, dont {first}"),
         _DETAIL,
         ("tapekit list marks them, with the reason", "tapekit list les signale, avec la raison"),
     ),
     "files-changed": Wording(
-        ("{count} files changed while they were saved, the first: {first}",
+        ("files that changed while they were saved: {count}, the first: {first}",
          "fichiers modifiés pendant la sauvegarde : {count}, dont {first}"),
         ("a program was writing them", "un programme les écrivait"),
         ("let the job dump the database, stop the program, or take a snapshot",
@@ -165,7 +165,7 @@ NOTES: dict[str, Wording] = {
     ),
     "capacity": Wording(
         ("a night will soon no longer fit on a cartridge", "une nuit ne tiendra bientôt plus sur une cartouche"),
-        ("at this growth {nights} nights remain", "à ce rythme il reste {nights} nuits"),
+        ("nights that remain at this growth: {nights}", "nuits restantes à ce rythme : {nights}"),
         ("order larger cartridges, or exclude what need not be saved",
          "commandez des cartouches plus grandes, ou excluez ce qui n’est pas à sauvegarder"),
     ),
@@ -241,7 +241,7 @@ NOTES: dict[str, Wording] = {
         ("tapekit verify reads it back", "tapekit verify la relit"),
     ),
     "compare-differs": Wording(
-        ("{count} files on the cartridge differ from the source, the first: {first}",
+        ("files on the cartridge that differ from the source: {count}, the first: {first}",
          "fichiers différents de la source : {count}, dont {first}"),
         ("they did not change, so one of the two is damaged", "ils n’ont pas changé : l’un des deux est abîmé"),
         _CALL,

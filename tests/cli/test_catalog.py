@@ -23,7 +23,7 @@ def known(run: Run, saved: str, source: Path) -> str:
     (source / "three").write_text("3")
     assert run("backup", saved, source).code == 0
     ran = run("catalog", "rebuild", saved)
-    assert (ran.code, ran.out) == (0, "cartridge WED-1: 2 archives with 6 members are in the catalog\n")
+    assert (ran.code, ran.out) == (0, "cartridge WED-1: in the catalog with 2 archives, 6 members\n")
     return saved
 
 

@@ -15,7 +15,10 @@ LINES = (
     (nights.CLEAN, "Saved, read back, compared.", "Sauvegarde faite, relue, comparée."),
     (
         nights.WARNINGS,
-        "Saved, read back, compared, but: 3 files changed while they were saved, the first: srv/pharmacy/log.txt.",
+        (
+            "Saved, read back, compared, but: files that changed while they were saved: 3, "
+            "the first: srv/pharmacy/log.txt."
+        ),
         (
             "Sauvegarde faite, relue, comparée, mais : fichiers modifiés pendant la sauvegarde : 3, "
             "dont srv/pharmacy/log.txt."
