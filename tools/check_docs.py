@@ -156,6 +156,12 @@ def check_paths(text: str, root: Path = ROOT) -> Iterator[str]:
             yield f"`{path}`: no such file"
 
 
+def check_placeholders(text: str) -> Iterator[str]:
+    """Nothing stands for what was to be filled in."""
+    prose = _CODE.sub("", _FENCE.sub("", text))
+    yield from (f"{found}: to be filled in" for found in re.findall(r"@[A-Z]{3,}@|\b(?:TODO|FIXME|TBD)\b", prose))
+
+
 # --- the specification's tables -----------------------------------------------------------------------------------
 
 
@@ -252,7 +258,7 @@ def problems(root: Path = ROOT) -> Iterator[str]:
     """Everything that has drifted, one line each."""
     texts, known = documents(root), commands()
     for name, text in texts.items():
-        checks = [check_links(name, texts, root), check_paths(text, root)]
+        checks = [check_links(name, texts, root), check_paths(text, root), check_placeholders(text)]
         if name != SPEC:  # which speaks of no program
             checks.append(check_uses(text, known))
         for check in checks:

@@ -48,6 +48,7 @@ def messages(text: str) -> Iterable[str]:
         (messages, MESSAGES_TEXT, "`rescue kit: not as", "`rescue kit: other than", "the program says no such thing"),
         (messages, MESSAGES_TEXT, "## Messages", "## Answers", "messages: the table is not there"),
         (check_docs.check_paths, PAGE_TEXT, "`cache/`", "`tools/nothing`", "`tools/nothing`: no such file"),
+        (check_docs.check_placeholders, GUIDE_TEXT, "## Limits", "@FIGURES@", "@FIGURES@: to be filled in"),
         (check_docs.check_spec, SPEC_TEXT, "| 96 | 28 | res", "| 96 | 24 | res", "3.1 Header: reserved: 24 bytes"),
         (check_docs.check_spec, SPEC_TEXT, "| 32 | 4 | segment", "| 36 | 4 | segment", "3.1 Header: segment: at 36"),
         (check_docs.check_spec, SPEC_TEXT, "| 64 | 4 | files", "| 64 | 4 | members", "13.1 Superblock: 'members'"),
