@@ -20,8 +20,9 @@ LARGEST_BLOCK_BYTES = 0xFFFFFF - 4095
 """The largest multiple of 4,096 that a 24-bit transfer length can carry (SSC-3, WRITE(6))."""
 LARGEST_PLAIN_BYTES = 16 << 20
 NO_PARITY_GROUP = 0xFFFFFFFF
+AUTHENTICATED_BYTES = 64
+"""What the digest and the cipher cover of a header."""
 
-_AUTHENTICATED_BYTES = 64
 _CRC_OFFSET = 124
 
 
@@ -147,7 +148,7 @@ def parse(block: "bytes | bytearray | memoryview") -> BlockHeader:
         raise Damaged(f"block: payload of {len(view) - HEADER_BYTES} bytes, header says {header.payload_bytes}")
     if header.plain_bytes > LARGEST_PLAIN_BYTES:
         raise Damaged(f"block: plain size {header.plain_bytes} is over the limit of {LARGEST_PLAIN_BYTES}")
-    sha256 = hashlib.sha256(head[:_AUTHENTICATED_BYTES])
+    sha256 = hashlib.sha256(head[:AUTHENTICATED_BYTES])
     sha256.update(view[HEADER_BYTES:])
     if sha256.digest() != header.digest:
         raise Damaged("block: digest does not match")
@@ -161,4 +162,4 @@ def payload(block: "bytes | bytearray | memoryview") -> memoryview:
 
 def digest(header: bytes) -> bytes:
     """The digest field of a built header."""
-    return header[_AUTHENTICATED_BYTES : _AUTHENTICATED_BYTES + 32]
+    return header[AUTHENTICATED_BYTES : AUTHENTICATED_BYTES + 32]

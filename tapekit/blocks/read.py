@@ -14,6 +14,7 @@ from formats.block import BlockHeader, Flags, Kind
 from formats.document import LARGEST_DOCUMENT_BYTES
 from formats.document import MOST_BLOCKS as MOST_DOCUMENT_BLOCKS
 from formats.errors import Damaged, FormatError, NewerFormat
+from tapekit.blocks.cipher import ENCRYPTED_KINDS, BlockCipher
 from tapekit.blocks.codec import decompress
 from tapekit.errors import KeyNeeded
 
@@ -189,17 +190,34 @@ def _drain_until_ended(waiting: "queue.Queue[Any]", thread: threading.Thread) ->
         thread.join(0.01)
 
 
-def decode(good: GoodBlock) -> "bytes | memoryview":
-    """The plain bytes of a block. Raises Damaged, or KeyNeeded for an encrypted one."""
+def decode(good: GoodBlock, cipher: BlockCipher | None = None) -> "bytes | memoryview":
+    """The plain bytes of a block. Raises Damaged, or KeyNeeded for an encrypted one that cannot be opened."""
+    return expanded(good.header, unsealed(good, cipher))
+
+
+def expanded(header: BlockHeader, stored: "bytes | memoryview") -> "bytes | memoryview":
+    """The plain bytes of a payload that is not encrypted any more. Raises Damaged."""
+    if header.is_compressed:
+        return decompress(stored, header.plain_bytes)
+    if len(stored) != header.plain_bytes:
+        raise Damaged(f"block: {len(stored)} bytes stored plain, header says {header.plain_bytes}")
+    return stored
+
+
+def unsealed(good: GoodBlock, cipher: BlockCipher | None) -> "bytes | memoryview":
+    """The payload before it was encrypted: a zstd frame, or the plain bytes. Raises as `decode` does.
+
+    With a cipher, what is not encrypted is not believed: whoever has no key could have put it there.
+    """
     header = good.header
     if header.flags & ~_FLAGS_OF.get(header.kind, Flags.LAST):
         raise Damaged(f"block: flags {header.flags:#04x}, which a block of kind {header.kind} never has")
     if header.is_encrypted:
-        raise KeyNeeded(f"block {good.number}: encrypted, and no key was given")
-    if header.is_compressed:
-        return decompress(good.payload, header.plain_bytes)
-    if len(good.payload) != header.plain_bytes:
-        raise Damaged(f"block: {len(good.payload)} bytes stored plain, header says {header.plain_bytes}")
+        if cipher is None:
+            raise KeyNeeded(f"block {good.number}: encrypted, and nothing opens it")
+        return cipher.decrypt(good.data)
+    if cipher is not None and header.kind in ENCRYPTED_KINDS:
+        raise Damaged("block: not encrypted, though its archive is")
     return good.payload
 
 

@@ -1,4 +1,4 @@
-"""Writing a segment's blocks: one thread compresses and seals, one writes, the caller fills buffers.
+"""Writing a segment's blocks: one thread compresses, encrypts and seals, one writes, the caller fills buffers.
 
 The pool of buffers is the only bound that the pipeline needs: who wants to fill another buffer waits until the drive
 has taken one.
@@ -16,6 +16,7 @@ from drivers.base import Drive
 from formats import block
 from formats.block import HEADER_BYTES, NO_PARITY_GROUP, TAG_BYTES, BlockHead, Flags, Kind
 from formats.segment import BlockCounts
+from tapekit.blocks.cipher import ENCRYPTED_KINDS, BlockCipher
 from tapekit.blocks.codec import Compressor
 
 POOL_BYTES = 32 << 20
@@ -56,9 +57,10 @@ class SegmentWriter:
     """
 
     def __init__(
-        self, drive: Drive, archive: bytes, segment: int, sequence_start: int, block_size: int, compressor: Compressor
-    ) -> None:
-        """Start the threads. The drive belongs to them until `threads` is left."""
+        self, drive: Drive, archive: bytes, segment: int, sequence_start: int, block_size: int,
+        compressor: Compressor, cipher: BlockCipher | None = None,
+    ) -> None:  # fmt: skip
+        """Start the threads. The drive belongs to them until `threads` is left. With a cipher, blocks are encrypted."""
         self.cut = block_size - HEADER_BYTES - TAG_BYTES
         self.early_warning = False
         self.handed_over = 0
@@ -71,6 +73,9 @@ class SegmentWriter:
         self._segment = segment
         self._sequence = sequence_start
         self._compressor = compressor
+        self._cipher = cipher
+        self._spare = bytearray(block_size)
+        """What the next block that was not compressed is encrypted into; the buffer that it was in is the next one."""
         self._digests = hashlib.sha256()
         self._counts: Counter[Kind] = Counter()
         self._failure: Exception | None = None
@@ -180,15 +185,20 @@ class SegmentWriter:
         if piece.kind == Kind.DATA:
             frame = self._compressor.compress(piece.plain)
         payload = piece.plain if frame is None else memoryview(frame)
+        cipher = self._cipher if piece.kind in ENCRYPTED_KINDS else None
         if frame is not None:
             flags |= Flags.COMPRESSED
-        head = BlockHead(
-            kind=piece.kind, flags=int(flags), payload_bytes=len(payload), archive=self._archive,
-            segment=self._segment, parity_group=NO_PARITY_GROUP, sequence=self._sequence,
+        if cipher is not None:
+            flags |= Flags.ENCRYPTED
+        head = block.authenticated(BlockHead(
+            kind=piece.kind, flags=int(flags), payload_bytes=len(payload) + (TAG_BYTES if cipher else 0),
+            archive=self._archive, segment=self._segment, parity_group=NO_PARITY_GROUP, sequence=self._sequence,
             stream_offset=piece.stream_offset, plain_bytes=piece.plain_bytes,
-        )  # fmt: skip
-        header = block.seal(block.authenticated(head), payload)
+        ))  # fmt: skip
         self._sequence += 1
+        if cipher is not None:
+            return self._encrypt(cipher, head, piece, frame)
+        header = block.seal(head, payload)
         digest = block.digest(header)
         if frame is not None:
             # The buffer goes back only when the drive has the block: it stands for the frame in the pool's bound.
@@ -196,6 +206,19 @@ class SegmentWriter:
         piece.buffer[:HEADER_BYTES] = header
         data = memoryview(piece.buffer)[: HEADER_BYTES + piece.plain_bytes]
         return SealedBlock(data, digest, piece.kind, piece.buffer)
+
+    def _encrypt(self, cipher: BlockCipher, head: bytes, piece: Piece, frame: bytes | None) -> SealedBlock:
+        """Without a copy: a frame goes into the buffer that it was made from, anything else into the spare one."""
+        buffer = piece.buffer
+        plain: bytes | memoryview = frame if frame is not None else piece.plain
+        if frame is None:
+            buffer, self._spare = self._spare, buffer
+        end = HEADER_BYTES + len(plain) + TAG_BYTES
+        payload = memoryview(buffer)[HEADER_BYTES:end]
+        cipher.encrypt_into(head, plain, payload)
+        header = block.seal(head, payload)
+        buffer[:HEADER_BYTES] = header
+        return SealedBlock(memoryview(buffer)[:end], block.digest(header), piece.kind, buffer)
 
     def _write_all(self) -> None:
         while (sealed := self._sealed.get()) is not None:

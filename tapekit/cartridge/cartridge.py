@@ -9,8 +9,11 @@ from formats.block import Kind
 from formats.errors import Damaged, FormatError
 from formats.label import Label
 from formats.segment import COMPLETE, INCOMPLETE, SegmentHeader, Trailer
+from tapekit.blocks.cipher import NAMES_ONLY, NAMES_ONLY_HINT, BlockCipher
 from tapekit.blocks.read import BadBlock, Expected, FileEnd, GoodBlock, decode, read_document, read_one
-from tapekit.errors import NoSuchArchive
+from tapekit.errors import KeyNeeded, NoSuchArchive
+from tapekit.keys import signature
+from tapekit.keys.opener import Opener
 
 LABEL_FILE = 0
 KIT_FILE = 1
@@ -27,6 +30,15 @@ class Segment:
     trailer: Trailer | None
     trailer_sha256: str | None = None
     problem: str = ""
+    signer: bytes | None = None
+    """Public key of the site that signed the trailer."""
+    cipher: BlockCipher | None = dataclasses.field(default=None, repr=False, compare=False)
+    """What opens its blocks, once somebody's key has (`unlock`)."""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether its content is encrypted, as far as the header tells."""
+        return self.header is not None and self.header.cipher is not None
 
     @property
     def archive(self) -> str:
@@ -108,15 +120,31 @@ class Cartridge:
             header, header_blocks = self._read_header(file)
         except (FormatError, EndOfData) as error:
             problems.append(str(error))
-        trailer, digest = None, None
+        trailer, digest, signer = None, None, None
         try:
-            trailer, digest = self._read_trailer(file)
+            trailer, digest, document = self._read_trailer(file)
+            signer = signature.signer(trailer, document)
         except (FormatError, EndOfData) as error:
             problems.append(str(error))
         if header and trailer and (header.archive, header.segment) != (trailer.archive, trailer.segment):
             problems.append("header and trailer belong to different archives")
             trailer = None
-        return Segment(file, header, header_blocks, trailer, digest, "; ".join(problems))
+        return Segment(file, header, header_blocks, trailer, digest, "; ".join(problems), signer)
+
+    def unlock(self, found: Segment, opener: Opener, *, for_data: bool = True) -> Segment:
+        """The segment with what opens its blocks; as it is where nothing in it is encrypted.
+
+        Raises what `Opener.open` raises, and KeyNeeded where the key opens names alone and data is wanted.
+        """
+        if found.header is None or not found.is_encrypted:
+            return found
+        document, _ = read_document(self.drive, found.file, 0, Kind.HEADER, found.expected())
+        if segment.parse_header(document) != found.header:
+            raise Damaged(f"header of file {found.file}: reads differently each time")
+        cipher = BlockCipher(opener.open(found.header, document))
+        if for_data and not cipher.opens_data:
+            raise KeyNeeded(NAMES_ONLY, NAMES_ONLY_HINT)
+        return dataclasses.replace(found, cipher=cipher)
 
     def _read_header(self, file: int) -> tuple[SegmentHeader, int]:
         """The header of a file, and how many blocks it takes."""
@@ -126,8 +154,8 @@ class Cartridge:
             raise Damaged(f"header of file {file}: belongs to another archive")
         return header, len(parts)
 
-    def _read_trailer(self, file: int) -> tuple[Trailer, str]:
-        """The trailer of a file: the run of trailer blocks at its end, before the filemark."""
+    def _read_trailer(self, file: int) -> tuple[Trailer, str, bytes]:
+        """The trailer of a file: the run of trailer blocks at its end, before the filemark; digest and document."""
         self.drive.locate(file, -1)
         last = read_one(self.drive, self.drive.position().block, None)
         if not isinstance(last, GoodBlock) or last.header.kind != Kind.TRAILER:
@@ -148,7 +176,7 @@ class Cartridge:
         trailer = segment.parse_trailer(document)
         if trailer.blocks.total != first or parts[0].header.archive.hex() != trailer.archive:
             raise Damaged(f"trailer of file {file}: speaks of {trailer.blocks.total} blocks, {first} are before it")
-        return trailer, parts[-1].header.digest.hex()
+        return trailer, parts[-1].header.digest.hex(), document
 
 
 def _covers(later: Trailer, earlier: Trailer | None) -> bool:

@@ -10,7 +10,7 @@ from formats.block import Kind
 from formats.catalog import Entry, TableBuilder, parse_table
 from formats.errors import Damaged
 from tapekit.blocks.codec import ZstdCompressor, decompress
-from tapekit.blocks.read import BadBlock, FileEnd, decode, read_blocks
+from tapekit.blocks.read import BadBlock, FileEnd, expanded, read_blocks, unsealed
 from tapekit.cartridge.cartridge import Segment
 
 IN_MEMORY_BYTES = 32 << 20
@@ -121,11 +121,20 @@ class Catalog(NamedTuple):
 
 
 def read_catalog(drive: Drive, segment: Segment) -> Catalog:
-    """The catalog of a segment. Close `tables` after use."""
-    tables, problems = TableStore(), []
-    trailer = segment.trailer
+    """The catalog of a segment. Close `tables` after use. Raises KeyNeeded for one that nothing has opened."""
+    tables = TableStore()
+    try:
+        return Catalog(tables, tuple(_read_tables(drive, segment, tables)))
+    except BaseException:
+        tables.close()
+        raise
+
+
+def _read_tables(drive: Drive, segment: Segment, tables: TableStore) -> list[str]:
+    """Fill in what can be read; what is damaged."""
+    trailer, problems = segment.trailer, []
     if trailer is None:
-        return Catalog(tables, ("catalog: the segment is incomplete, it has none",))
+        return ["catalog: the segment is incomplete, it has none"]
     wanted, members = trailer.blocks.catalog, 0
     with read_blocks(drive, segment.file, trailer.catalog_block, segment.expected()) as items:
         for item in items:
@@ -138,7 +147,8 @@ def read_catalog(drive: Drive, segment: Segment) -> Catalog:
             try:
                 if header.kind != Kind.CATALOG:
                     raise Damaged("another kind of block is in its place")
-                plain = bytes(decode(item))
+                stored = bytes(unsealed(item, segment.cipher))
+                plain = bytes(expanded(header, stored))
                 first, entries = parse_table(plain)
                 if first != header.stream_offset:
                     raise Damaged("its first member is not the one that the block says")
@@ -146,8 +156,7 @@ def read_catalog(drive: Drive, segment: Segment) -> Catalog:
                 problems.append(f"catalog: block {item.number} of file {segment.file}: {error}")
                 continue
             members += len(entries)
-            stored = bytes(item.payload) if len(item.payload) < len(plain) else plain
-            tables.append(StoredTable(first, len(plain), stored))
+            tables.append(StoredTable(first, len(plain), stored if len(stored) < len(plain) else plain))
     if not problems and members != trailer.members:
         problems.append(f"catalog: {members} members, the trailer says {trailer.members}")
-    return Catalog(tables, tuple(problems))
+    return problems

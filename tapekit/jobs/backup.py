@@ -15,6 +15,7 @@ from formats.catalog import Entry
 from formats.pax import END_OF_ARCHIVE
 from formats.segment import ABORTED, COMPLETE, Evidence, SegmentHeader, Trailer
 from tapekit import __version__
+from tapekit.blocks.cipher import BlockCipher
 from tapekit.blocks.codec import Compressor, compressor
 from tapekit.blocks.write import SegmentWriter
 from tapekit.cartridge.cartridge import Cartridge, Segment, open_cartridge
@@ -24,6 +25,11 @@ from tapekit.errors import CartridgeError, MediumFull, Stopped
 from tapekit.evidence import Evidences
 from tapekit.jobs.interrupt import StopRequest
 from tapekit.jobs.save import Saver
+from tapekit.keys.opener import NO_KEY, Known, Opener
+from tapekit.keys.seal import NOBODY, Recipients, seal_header
+from tapekit.keys.segment import SegmentKeys
+from tapekit.keys.signature import signed_trailer
+from tapekit.keys.site import SiteKey
 from tapekit.model import Rung
 from tapekit.progress import Progress
 from tapekit.source.measure import measure
@@ -32,7 +38,7 @@ from tapekit.stream.pack import StreamPacker
 from tapekit.units import counted, now_text, size_text
 
 TOOL = f"tapekit {__version__}"
-RECORD_OVERHEAD_BYTES = 4096 + HEADER_BYTES
+RECORD_OVERHEAD_BYTES = 4096 + HEADER_BYTES + TAG_BYTES
 """What a block may take on the medium beyond its payload."""
 CLOSING_BLOCKS = 8
 """Blocks kept free for the trailer and for what rounding takes."""
@@ -51,6 +57,10 @@ class Request:
     job: str = "backup"
     compression: str = "auto"
     site: str = ""
+    recipients: Recipients = NOBODY
+    """Who can open it; nobody: it is not encrypted, and everybody can."""
+    site_key: SiteKey | None = None
+    """What signs for this site."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +86,14 @@ class Result:
     warnings: tuple[Warned, ...]
     notes: tuple[str, ...]
     remaining_bytes: int
+    encrypted_for: tuple[str, ...] = ()
+    opener: Opener = dataclasses.field(default=NO_KEY, repr=False, compare=False)
+    """Opens this archive while this process lives, also where no private key is at hand; `forget` ends that."""
+
+    def forget(self) -> None:
+        """Overwrite the archive's keys: from here on only its recipients open it."""
+        if isinstance(self.opener, Known):
+            self.opener.keys.wipe()
 
 
 class _SegmentFull(Exception):
@@ -102,12 +120,20 @@ def run(drive: Drive, request: Request, progress: Progress, evidences: Evidences
     check_sources(request.sources)
     options = dataclasses.replace(request.options, own_files=_own_files(drive))
     request = dataclasses.replace(request, options=options)
-    with StopRequest() as stop:
-        earlier = cartridge.segments()
-        header = _header(request, label.block_size, packing)
-        backup = _Backup(cartridge, request, header, packing, earlier, evidences)
-        with backup.builder.tables:
-            return backup.run(progress, stop, begun)
+    keys = SegmentKeys.new() if request.recipients else None
+    try:
+        with StopRequest() as stop:
+            earlier = cartridge.segments()
+            header = _header(request, label.block_size, packing)
+            if keys is not None:
+                header = seal_header(header, request.recipients, keys)
+            backup = _Backup(cartridge, request, header, packing, earlier, evidences, keys)
+            with backup.builder.tables:
+                return backup.run(progress, stop, begun)
+    except BaseException:
+        if keys is not None:
+            keys.wipe()
+        raise
 
 
 def _own_files(drive: Drive) -> tuple[tuple[int, int], ...]:
@@ -132,7 +158,7 @@ class _Backup:
 
     def __init__(
         self, cartridge: Cartridge, request: Request, header: SegmentHeader, packing: Compressor,
-        earlier: Sequence[Segment], evidences: Evidences,
+        earlier: Sequence[Segment], evidences: Evidences, keys: SegmentKeys | None,
     ) -> None:  # fmt: skip
         self._cartridge = cartridge
         self._drive = cartridge.drive
@@ -141,6 +167,7 @@ class _Backup:
         self._packing = packing
         self._earlier = earlier
         self._evidences = evidences
+        self._keys = keys
         self._file = 0
         self._warnings = [Warned(path, LINK_GIVEN) for path in given_links(request.sources)]
         self._notes: list[str] = []
@@ -185,7 +212,7 @@ class _Backup:
         header = self._header
         writer = SegmentWriter(
             self._drive, bytes.fromhex(header.archive), header.segment, header.sequence_start,
-            header.block_size, self._packing,
+            header.block_size, self._packing, BlockCipher(self._keys) if self._keys else None,
         )  # fmt: skip
         progress.begin("saving", self._expected_bytes(progress))
         ended: Exception | None = None
@@ -255,7 +282,8 @@ class _Backup:
             blocks_sha256=digest, catalog_block=counts.header + counts.data + counts.parity,
             directory=directory_of(self._earlier, self._highest),
         )  # fmt: skip
-        writer.write_document(Kind.TRAILER, segment.build_trailer(trailer, max(writer.room_bytes(), 1 << 14)))
+        room = max(writer.room_bytes(), 1 << 14)
+        writer.write_document(Kind.TRAILER, signed_trailer(trailer, self._request.site_key, room))
         writer.drain()
         return trailer
 
@@ -271,6 +299,8 @@ class _Backup:
             members=trailer.members, source_bytes=trailer.source_bytes, stored_bytes=trailer.stored_bytes,
             duration_s=round(time.monotonic() - begun, 3), warnings=tuple(self._warnings),
             notes=tuple(self._notes), remaining_bytes=self._drive.medium().remaining_bytes,
+            encrypted_for=self._request.recipients.names,
+            opener=Known(trailer.archive, self._keys) if self._keys else NO_KEY,
         )  # fmt: skip
 
     def _raise_ended(self, ended: Exception, result: Result) -> None:

@@ -8,7 +8,7 @@ import dataclasses
 from functools import partial
 
 from drivers.base import Drive
-from formats import block, segment
+from formats import block
 from formats.block import HEADER_BYTES, NO_PARITY_GROUP, BlockHead, Flags, Kind
 from formats.segment import Trailer
 from tapekit.blocks.read import BadBlock, FileEnd, read_blocks
@@ -17,6 +17,8 @@ from tapekit.cartridge.directory import directory_of
 from tapekit.errors import CartridgeError, MediumFull, VerificationFailed
 from tapekit.evidence import Evidences
 from tapekit.jobs.interrupt import StopRequest
+from tapekit.keys.signature import signed_trailer
+from tapekit.keys.site import SiteKey
 from tapekit.model import Rung
 from tapekit.progress import Progress
 from tapekit.units import size_text
@@ -37,8 +39,10 @@ class Result:
     remaining_bytes: int
 
 
-def run(source: Drive, target: Drive, wanted: str, progress: Progress, evidences: Evidences) -> Result:
-    """Copy the archive `wanted` behind what the cartridge in `target` holds.
+def run(
+    source: Drive, target: Drive, wanted: str, progress: Progress, evidences: Evidences, site_key: SiteKey | None = None
+) -> Result:
+    """Copy the archive `wanted` behind what the cartridge in `target` holds; its new trailer is signed anew.
 
     Every block is checked on the way; what cannot be read is never copied. Raises VerificationFailed for a damaged or
     incomplete archive, MediumFull before anything is written, CartridgeError, and DriveError.
@@ -62,7 +66,7 @@ def run(source: Drive, target: Drive, wanted: str, progress: Progress, evidences
             "label the cartridge with that --block-size",
         )
     with StopRequest() as stop:
-        copying = _Duplication(source, chosen, chosen.trailer, here, progress, stop)
+        copying = _Duplication(source, chosen, chosen.trailer, here, progress, stop, site_key)
         earlier = here.segments()
         trailer = dataclasses.replace(
             chosen.trailer,
@@ -79,8 +83,9 @@ class _Duplication:
     """One archive on its way."""
 
     def __init__(
-        self, source: Drive, chosen: Segment, trailer: Trailer, here: Cartridge, progress: Progress, stop: StopRequest
-    ) -> None:
+        self, source: Drive, chosen: Segment, trailer: Trailer, here: Cartridge, progress: Progress, stop: StopRequest,
+        site_key: SiteKey | None,
+    ) -> None:  # fmt: skip
         self._source = source
         self._chosen = chosen
         self._blocks = trailer.blocks.total
@@ -88,6 +93,7 @@ class _Duplication:
         self._here = here
         self._progress = progress
         self._stop = stop
+        self._site_key = site_key
 
     def run(self, trailer: Trailer, needed_bytes: int) -> Result:
         target = self._here.drive
@@ -127,7 +133,7 @@ class _Duplication:
     def _write_trailer(self, target: Drive, trailer: Trailer, room_bytes: int) -> None:
         header = self._chosen.header
         assert header is not None  # noqa: S101 - the caller has seen to it
-        document = segment.build_trailer(trailer, room_bytes)
+        document = signed_trailer(trailer, self._site_key, room_bytes)
         step = header.block_size - HEADER_BYTES
         for number, start in enumerate(range(0, len(document), step)):
             part = document[start : start + step]

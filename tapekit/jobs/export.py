@@ -9,6 +9,7 @@ from formats.catalog import Entry
 from tapekit.cartridge.cartridge import choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.jobs.interrupt import StopRequest
+from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.progress import Progress
 from tapekit.stream.read import Hole, PlainStream, find_layout
 from tapekit.stream.unpack import FoundMember, LostMember, by_catalog, one_by_one
@@ -27,11 +28,14 @@ class Result:
     problems: list[str] = dataclasses.field(default_factory=list)
 
 
-def run(drive: Drive, archive: str, write: Callable[["bytes | memoryview"], object], progress: Progress) -> Result:
-    """Hand the stream of an archive to `write`. Raises NoSuchArchive and DriveError."""
+def run(
+    drive: Drive, archive: str, write: Callable[["bytes | memoryview"], object], progress: Progress,
+    opener: Opener = NO_KEY,
+) -> Result:  # fmt: skip
+    """Hand the stream of an archive to `write`. Raises NoSuchArchive, KeyNeeded, KeyRefused and DriveError."""
     with StopRequest() as stop:
         cartridge = open_cartridge(drive)
-        segment = choose(cartridge.segments(), archive)
+        segment = cartridge.unlock(choose(cartridge.segments(), archive), opener)
         found = read_catalog(drive, segment)
         layout = find_layout(drive, segment)
         result = Result(segment.archive, problems=list(found.problems))

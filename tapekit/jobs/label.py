@@ -4,16 +4,19 @@ import dataclasses
 import datetime
 import hashlib
 import os
+from collections.abc import Sequence
 
 from drivers.base import Content, Drive
 from drivers.errors import ForeignMedium, NoMedium, WriteProtected
 from formats.block import HEADER_BYTES
 from formats.errors import Damaged
 from formats.label import FORMAT_VERSION, Label, check_block_size
+from formats.publickey import PublicKeyLine
 from tapekit import __version__
 from tapekit.cartridge import kit
 from tapekit.cartridge.cartridge import KIT_FILE, LABEL_FILE, Cartridge, label_block, open_cartridge
 from tapekit.errors import UsageError, VerificationFailed, WouldDestroy
+from tapekit.keys.seal import canary
 from tapekit.units import now_text, size_text
 
 UNREADABLE_NAME = "damaged"
@@ -32,11 +35,15 @@ class Result:
     destroyed: str
 
 
-def run(drive: Drive, *, barcode: str | None, pool: str | None, block_bytes: int | None, destroy: str | None) -> Result:
+def run(
+    drive: Drive, *, barcode: str | None, pool: str | None, block_bytes: int | None, destroy: str | None,
+    keys: Sequence[PublicKeyLine] = (),
+) -> Result:  # fmt: skip
     """Label the medium in a drive.
 
     `destroy` is the name of what may be lost: the cartridge's own, or the word for foreign content that the refusal
-    tells. Raises WouldDestroy and ForeignMedium, WriteProtected, UsageError.
+    tells. Who holds one of `keys` can try later whether it opens this cartridge. Raises WouldDestroy and ForeignMedium,
+    WriteProtected, UsageError.
     """
     medium = drive.medium()
     if not medium.present:
@@ -48,9 +55,11 @@ def run(drive: Drive, *, barcode: str | None, pool: str | None, block_bytes: int
     size = _block_bytes(drive, block_bytes)
     labelled = now_text()
     tar = kit.build(int(datetime.datetime.fromisoformat(labelled).timestamp()) * 10**9)
+    cartridge = os.urandom(16).hex()
     label = Label(
-        format=FORMAT_VERSION, cartridge=os.urandom(16).hex(), barcode=barcode, pool=pool, labelled=labelled,
+        format=FORMAT_VERSION, cartridge=cartridge, barcode=barcode, pool=pool, labelled=labelled,
         tool=f"tapekit {__version__}", block_size=size, kit_sha256=hashlib.sha256(tar).hexdigest(),
+        canary=canary(cartridge, keys),
     )  # fmt: skip
     block = label_block(label)
     drive.format({**kit.files(), "label.json": block[HEADER_BYTES:]})

@@ -11,6 +11,7 @@ from formats.catalog import NO_DIGEST, Entry
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.errors import VerificationFailed
+from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.patterns import Patterns
 from tapekit.stream.read import PlainStream, find_layout
 from tapekit.stream.unpack import LostMember, one_by_one
@@ -30,16 +31,19 @@ class Listed:
     entry: Entry
 
 
-def run(drive: Drive, wanted: str, patterns: Sequence[str], problems: list[str]) -> Iterator[Listed]:
+def run(
+    drive: Drive, wanted: str, patterns: Sequence[str], problems: list[str], opener: Opener = NO_KEY
+) -> Iterator[Listed]:
     """The members that the patterns name, of `all` archives, the `latest`, or one by its id.
 
-    What is damaged is said in `problems`. Raises NoSuchArchive and DriveError.
+    What is damaged is said in `problems`. Raises NoSuchArchive, KeyNeeded, KeyRefused and DriveError.
     """
     chosen = Patterns(patterns)
     cartridge = open_cartridge(drive)
     segments = cartridge.segments()
     for segment in segments if wanted == "all" else [choose(segments, wanted)]:
-        for entry in _entries(cartridge, segment, problems):
+        opened = cartridge.unlock(segment, opener, for_data=segment.trailer is None)
+        for entry in _entries(cartridge, opened, problems):
             if chosen.match(entry.path):
                 yield Listed(segment, entry)
 
@@ -48,7 +52,7 @@ def _entries(cartridge: Cartridge, segment: Segment, problems: list[str]) -> Ite
     found = read_catalog(cartridge.drive, segment)
     with found.tables:
         problems += found.problems
-        if found.is_whole:
+        if found.is_whole or (segment.cipher is not None and not segment.cipher.opens_data):
             yield from found.tables.entries()
             return
     try:

@@ -13,6 +13,7 @@ from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartrid
 from tapekit.cartridge.catalog import Catalog, read_catalog
 from tapekit.errors import TapekitError
 from tapekit.jobs.interrupt import StopRequest
+from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.patterns import Patterns
 from tapekit.progress import Progress
 from tapekit.source.put_back import Overwrite, Refused, Skipped, Target
@@ -29,6 +30,7 @@ class Request:
     archive: str = "latest"
     overwrite: Overwrite = Overwrite.NEVER
     devices: bool = False
+    opener: Opener = NO_KEY
 
 
 @dataclasses.dataclass
@@ -49,11 +51,14 @@ class Result:
 
 
 def run(drive: Drive, request: Request, progress: Progress) -> Result:
-    """Restore what the patterns name, or everything. Raises NoSuchArchive, TapekitError for the target, DriveError."""
+    """Restore what the patterns name, or everything.
+
+    Raises NoSuchArchive, KeyNeeded, KeyRefused, TapekitError for the target, DriveError.
+    """
     patterns = Patterns(request.patterns)
     with StopRequest() as stop:
         cartridge = open_cartridge(drive)
-        segment = choose(cartridge.segments(), request.archive)
+        segment = cartridge.unlock(choose(cartridge.segments(), request.archive), request.opener)
         found = read_catalog(drive, segment)
         with found.tables:
             restore = _Restore(cartridge, segment, request, patterns, progress, stop)

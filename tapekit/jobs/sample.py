@@ -20,6 +20,8 @@ from formats.catalog import SPARSE, WARNING_FLAGS, Entry
 from tapekit.cartridge.cartridge import KIT_FILE, choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.errors import VerificationFailed
+from tapekit.keys.opener import NO_KEY, Opener
+from tapekit.keys.segment import SegmentKeys
 
 LARGEST_BYTES = 64 << 20
 """A sample is there to prove the way, not to take the night."""
@@ -36,15 +38,19 @@ class Sample:
     archive: str
     kit: bytes
     entries: tuple[Entry, ...]
+    keys: SegmentKeys | None = None
+    """What opens it, where it is encrypted."""
 
 
-def take(drive: Drive, archive: str, count: int) -> Sample:
-    """Choose up to `count` files of an archive, and read the kit from the cartridge. Raises DriveError, Damaged.
+def take(drive: Drive, archive: str, count: int, opener: Opener = NO_KEY) -> Sample:
+    """Choose up to `count` files of an archive, and read the kit from the cartridge.
+
+    Raises DriveError, Damaged, KeyNeeded, KeyRefused.
 
     The choice follows from the archive's id: another one each night, and the same when it is made again.
     """
     cartridge = open_cartridge(drive)
-    segment = choose(cartridge.segments(), archive)
+    segment = cartridge.unlock(choose(cartridge.segments(), archive), opener)
     chooser = random.Random(segment.archive)  # noqa: S311 - a choice, not a secret
     chosen: list[Entry] = []
     with read_catalog(drive, segment).tables as tables:
@@ -57,7 +63,8 @@ def take(drive: Drive, archive: str, count: int) -> Sample:
     drive.locate(KIT_FILE)
     kit = b"".join(iter(lambda: block if isinstance(block := drive.read_block(), bytes) else b"", b""))
     label = cartridge.label.cartridge if cartridge.label else ""
-    return Sample(drive.identify().node, label, segment.archive, kit, tuple(chosen))
+    keys = segment.cipher.keys if segment.cipher else None
+    return Sample(drive.identify().node, label, segment.archive, kit, tuple(chosen), keys)
 
 
 def _fits(entry: Entry) -> bool:

@@ -11,14 +11,17 @@ from formats import catalog
 from formats.block import Kind
 from formats.catalog import Entry
 from formats.errors import Damaged
+from formats.publickey import SITE, PublicKeyLine
+from tapekit.blocks.cipher import NAMES_ONLY
 from tapekit.blocks.read import BadBlock, FileEnd, GoodBlock, read_blocks
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.cartridge.directory import contradictions, remembered, was_incomplete
-from tapekit.errors import VerificationFailed
+from tapekit.errors import KeyNeeded, KeyRefused, VerificationFailed
 from tapekit.evidence import Evidences
 from tapekit.jobs.interrupt import StopRequest
 from tapekit.jobs.label import kit_digest
+from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import Rung
 from tapekit.progress import Progress
 from tapekit.source.compare import Comparison, compare
@@ -50,6 +53,10 @@ class SegmentResult:
     bad_members: int = 0
     stored_bytes: int = 0
     left_by_crash: bool = False
+    closed: str = ""
+    """Why content was not decoded, where it was not: its blocks are checked all the same."""
+    signed_by: str | None = None
+    """The site whose signature the trailer bears."""
     damage: list[Damage] = dataclasses.field(default_factory=list)
     comparison: Comparison | None = None
 
@@ -71,6 +78,8 @@ class Result:
     damage: list[Damage]
     blocks: int
     bad_blocks: int
+    doubts: list[str] = dataclasses.field(default_factory=list)
+    """What is not as it should be, and no damage."""
 
     @property
     def ok(self) -> bool:
@@ -78,8 +87,25 @@ class Result:
         return not self.damage and all(segment.ok for segment in self.segments)
 
 
-def run(drive: Drive, wanted: str, progress: Progress, evidences: Evidences, *, with_source: bool = False) -> Result:
-    """Verify `all` archives, the `latest`, or one by its id. Raises NoSuchArchive and DriveError."""
+@dataclasses.dataclass(frozen=True)
+class Trust:
+    """What opens content, and whose signatures are known."""
+
+    opener: Opener = NO_KEY
+    sites: Sequence[PublicKeyLine] = ()
+
+
+NO_TRUST = Trust()
+
+
+def run(
+    drive: Drive, wanted: str, progress: Progress, evidences: Evidences, *, with_source: bool = False,
+    trust: Trust = NO_TRUST,
+) -> Result:  # fmt: skip
+    """Verify `all` archives, the `latest`, or one by its id. Raises NoSuchArchive and DriveError.
+
+    What nothing opens is checked as it is stored: every block, and the sums over them.
+    """
     with StopRequest() as stop:
         cartridge = open_cartridge(drive)
         damage, blocks, bad_blocks = _verify_front(cartridge)
@@ -89,11 +115,15 @@ def run(drive: Drive, wanted: str, progress: Progress, evidences: Evidences, *, 
         chosen = segments if wanted == "all" else [choose(segments, wanted)]
         total = sum(s.trailer.stored_bytes for s in chosen if s.trailer)
         progress.begin("reading back", total or None)
-        results = []
-        for segment in chosen:
-            result = _SegmentVerification(cartridge, segment, progress, stop).run()
+        results, doubts = [], []
+        for found in chosen:
+            verification = _SegmentVerification(cartridge, found, progress, stop)
+            segment = verification.unlock(trust.opener)
+            result = verification.run()
             result.left_by_crash = was_incomplete(segment, known)
-            if with_source and segment.header is not None and segment.trailer is not None:
+            result.signed_by, doubt = signed_by(segment, trust.sites)
+            doubts += [doubt] if doubt else []
+            if with_source and segment.header is not None and segment.trailer is not None and not result.closed:
                 result.comparison = _compare(cartridge, segment, stop)
             if segment.is_complete and cartridge.label:
                 rung = Rung.COMPARED if with_source and result.comparison else Rung.READ_BACK
@@ -102,7 +132,7 @@ def run(drive: Drive, wanted: str, progress: Progress, evidences: Evidences, *, 
         progress.end()
     blocks += sum(result.blocks for result in results)
     bad_blocks += sum(result.bad_blocks for result in results)
-    return Result(cartridge.name, results, damage, blocks, bad_blocks)
+    return Result(cartridge.name, results, damage, blocks, bad_blocks, doubts)
 
 
 def _verify_front(cartridge: Cartridge) -> tuple[list[Damage], int, int]:
@@ -136,6 +166,18 @@ class _SegmentVerification:
         self._lost_offsets: set[int] = set()
         """Where the damaged members begin: what is linked to them is lost too."""
         self.result = SegmentResult(segment.archive, segment.file, segment.state, segment.job)
+        self._cartridge = cartridge
+
+    def unlock(self, opener: Opener) -> Segment:
+        """Open the segment as far as somebody can."""
+        try:
+            self._segment = self._cartridge.unlock(self._segment, opener, for_data=False)
+        except (KeyNeeded, KeyRefused) as error:
+            self.result.closed = str(error)
+        except (VerificationFailed, Damaged) as error:
+            self.result.closed = str(error)
+            self.result.damage.append(Damage(str(error), file=self._segment.file))
+        return self._segment
 
     def run(self) -> SegmentResult:
         segment, result = self._segment, self.result
@@ -143,15 +185,28 @@ class _SegmentVerification:
             result.damage.append(Damage(f"incomplete: {segment.problem}", file=segment.file))
         elif segment.problem:
             result.damage.append(Damage(segment.problem, file=segment.file))
+        if not result.closed:
+            try:
+                self._decode()
+            except KeyNeeded as error:  # of a segment whose header is damaged
+                result.closed = str(error)
+        self._verify_blocks(None)
+        self._verify_sums()
+        return result
+
+    def _decode(self) -> None:
+        """Catalog and members. Raises KeyNeeded."""
+        segment, result = self._segment, self.result
         found = read_catalog(self._drive, segment)
         with found.tables:
             self._verify_blocks(segment.header_blocks)
-            self._verify_stream(found.tables.entries() if found.is_whole else None)
-            self._verify_blocks(None)
-        self._verify_sums()
+            if segment.cipher is not None and not segment.cipher.opens_data:
+                result.closed = NAMES_ONLY
+                result.members = sum(1 for _ in found.tables.entries())
+            else:
+                self._verify_stream(found.tables.entries() if found.is_whole else None)
         if segment.trailer is not None:
             result.damage += [Damage(why, file=segment.file) for why in found.problems]
-        return result
 
     def _verify_stream(self, entries: Iterable[Entry] | None) -> None:
         try:
@@ -239,6 +294,22 @@ def _compare(cartridge: Cartridge, segment: Segment, stop: StopRequest) -> Compa
     assert header is not None  # noqa: S101 - the caller has seen to it
     with read_catalog(cartridge.drive, segment).tables as tables:
         return compare(os.fsencode(header.root), tables.entries(), stop.check)
+
+
+def signed_by(segment: Segment, sites: Sequence[PublicKeyLine]) -> tuple[str | None, str]:
+    """Who signed a segment's trailer, in words, and what is doubtful about that. None: nobody did."""
+    if segment.signer is None:
+        return None, ""
+    known = next((site.name for site in sites if site.key == segment.signer), None)
+    if known is not None:
+        return known, ""
+    fingerprint = PublicKeyLine(SITE, segment.signer, "").fingerprint
+    claimed = segment.header.site if segment.header else ""
+    if claimed and any(site.name == claimed for site in sites):
+        return fingerprint, (
+            f"archive {segment.archive[:8]}: says it is of {claimed}, and is signed by another key: {fingerprint}"
+        )
+    return fingerprint, ""
 
 
 def members_hit(result: Result) -> Sequence[bytes]:

@@ -8,6 +8,7 @@ from drivers.base import Drive
 from drivers.errors import EndOfData
 from formats.block import NO_PARITY_GROUP, Kind
 from formats.errors import Damaged
+from tapekit.blocks.cipher import BlockCipher
 from tapekit.blocks.read import BadBlock, BlockRun, Expected, FileEnd, GoodBlock, decode, read_blocks, read_one
 from tapekit.cartridge.cartridge import Segment
 from tapekit.errors import VerificationFailed
@@ -42,6 +43,7 @@ class StreamLayout:
     end: int | None
     expected: Expected
     has_parity: bool = False
+    cipher: BlockCipher | None = dataclasses.field(default=None, repr=False, compare=False)
 
 
 def find_layout(drive: Drive, segment: Segment) -> StreamLayout:
@@ -71,7 +73,7 @@ def find_layout(drive: Drive, segment: Segment) -> StreamLayout:
             first = good.number
         start = found.stream_offset - (good.number - first) * cut
     end = start + trailer.stream_bytes if trailer and not (has_parity and header is None) else None
-    return StreamLayout(segment.file, first, data_blocks, cut, start, end, expected, has_parity)
+    return StreamLayout(segment.file, first, data_blocks, cut, start, end, expected, has_parity, segment.cipher)
 
 
 def _first_data_block(drive: Drive, segment: Segment) -> GoodBlock:
@@ -248,7 +250,7 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
             bad = self._note_bad(BadBlock(item.number, "carries another part of the stream"))
             raise Hole(self.offset, behind, f"block {bad.number} of file {layout.file}: {bad.why}")
         try:
-            self._plain = memoryview(decode(item))
+            self._plain = memoryview(decode(item, layout.cipher))
         except Damaged as error:
             self._note_bad(BadBlock(item.number, str(error)))
             raise Hole(self.offset, behind, f"block {item.number} of file {layout.file}: {error}") from error

@@ -1,0 +1,89 @@
+"""Opening: from a segment's header and what a person has in the hand to the segment's keys (SPEC.md section 9)."""
+
+import dataclasses
+from typing import Protocol
+
+from formats.keyslot import KeySlot
+from formats.segment import SegmentHeader
+from tapekit.errors import KeyNeeded, KeyRefused
+from tapekit.keys.ring import OPEN_DATA
+from tapekit.keys.segment import CIPHER, Place, SegmentKeys, check_commitment
+from tapekit.keys.slot import Key
+
+HINT = "give one of them with --key FILE (or TAPEKIT_KEY_FILE), --key paper, or --key passphrase"
+
+
+class Opener(Protocol):
+    """Opens encrypted segments."""
+
+    def open(self, header: SegmentHeader, document: bytes) -> SegmentKeys:
+        """The keys of a segment, the commitment checked; `document` is the header as it was read.
+
+        Raises KeyNeeded where nothing at hand is meant for it, KeyRefused where a key that is does not open it,
+        VerificationFailed where the header was changed.
+        """
+
+
+class NoKey:
+    """Nothing in the hand."""
+
+    def open(self, header: SegmentHeader, document: bytes) -> SegmentKeys:  # noqa: ARG002 - the protocol's shape
+        """See Opener."""
+        raise KeyNeeded(f"archive {header.archive[:8]}: encrypted for {_whom(header)}: no key was given", HINT)
+
+
+NO_KEY = NoKey()
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """Keys of an archive that are still in memory, because it was written just now."""
+
+    archive: str
+    keys: SegmentKeys
+
+    def open(self, header: SegmentHeader, document: bytes) -> SegmentKeys:
+        """See Opener."""
+        if header.archive != self.archive:
+            return NO_KEY.open(header, document)
+        check_commitment(header, document, self.keys)
+        return self.keys
+
+
+@dataclasses.dataclass(frozen=True)
+class InHand:
+    """A key in the hand."""
+
+    key: Key
+
+    def open(self, header: SegmentHeader, document: bytes) -> SegmentKeys:
+        """See Opener."""
+        what = f"archive {header.archive[:8]}"
+        if header.cipher != CIPHER:
+            raise KeyRefused(f"{what}: encrypted in a way that this program does not know", "use a newer tapekit")
+        known = [slot for slot in header.slots if slot.is_known]
+        if not known:
+            raise KeyRefused(f"{what}: its key slots are of kinds that this program does not know", "a newer tapekit")
+        meant = [slot for slot in known if self.key.fits(slot)]
+        if not meant:
+            raise KeyNeeded(f"{what}: encrypted for {_whom(header)}, not for {self.key.named}", HINT)
+        for slot in meant:
+            keys = _unwrap(self.key, slot, Place.of(header))
+            if keys is not None:
+                check_commitment(header, document, keys)
+                return keys
+        raise KeyRefused(f"{what}: {self.key.named} does not open it: wrong, or its key slot was changed")
+
+
+def _unwrap(key: Key, slot: KeySlot, place: Place) -> SegmentKeys | None:
+    packed = key.unwrap(slot, place)
+    keys = None if packed is None else SegmentKeys.unpack(packed)
+    return keys if keys is not None and (keys.data is not None) == (slot.role in OPEN_DATA) else None
+
+
+def _whom(header: SegmentHeader) -> str:
+    names = [f"{slot.name} ({slot.role})" for slot in header.slots if slot.is_known]
+    unknown = len(header.slots) - len(names)
+    if unknown:
+        names.append(f"{unknown} in ways that this program does not know")
+    return ", ".join(names) or "nobody"
