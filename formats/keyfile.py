@@ -1,4 +1,4 @@
-"""A private key in a file, under a passphrase (SPEC.md section 19.1)."""
+"""A private key in a file, under a passphrase (SPEC.md section 18.1)."""
 
 import dataclasses
 import hashlib

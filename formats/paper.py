@@ -1,4 +1,4 @@
-"""A private key as words on paper (SPEC.md section 19.2).
+"""A private key as words on paper (SPEC.md section 18.2).
 
 21 words of 16 bits: one for version and role, 16 for the secret, 4 that check: a Reed–Solomon code over GF(2¹⁶), which
 finds where up to two words are wrong and what they should be. Each word is five letters, consonant and vowel in turn

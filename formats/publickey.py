@@ -1,4 +1,4 @@
-"""A public key as one line of text: for mails, for a directory of keys, for a person to read aloud (docs/keys.md).
+"""A public key as one line of text: for mails and for a directory of keys (SPEC.md section 18.3).
 
     tapekit-key-1 ROLE KEY CHECK NAME
 

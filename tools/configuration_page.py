@@ -14,6 +14,7 @@ BEGIN = "<!-- written by tools/configuration_page.py: change tapekit/config/sche
 TABLES: tuple[tuple[str, str], ...] = (
     ("[site]", "Site"),
     ("[calendar]", "Calendar"),
+    ("[keys]", "Keys"),
     ("[drives]", "Drive"),
     ("[pools.NAME]", "Pool"),
     ('[rotations.NAME], scheme = "weekdays"', "Weekdays"),

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from tapekit.audit import events as audit
+from tapekit.audit.events import Event
 from tapekit.catalog.errors import NotInCatalog
 from tapekit.cli import complete
 from tapekit.cli.common import json_option, print_json
@@ -104,6 +106,8 @@ def history_command(context: click.Context, name: str, as_json: bool) -> None:
 def _move(context: click.Context, name: str, place: Place, note: str, *, as_json: bool) -> None:
     with lookup.open_store(context.find_root().obj) as store:
         store.move(name, place, datetime.datetime.now(datetime.UTC), note)
+    if place in GONE:
+        audit.note(Event.RETIRED, cartridge=name, result=place.value, note=note)
     if as_json:
         print_json({"name": name, "place": place.value})
     else:

@@ -12,6 +12,7 @@ import click
 from drivers.base import Drive
 from tapekit import config, drives
 from tapekit.cli import complete
+from tapekit.config.places import Places, places
 from tapekit.errors import TapekitError
 from tapekit.evidence import Evidences, state_directory
 from tapekit.report.night import Note
@@ -43,6 +44,16 @@ def opened(context: click.Context, drive: str, *, writable: bool = False) -> Ite
         yield device
     finally:
         device.close()
+
+
+def places_of(context: click.Context) -> Places:
+    """Where the site keeps its keys, and what it is called."""
+    return places(context.find_root().obj)
+
+
+def state_of(context: click.Context) -> Path:
+    """The state directory that the configuration names, or the usual one."""
+    return places_of(context).state or state_directory()
 
 
 @contextlib.contextmanager

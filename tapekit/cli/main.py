@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tapekit import __version__
+from tapekit.audit import events as audit
 from tapekit.errors import REPORTED, Exit, exit_code
 
 COMMANDS = (
@@ -31,6 +32,8 @@ COMMANDS = (
     ("compare", "Show what differs between two archives."),
     ("cartridges", "Show the cartridges that are known; say where they are."),
     ("catalog", "Rebuild the catalog from cartridges; check it."),
+    ("keys", "Make keys; say whose keys open what is written."),
+    ("audit", "Show and check who did what."),
 )
 """Name and summary; each command is `command` in the module of its name, read in only when it is called."""
 
@@ -41,7 +44,12 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what the command returns
         """Run the command, and tell what went wrong; the answer is the exit code."""
         try:
-            return super().invoke(ctx)
+            with audit.keeping(lambda: _audit_log(ctx)) as kept:
+                try:
+                    return super().invoke(ctx)
+                finally:
+                    if kept.problem:
+                        click.echo(f"tapekit: the audit log cannot be kept: {kept.problem}", err=True)
         except REPORTED as error:
             # The standard output of `export` is the tar.
             return report(error, as_json="--json" in sys.argv, to_error=ctx.invoked_subcommand == "export")
@@ -62,6 +70,14 @@ class Commands(click.Group):
         """Names and summaries, without reading the modules in."""
         with formatter.section("Commands"):
             formatter.write_dl(COMMANDS)
+
+
+def _audit_log(context: click.Context) -> audit.Log:
+    """The audit log of this site, when something happens that it notes."""
+    from tapekit.audit.log import AuditLog  # noqa: PLC0415 - it signs: the ciphers are read in when they are needed
+    from tapekit.cli.common import places_of, state_of  # noqa: PLC0415
+
+    return AuditLog(state_of(context), places_of(context).site)
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -95,6 +95,15 @@ class Calendar(Table):
         return self
 
 
+class Keys(Table):
+    """Who can open what is written; docs/keys.md."""
+
+    directory: AbsolutePath | None = None
+    """Folder of the public keys; `keys` beside this file without it."""
+    proven_within: Period = Duration(35, "day")
+    """So often a person shows that a key opens a cartridge; then `tapekit status` warns."""
+
+
 class Drive(Table):
     """A drive; it may be written as its URL alone."""
 
@@ -301,6 +310,8 @@ class Job(Table):
         str, *form("auto|none|zstd(?::(?:[1-9]|1[0-9]|2[0-2]))?", "auto, none, zstd or zstd:LEVEL")
     ] = "auto"
     """`auto` (tries a sample of each block first), `none`, `zstd`, `zstd:LEVEL` (1 to 22)."""
+    encryption: Literal["auto", "none"] = "auto"
+    """`auto`: for every key of the site, once there is one; `none`: never, and no report says so."""
     verify: Literal["compare", "read-back", "none"] = "compare"
     """`compare`: read back and compared with the source; `read-back`: read back; `none`: only flushed."""
     sample_restore: Count = 5
@@ -382,6 +393,8 @@ class Configuration(Table):
     """Who and where this is."""
     calendar: Calendar = Calendar()
     """The days without a night."""
+    keys: Keys = Keys()
+    """Who can open what is written."""
     drives: dict[Name, Annotated[Drive, short_form("url", Drive)]] = Field(default_factory=dict)
     """Drives by name: URLs, or tables with url."""
     pools: dict[Name, Pool] = Field(default_factory=dict)

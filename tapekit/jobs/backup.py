@@ -13,8 +13,10 @@ from formats import segment
 from formats.block import HEADER_BYTES, TAG_BYTES, Kind
 from formats.catalog import Entry
 from formats.pax import END_OF_ARCHIVE
-from formats.segment import ABORTED, COMPLETE, Evidence, SegmentHeader, Trailer
+from formats.segment import ABORTED, COMPLETE, INCOMPLETE, Evidence, SegmentHeader, Trailer
 from tapekit import __version__
+from tapekit.audit import events as audit
+from tapekit.audit.events import Event
 from tapekit.blocks.cipher import BlockCipher
 from tapekit.blocks.codec import Compressor, compressor
 from tapekit.blocks.write import SegmentWriter
@@ -185,13 +187,21 @@ class _Backup:
                     f"archive {self._header.archive[:8]} is incomplete: restore what it holds with --archive; "
                     "the archives before it are as they were"
                 )
+            self._note(INCOMPLETE)
             raise
         progress.end()
+        self._note(trailer.state)
         self._evidences.note(self._cartridge_id(), self._header.archive, Rung.FLUSHED)
         result = self._result(trailer, begun)
         if ended is not None:
             self._raise_ended(ended, result)
         return result
+
+    def _note(self, state: str) -> None:
+        audit.note(
+            Event.WROTE, cartridge=self._cartridge.name, cartridge_id=self._cartridge_id(),
+            archive=self._header.archive, job=self._header.job, result=state,
+        )  # fmt: skip
 
     def _find_place(self) -> None:
         """Go to the end of data, closing a file that a crash left without its filemark. Raises MediumFull."""
@@ -280,7 +290,7 @@ class _Backup:
             problems=self.builder.problems, source_bytes=saver.source_bytes,
             stream_bytes=stream_end - self._header.stream_start, stored_bytes=writer.stored_bytes, blocks=counts,
             blocks_sha256=digest, catalog_block=counts.header + counts.data + counts.parity,
-            directory=directory_of(self._earlier, self._highest),
+            directory=directory_of(self._earlier, self._highest), audit=audit.head(),
         )  # fmt: skip
         room = max(writer.room_bytes(), 1 << 14)
         writer.write_document(Kind.TRAILER, signed_trailer(trailer, self._request.site_key, room))

@@ -11,6 +11,8 @@ from drivers.base import Drive
 from formats import block
 from formats.block import HEADER_BYTES, NO_PARITY_GROUP, BlockHead, Flags, Kind
 from formats.segment import Trailer
+from tapekit.audit import events as audit
+from tapekit.audit.events import Event
 from tapekit.blocks.read import BadBlock, FileEnd, read_blocks
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.directory import directory_of
@@ -72,10 +74,15 @@ def run(
             chosen.trailer,
             directory=directory_of(earlier, partial(evidences.highest, label.cartridge)),
             directory_omitted=0,
+            audit=audit.head(),
             signature=None,
         )
         result = copying.run(trailer, needed_bytes=TRAILER_ROOM_BYTES * (2 + len(earlier)))
     evidences.note(label.cartridge, chosen.archive, Rung.FLUSHED)
+    audit.note(
+        Event.COPIED, cartridge=here.name, cartridge_id=label.cartridge, archive=chosen.archive, job=chosen.job,
+        result=trailer.state,
+    )  # fmt: skip
     return result
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from drivers.base import Drive
 from formats import pax
 from formats.catalog import Entry
+from tapekit.audit import events as audit
+from tapekit.audit.events import Event
 from tapekit.cartridge.cartridge import choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.jobs.interrupt import StopRequest
@@ -47,6 +49,10 @@ def run(
             entries = found.tables.entries() if found.is_whole else None
             _Export(stream, write, progress, stop, result, most_blocks).run(entries)
         progress.end()
+    audit.note(
+        Event.EXPORTED, cartridge=cartridge.name, archive=result.archive, job=segment.job,
+        result=f"{result.members} members",
+    )  # fmt: skip
     return result
 
 

@@ -13,6 +13,8 @@ from formats.errors import Damaged
 from formats.label import FORMAT_VERSION, Label, check_block_size
 from formats.publickey import PublicKeyLine
 from tapekit import __version__
+from tapekit.audit import events as audit
+from tapekit.audit.events import Event
 from tapekit.cartridge import kit
 from tapekit.cartridge.cartridge import KIT_FILE, LABEL_FILE, Cartridge, label_block, open_cartridge
 from tapekit.errors import UsageError, VerificationFailed, WouldDestroy
@@ -62,6 +64,8 @@ def run(
         canary=canary(cartridge, keys),
     )  # fmt: skip
     block = label_block(label)
+    if destroyed:
+        audit.note(Event.DESTROYED, cartridge=destroy or "", subject=destroyed)
     drive.format({**kit.files(), "label.json": block[HEADER_BYTES:]})
     drive.rewind()
     drive.write_block(block)
@@ -70,6 +74,7 @@ def run(
         drive.write_block(tar[start : start + kit.RECORD_BYTES])
     drive.write_filemark()
     _read_back(drive, label, block)
+    audit.note(Event.LABELLED, cartridge=label.name, cartridge_id=label.cartridge)
     return Result(label, drive.medium().capacity_bytes, destroyed)
 
 

@@ -9,6 +9,8 @@ from drivers.base import Drive
 from formats import catalog, pax
 from formats.catalog import SHORT, Entry
 from formats.errors import Damaged
+from tapekit.audit import events as audit
+from tapekit.audit.events import Event
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.catalog import Catalog, read_catalog
 from tapekit.errors import TapekitError
@@ -62,7 +64,12 @@ def run(drive: Drive, request: Request, progress: Progress) -> Result:
         found = read_catalog(drive, segment)
         with found.tables:
             restore = _Restore(cartridge, segment, request, patterns, progress, stop)
-            return restore.run(found)
+            result = restore.run(found)
+    audit.note(
+        Event.RESTORED, cartridge=result.cartridge, archive=result.archive, job=segment.job,
+        result=f"{result.members} members", note=f"{len(result.damaged)} damaged" if result.damaged else "",
+    )  # fmt: skip
+    return result
 
 
 class _Restore:

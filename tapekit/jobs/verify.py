@@ -12,6 +12,8 @@ from formats.block import Kind
 from formats.catalog import Entry
 from formats.errors import Damaged
 from formats.publickey import SITE, PublicKeyLine
+from tapekit.audit import events as audit
+from tapekit.audit.events import Event
 from tapekit.blocks.cipher import NAMES_ONLY
 from tapekit.blocks.read import BadBlock, FileEnd, GoodBlock, read_blocks
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
@@ -132,7 +134,13 @@ def run(
         progress.end()
     blocks += sum(result.blocks for result in results)
     bad_blocks += sum(result.bad_blocks for result in results)
-    return Result(cartridge.name, results, damage, blocks, bad_blocks, doubts)
+    checked = Result(cartridge.name, results, damage, blocks, bad_blocks, doubts)
+    audit.note(
+        Event.VERIFIED, cartridge=cartridge.name, cartridge_id=cartridge.label.cartridge if cartridge.label else "",
+        archive=chosen[0].archive if len(chosen) == 1 else "", result="good" if checked.ok else "damaged",
+        note=f"{len(chosen)} archives" + ", compared with the source" * with_source,
+    )  # fmt: skip
+    return checked
 
 
 def _verify_front(cartridge: Cartridge) -> tuple[list[Damage], int, int]:

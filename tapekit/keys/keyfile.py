@@ -1,4 +1,4 @@
-"""Key files: a private key under a passphrase (SPEC.md section 19.1)."""
+"""Key files: a private key under a passphrase (SPEC.md section 18.1)."""
 
 import base64
 import binascii

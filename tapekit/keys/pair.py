@@ -28,7 +28,7 @@ class Pair:
         return cls(role, name, Secret(os.urandom(SECRET_BYTES)))
 
     def halves(self) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
-        """The two private keys that the secret stands for (SPEC.md section 9.2)."""
+        """The two private keys that the secret stands for (SPEC.md section 18)."""
         with Secret(hashlib.shake_256(self.secret.content).digest(_MLKEM_SEED_BYTES + 32)) as seeds:
             content = bytes(seeds.content)
         return (

@@ -123,7 +123,7 @@ def qr_text(key: PaperKey) -> str:
 def text_sheet(key: PaperKey, sheet: Sheet) -> str:
     """The sheet as plain text; its QR code of half blocks is read from paper or a light screen."""
     say = _say(sheet)
-    parts = [say("title").upper(), "", *(f"{head:22}{value}" for head, value in _facts(key, sheet)), ""]
+    parts = [say("title").upper(), "", *_fact_lines(key, sheet), ""]
     parts += [*_wrapped(say("keep")), "", say("words").upper(), ""]
     parts += [f"    {number}   {'   '.join(words)}" for number, words in enumerate(_lines(key), 1)]
     parts += ["", *_wrapped(say("letters")), "", say("need").upper(), ""]
@@ -228,6 +228,15 @@ def _facts(key: PaperKey, sheet: Sheet) -> list[tuple[str, str]]:
         (say("site"), sheet.site or "–"), (say("name"), sheet.name), (say("role"), say(key.role)),
         (say("made"), words.date(sheet.made)), (say("id"), sheet.key_id),
     ]  # fmt: skip
+
+
+def _fact_lines(key: PaperKey, sheet: Sheet) -> list[str]:
+    width = 22
+    return [
+        line
+        for head, value in _facts(key, sheet)
+        for line in textwrap.wrap(f"{head:{width}}{value}", _TEXT_WIDTH, subsequent_indent=" " * width)
+    ]
 
 
 def _lines(key: PaperKey) -> list[list[str]]:

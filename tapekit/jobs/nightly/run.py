@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import date
 
 from tapekit import clock
+from tapekit.audit import events as audit
 from tapekit.dumps import command
 from tapekit.errors import Exit, Stopped, TapekitError, exit_code
 from tapekit.evidence import Evidences
@@ -126,7 +127,7 @@ class _Run:
         )  # fmt: skip
 
     def _state_problems(self) -> list[Note]:
-        found = dict.fromkeys(filter(None, (self._trace.problem, self._evidences.problem)))
+        found = dict.fromkeys(filter(None, (self._trace.problem, self._evidences.problem, audit.problem())))
         return [Note("state", {}, why) for why in found]
 
     def _untold(self, report: NightReport) -> list[Note]:
