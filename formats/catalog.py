@@ -172,21 +172,23 @@ class TableBuilder:
         Raises TooLarge where the member would not even fit an empty table.
         """
         strings = self._strings
-        cost = _ENTRY_BYTES + len(entry.path) + len(entry.link)
+        _, _, _, _, _, owner, group, note, *_, path, link = entry
+        behind = self._bytes + _ENTRY_BYTES + len(path) + len(link)
         missing: Collection[bytes] = ()
-        if not (entry.owner in strings and entry.group in strings and entry.note in strings):
-            missing = dict.fromkeys(text for text in (entry.owner, entry.group, entry.note) if text not in strings)
+        if not (owner in strings and group in strings and note in strings):
+            missing = dict.fromkeys(text for text in (owner, group, note) if text not in strings)
             if any(len(text) > _LONGEST_STRING for text in missing):
                 raise TooLarge(f"catalog: an owner, group or note of over {_LONGEST_STRING} bytes")
-            cost += sum(2 + len(text) for text in missing)
+            behind += sum(2 + len(text) for text in missing)
         is_full = len(self._entries) == MOST_MEMBERS or len(strings) + len(missing) > _MOST_STRINGS
-        if is_full or self._bytes + cost > self._limit_bytes:
+        if is_full or behind > self._limit_bytes:
             if not self._entries:
+                cost = behind - self._bytes
                 raise TooLarge(f"catalog: an entry of {cost} bytes, a block has room for {self._limit_bytes}")
             return False
         for text in missing:
             strings[text] = len(strings)
-        self._bytes += cost
+        self._bytes = behind
         self._entries.append(entry)
         return True
 

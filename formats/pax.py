@@ -94,33 +94,32 @@ def build_headers(member: Member) -> bytes:
     Raises TooLarge where the pax header would exceed its limit (very large extended attributes), or where a sparse map
     or a device number does.
     """
+    # Taken apart once: a look-up for each name, for each file, takes longer than all of the formatting.
+    (type_, path, mode, uid, gid, owner, group, _size, mtime_ns, atime_ns,
+     link, device, xattrs, acl_access, acl_default, sparse, extra) = member  # fmt: skip
     records: list[tuple[bytes, bytes]] = []
-    path = member.path + b"/" if member.type == DIRECTORY else member.path
-    if member.sparse is not None:
+    if type_ == DIRECTORY:
+        path += b"/"
+    if sparse is not None:
         path = _add_sparse_records(records, member)
-    prefix, name = _split(path)
-    if name is None:
-        if member.sparse is None:
-            records.append((b"path", path))
-        prefix, name = b"", path[:_NAME_BYTES]
-    link = _text_field(records, b"linkpath", member.link, _NAME_BYTES)
-    uid = _number_field(records, b"uid", member.uid, _OCTAL_7)
-    gid = _number_field(records, b"gid", member.gid, _OCTAL_7)
-    size = _number_field(records, b"size", member.stored_bytes, _OCTAL_11)
-    mtime, fraction = divmod(member.mtime_ns, _SECOND_NS)
-    if fraction or not 0 <= mtime <= _OCTAL_11:
-        records.append((b"mtime", _time_text(member.mtime_ns)))
-        mtime = min(max(mtime, 0), _OCTAL_11)
-    if member.atime_ns is not None:
-        records.append((b"atime", _time_text(member.atime_ns)))
-    if member.xattrs or member.acl_access is not None or member.acl_default is not None or member.extra:
+    prefix = b""
+    if len(path) > _NAME_BYTES:
+        prefix, path = _split_or_record(records, path, is_sparse=sparse is not None)
+    if len(link) > _NAME_BYTES:
+        link = _text_field(records, b"linkpath", link, _NAME_BYTES)
+    if uid > _OCTAL_7 or gid > _OCTAL_7:
+        uid, gid = _number_field(records, b"uid", uid, _OCTAL_7), _number_field(records, b"gid", gid, _OCTAL_7)
+    size = member.stored_bytes if type_ == REGULAR else 0
+    if size > _OCTAL_11:
+        size = _number_field(records, b"size", size, _OCTAL_11)
+    mtime = _times(records, mtime_ns, atime_ns)
+    if xattrs or acl_access is not None or acl_default is not None or extra:
         records += _attribute_records(member)
-    owner = _text_field(records, b"uname", member.owner, _OWNER_BYTES)
-    group = _text_field(records, b"gname", member.group, _OWNER_BYTES)
-    header = _ustar(name, prefix, member.type, member.mode, uid, gid, size, mtime, link, owner, group, member.device)
-    if not records:
-        return header
-    return _pax_header(records) + header
+    if len(owner) > _OWNER_BYTES or len(group) > _OWNER_BYTES:
+        owner = _text_field(records, b"uname", owner, _OWNER_BYTES)
+        group = _text_field(records, b"gname", group, _OWNER_BYTES)
+    header = _ustar(path, prefix, type_, mode, uid, gid, size, mtime, link, owner, group, device)
+    return _pax_header(records) + header if records else header
 
 
 def _add_sparse_records(records: list[tuple[bytes, bytes]], member: Member) -> bytes:
@@ -134,6 +133,17 @@ def _add_sparse_records(records: list[tuple[bytes, bytes]], member: Member) -> b
     ]  # fmt: skip
     folder, slash, base = member.path.rpartition(b"/")
     return folder + slash + b"GNUSparseFile.0/" + base
+
+
+def _times(records: list[tuple[bytes, bytes]], mtime_ns: int, atime_ns: int | None) -> int:
+    """The seconds for the header's field, and records of what it cannot hold."""
+    mtime, fraction = divmod(mtime_ns, _SECOND_NS)
+    if fraction or not 0 <= mtime <= _OCTAL_11:
+        records.append((b"mtime", _time_text(mtime_ns)))
+        mtime = min(max(mtime, 0), _OCTAL_11)
+    if atime_ns is not None:
+        records.append((b"atime", _time_text(atime_ns)))
+    return mtime
 
 
 def _number_field(records: list[tuple[bytes, bytes]], keyword: bytes, value: int, largest: int) -> int:
@@ -154,22 +164,26 @@ def _text_field(records: list[tuple[bytes, bytes]], keyword: bytes, value: bytes
 
 def build_pax_records(records: Iterable[tuple[bytes, bytes]]) -> bytes:
     """`length keyword=value` lines; the length counts itself (POSIX, "pax Extended Header")."""
-    lines = []
-    for keyword, value in records:
-        rest = len(keyword) + len(value) + 3
-        length = rest + len(b"%d" % rest)
-        length = rest + len(b"%d" % length)
-        lines.append(b"%d %b=%b\n" % (length, keyword, value))
-    return b"".join(lines)
+    return b"".join([
+        b"%d %b=%b\n" % (_record_bytes(len(keyword) + len(value)), keyword, value) for keyword, value in records
+    ])  # fmt: skip
+
+
+@functools.lru_cache(1024)
+def _record_bytes(text_bytes: int) -> int:
+    """Length of a record whose keyword and value have so many bytes."""
+    rest = text_bytes + 3
+    length = rest + len(b"%d" % rest)
+    return rest + len(b"%d" % length)
 
 
 def _pax_header(records: list[tuple[bytes, bytes]]) -> bytes:
-    if any(keyword in _NAME_KEYWORDS and not _is_utf8(value) for keyword, value in records):
+    if any(map(_is_binary_name, records)):
         records = [(b"hdrcharset", b"BINARY"), *records]
     body = build_pax_records(records)
     if len(body) > LARGEST_PAX_HEADER_BYTES:
         raise TooLarge(f"pax header: {len(body)} bytes, limit {LARGEST_PAX_HEADER_BYTES}")
-    return _pax_ustar(len(body)) + body + bytes(padding(len(body)))
+    return b"%b%b%b" % (_pax_ustar(len(body)), body, bytes(-len(body) % BLOCK_BYTES))
 
 
 @functools.lru_cache(1024)
@@ -179,6 +193,10 @@ def _pax_ustar(body_bytes: int) -> bytes:
 
 
 _NAME_KEYWORDS = frozenset((b"path", b"linkpath", b"uname", b"gname", b"GNU.sparse.name"))
+
+
+def _is_binary_name(record: tuple[bytes, bytes]) -> bool:
+    return record[0] in _NAME_KEYWORDS and not _is_utf8(record[1])
 
 
 def _attribute_records(member: Member) -> list[tuple[bytes, bytes]]:
@@ -212,36 +230,48 @@ def _split(path: bytes) -> tuple[bytes, bytes | None]:
     return b"", None
 
 
+def _split_or_record(records: list[tuple[bytes, bytes]], path: bytes, *, is_sparse: bool) -> tuple[bytes, bytes]:
+    """Prefix and name of a path; a record carries what does not fit, except where sparse members have one already."""
+    prefix, name = _split(path)
+    if name is not None:
+        return prefix, name
+    if not is_sparse:
+        records.append((b"path", path))
+    return b"", path[:_NAME_BYTES]
+
+
 def _ustar(  # noqa: PLR0913, PLR0917 - the header's fields, in their order
     name: bytes, prefix: bytes, type_: bytes, mode: int, uid: int, gid: int, size: int, mtime: int,
     link: bytes, owner: bytes, group: bytes, device: tuple[int, int],
 ) -> bytes:  # fmt: skip
-    front = b"%b%b%011o\0%011o\0" % (name.ljust(_NAME_BYTES, b"\0"), _ids(mode, uid, gid), size, mtime)
-    middle, middle_sum = _middle(type_, link, owner, group, device)
-    back = prefix.ljust(_PREFIX_BYTES, b"\0")
-    checksum = _byte_sum(front) + _SPACES_SUM + middle_sum + _byte_sum(back)
-    return b"%b%06o\0 %b%b%b" % (front, checksum, middle, back, bytes(12))
+    ids, middle, shared_sum = _shared(mode & 0o7777, uid, gid, type_, link, owner, group, device)
+    front = b"%b%b%011o\0%011o\0" % (name.ljust(_NAME_BYTES, b"\0"), ids, size, mtime)
+    checksum = _byte_sum(front) + shared_sum
+    if prefix:
+        checksum += _byte_sum(prefix)
+    return b"%b%06o\0 %b%b" % (front, checksum, middle, prefix.ljust(_BACK_BYTES, b"\0"))
 
 
 @functools.lru_cache(1024)
-def _ids(mode: int, uid: int, gid: int) -> bytes:
-    return b"%07o\0%07o\0%07o\0" % (mode & 0o7777, uid, gid)
+def _shared(  # noqa: PLR0913, PLR0917 - the header's fields, in their order
+    mode: int, uid: int, gid: int, type_: bytes, link: bytes, owner: bytes, group: bytes, device: tuple[int, int]
+) -> tuple[bytes, bytes, int]:
+    """What most files of a tree have in common: the ids, what stands between checksum and prefix, and the sum of this.
 
-
-@functools.lru_cache(1024)
-def _middle(type_: bytes, link: bytes, owner: bytes, group: bytes, device: tuple[int, int]) -> tuple[bytes, int]:
-    """What stands between checksum and prefix, with its sum: the same for most files of a tree."""
+    The sum is that of the latter and of the checksum's own field, which counts as spaces.
+    """
     if max(device) > _OCTAL_7:
         raise TooLarge(f"tar header: device {device[0]}:{device[1]} does not fit")
     middle = b"".join((
         type_, link.ljust(_NAME_BYTES, b"\0"), b"ustar\x0000", owner.ljust(32, b"\0"), group.ljust(32, b"\0"),
         b"%07o\0%07o\0" % device,
     ))  # fmt: skip
-    return middle, _byte_sum(middle)
+    return b"%07o\0%07o\0%07o\0" % (mode, uid, gid), middle, _byte_sum(middle) + _SPACES_SUM
 
 
 _SPACES_SUM = 8 * 0x20
-"""The checksum field counts as spaces."""
+_BACK_BYTES = _PREFIX_BYTES + 12
+"""The prefix, and what is left of a header behind it."""
 
 
 def _byte_sum(part: bytes) -> int:

@@ -94,45 +94,55 @@ class Saver:
         except TooLarge as error:
             return self._note(_absent(_entry(kind, thing, status, NOT_IN_STREAM), str(error)))
         self._write(headers)
-        content = _NO_CONTENT if fd is None else self._save_content(fd, member)
-        flags, note = content.flags, content.note
+        if fd is None:
+            content = _NO_CONTENT
+        elif extents is None:
+            content = self._save_plain(fd, status)
+        else:
+            content = self._save_sparse(fd, status, extents)
+        valid, sha256, flags, note = content
         if thing.problem:
             flags, note = flags | SHORT, note or thing.problem
-        if fd is not None and not content.flags:
-            changed = _changed_meanwhile(status, os.fstat(fd))
-            if changed:
-                flags, note = flags | CHANGED, changed
-        if extents is not None:
-            flags |= SPARSE
-        return self._note(_entry(kind, thing, status, offset, flags, content.valid, content.sha256, note))
+        return self._note(_entry(kind, thing, status, offset, flags, valid, sha256, note))
 
-    def _save_content(self, fd: int, member: Member) -> _Content:
+    def _save_plain(self, fd: int, status: os.stat_result) -> _Content:
         """The content of an open file into the stream, exactly as long as its header says."""
-        digest = hashlib.sha256()
-        extents: Extents = ((0, member.size_bytes),)
-        if member.sparse is not None:
-            sparse_map = pax.sparse_map(member.sparse)
-            self._write(sparse_map)
-            digest.update(sparse_map)
-            extents = member.sparse
-        valid, flags, note = member.size_bytes, 0, ""
+        digest, size = hashlib.sha256(), status.st_size
+        done, why = self._copy(fd, 0, size, digest)
+        if done < size:
+            self._fill(digest, size - done)
+        self._packer.zeros(-size % pax.BLOCK_BYTES)
+        if done < size:
+            return _Content(done, digest.digest(), SHORT, why or _shorter(done))
+        changed = _changed_meanwhile(status, os.fstat(fd))
+        return _Content(size, digest.digest(), CHANGED if changed else 0, changed)
+
+    def _save_sparse(self, fd: int, status: os.stat_result, extents: Extents) -> _Content:
+        """The map and the data of an open file with holes, exactly as long as its header says."""
+        digest, sparse_map = hashlib.sha256(), pax.sparse_map(extents)
+        self._write(sparse_map)
+        digest.update(sparse_map)
+        valid, flags, note = status.st_size, SPARSE, ""
         for start, size in extents:
-            if flags:
-                self._fill(digest, size)
-                continue
-            done, why = self._copy(fd, start, size, digest)
+            done, why = (0, "") if flags & SHORT else self._copy(fd, start, size, digest)
             if done < size:
-                valid, flags, note = start + done, SHORT, why or _shorter(start + done)
                 self._fill(digest, size - done)
-        if member.sparse is not None and not flags:
-            now_bytes = os.fstat(fd).st_size  # a hole looks the same before and behind the end of the file
-            if now_bytes < member.size_bytes:
-                valid, flags, note = now_bytes, SHORT, _shorter(now_bytes)
+                if not flags & SHORT:
+                    valid, flags, note = start + done, flags | SHORT, why or _shorter(start + done)
         self._packer.zeros(-self._packer.offset % pax.BLOCK_BYTES)
+        if not flags & SHORT:
+            now = os.fstat(fd)
+            if now.st_size < valid:  # a hole looks the same before and behind the end of the file
+                valid, flags, note = now.st_size, flags | SHORT, _shorter(now.st_size)
+            elif changed := _changed_meanwhile(status, now):
+                flags, note = flags | CHANGED, changed
         return _Content(valid, digest.digest(), flags, note)
 
     def _write(self, data: bytes) -> None:
         """Headers and maps; a very long one in pieces, so that it never outgrows the room that closing needs."""
+        if len(data) <= WRITE_BYTES:
+            self._packer.write(data)
+            return
         self._packer.write(data[:WRITE_BYTES])
         for start in range(WRITE_BYTES, len(data), WRITE_BYTES):
             self._stop()
@@ -237,10 +247,10 @@ def _shorter(size_bytes: int) -> str:
 
 def _changed_meanwhile(before: os.stat_result, after: os.stat_result) -> str:
     """Words for a file whose size or times moved while it was read: its bytes may not belong together."""
-    if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
-        after.st_size,
-        after.st_mtime_ns,
-        after.st_ctime_ns,
+    if (
+        before.st_mtime_ns == after.st_mtime_ns
+        and before.st_ctime_ns == after.st_ctime_ns
+        and before.st_size == after.st_size
     ):
         return ""
     grown = f": grew to {after.st_size} bytes" if after.st_size > before.st_size else ""

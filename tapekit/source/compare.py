@@ -14,6 +14,7 @@ from tapekit.source.content import sparse_extents
 READ_BYTES = 1 << 20
 LONGEST_PATH_BYTES = 4000
 """Of one system call: PATH_MAX is 4,096 (linux/limits.h)."""
+_TIMES = 1 << 63
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -36,7 +37,7 @@ class Comparison:
 
 def catalog_time_ns(time_ns: int) -> int:
     """A time as the catalog's signed 64 bits hold it; the stream has the exact one."""
-    return max(-(1 << 63), min(time_ns, (1 << 63) - 1))
+    return time_ns if -_TIMES <= time_ns < _TIMES else max(-_TIMES, min(time_ns, _TIMES - 1))
 
 
 def compare(root: bytes, entries: Iterable[Entry], stop: Callable[[], None]) -> Comparison:

@@ -17,52 +17,54 @@ class StreamPacker:
         """Begin at `stream_start`, a multiple of the cut."""
         self.offset = stream_start
         self._writer = writer
+        self._end = HEADER_BYTES + writer.cut
         self._buffer = writer.buffer()
         self._view = memoryview(self._buffer)
-        self._used = 0
+        self._place = HEADER_BYTES
+        """Where in the buffer the next byte belongs."""
 
     def write(self, data: "bytes | memoryview") -> None:
         """Append bytes."""
-        cut, size = self._writer.cut, len(data)
-        if size <= cut - self._used:
-            start = HEADER_BYTES + self._used
-            self._buffer[start : start + size] = data
-            self.advance(size)
+        place = self._place
+        behind = place + len(data)
+        if behind < self._end:  # nearly always
+            self._buffer[place:behind] = data
+            self._place = behind
+            self.offset += behind - place
             return
         view = memoryview(data)
         while view:
-            part = view[: cut - self._used]
-            start = HEADER_BYTES + self._used
-            self._buffer[start : start + len(part)] = part
-            self.advance(len(part))
-            view = view[len(part) :]
+            room = self.room(len(view))
+            room[:] = view[: len(room)]
+            view = view[len(room) :]
+            self.advance(len(room))
 
     def zeros(self, size: int) -> None:
         """Append zeros."""
-        while size:
+        while size > 0:
             part = _ZEROS[:size]
             self.write(part)
             size -= len(part)
 
     def room(self, most: int) -> memoryview:
         """A place for up to `most` bytes, at least one, in the current cut; tell `advance` how many were filled in."""
-        start = HEADER_BYTES + self._used
-        return self._view[start : start + min(most, self._writer.cut - self._used)]
+        return self._view[self._place : min(self._place + most, self._end)]
 
     def advance(self, size: int) -> None:
         """The next `size` bytes of the current cut are filled."""
-        self._used += size
+        self._place += size
         self.offset += size
-        if self._used == self._writer.cut:
+        if self._place == self._end:
             self._hand_over()
             self._buffer = self._writer.buffer()
             self._view = memoryview(self._buffer)
 
     def finish(self) -> None:
         """Hand over the last, shorter cut."""
-        if self._used:
+        if self._place > HEADER_BYTES:
             self._hand_over()
 
     def _hand_over(self) -> None:
-        self._writer.write_data(self._buffer, self._used, self.offset - self._used)
-        self._used = 0
+        plain_bytes = self._place - HEADER_BYTES
+        self._writer.write_data(self._buffer, plain_bytes, self.offset - plain_bytes)
+        self._place = HEADER_BYTES
