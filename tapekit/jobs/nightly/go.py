@@ -112,11 +112,10 @@ class Ways:
             gone.due = gone.due or choice.names
             needed = outlook.needed_bytes(self._setting.name, stock, source_bytes)
             decision = decide(self._question(choice, needed, stock), in_reach, stock, self._policy)
+            decision = dataclasses.replace(decision, way=self._chosen(decision, stock))
             if decision.way is None:
                 self._tell_refusals(decision, in_reach, choice)
                 break
-            if decision.way.action is Action.OVERWRITE and not self._may_go(decision.way, stock):
-                continue
             try:
                 self._take(decision.way, request, needed, stock, turn)
             except Stopped:
@@ -161,10 +160,13 @@ class Ways:
         else:
             self._write(url, request)
 
-    def _may_go(self, way: Way, stock: Stock) -> bool:
-        """Write down that what a cartridge holds goes; where that fails, another way is found."""
-        before = stock.named(way.cartridge or "")
-        return before is not None and self._keeper.overwritten(before)
+    def _chosen(self, decision: Decision, stock: Stock) -> Way | None:
+        """The best way. What goes is written down as gone first; where that fails, nothing goes."""
+        for way in (decision.way, *decision.others):
+            before = stock.named(way.cartridge or "") if way and way.action is Action.OVERWRITE else None
+            if before is None or self._keeper.overwritten(before):
+                return way
+        return None
 
     def _label(self, way: Way, url: str, stock: Stock, pool: str) -> None:
         """Give a blank or expired cartridge a new label; what it held is no more from here on."""
