@@ -113,7 +113,7 @@ def reasons_json(items: Sequence[tuple[bytes, str]]) -> list[dict[str, str]]:
     return [{"path": path_json(path), "why": why} for path, why in items]
 
 
-def notes_json(notes: Iterable[Note]) -> list[dict[str, str]]:
-    """Warnings and problems for programs, in English."""
-    words = Words("en")
+def notes_json(notes: Iterable[Note], language: str = "en") -> list[dict[str, str]]:
+    """Warnings and problems for programs, their kind beside their words."""
+    words = Words(language)
     return [{"kind": note.kind, **worded(note, words)._asdict()} for note in notes]

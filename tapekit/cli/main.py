@@ -26,6 +26,7 @@ COMMANDS = (
     ("status", "Say how the jobs are, and alarm when one is overdue."),
     ("nightly", "Run a night of a job: save, read back, compare, report."),
     ("capacity", "Show how what is saved grows, and until when the cartridges hold it."),
+    ("check-tonight", "Look before closing time: is the right cartridge in?"),
     ("next", "Say which cartridge goes in tonight and in the weeks to come."),
     ("find", "Find members of all archives by name."),
     ("versions", "Show every version of a file."),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 
 from tapekit.report.line import line
-from tapekit.report.night import NightReport, Outcome
+from tapekit.report.night import NightReport, Note, Outcome
 from tapekit.report.notes import worded
 from tapekit.report.words import Words, printable
 
@@ -49,6 +49,11 @@ def lines(report: NightReport, language: str, *, with_priority: bool, zone: tzin
         (INFO, report.left_overs),
     ):
         for note in notes:
-            said = worded(note, words)
-            what = f"{said.what} ({said.why})" if said.why else said.what
-            yield with_its(priority, words("log", what=what, to_do=said.to_do) if said.to_do else what)
+            yield with_its(priority, note_line(note, words))
+
+
+def note_line(note: Note, words: Words) -> str:
+    """A warning or problem in one line: what, why, and what to do."""
+    said = worded(note, words)
+    what = f"{said.what} ({said.why})" if said.why else said.what
+    return words("log", what=what, to_do=said.to_do) if said.to_do else what

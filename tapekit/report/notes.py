@@ -32,6 +32,8 @@ class Worded(NamedTuple):
 
 
 _DETAIL = ("", "")
+_OTHERWISE = ("otherwise: {otherwise}", "sinon : {otherwise}")
+_PUT_IN = ("put {due} in before you leave", "mettez {due} avant de partir")
 _CALL = ("call the technician", "appelez le technicien")
 
 NOTES: dict[str, Wording] = {
@@ -94,6 +96,64 @@ NOTES: dict[str, Wording] = {
         ("{cartridge} wears out", "{cartridge} s’use"),
         ("{errors} errors in {loads} loads", "{errors} erreurs en {loads} chargements"),
         ("order a new cartridge for its place", "commandez une cartouche pour la remplacer"),
+    ),
+    # Before the night
+    "check-empty": Wording(
+        ("no cartridge is in, {due} is due", "pas de cartouche en place, {due} est prévue"),
+        _OTHERWISE,
+        _PUT_IN,
+    ),
+    "check-wrong": Wording(
+        ("{cartridge} is in, {due} is due", "{cartridge} est en place, {due} est prévue"),
+        _OTHERWISE,
+        _PUT_IN,
+    ),
+    "check-missing": Wording(
+        ("{due} is due too, and no drive is left for it", "{due} est prévue aussi, et il n’y a plus de lecteur libre"),
+        _OTHERWISE,
+        ("name a further drive in the job, or write fewer cartridges a night",
+         "ajoutez un lecteur à la tâche, ou écrivez moins de cartouches par nuit"),
+    ),
+    "check-blank": Wording(
+        ("a medium without a label is in, {due} is due", "un support sans étiquette est en place, {due} est prévue"),
+        _OTHERWISE,
+        _PUT_IN,
+    ),
+    "check-foreign": Wording(
+        ("what is in the drive is not this site's, {due} is due",
+         "ce qui est en place n’est pas de ce site, {due} est prévue"),
+        _OTHERWISE,
+        ("take it out, keep it as it is, and put {due} in before you leave",
+         "retirez-le, gardez-le tel quel, et mettez {due} avant de partir"),
+    ),
+    "check-drive": Wording(
+        ("the drive {drive} does not answer", "le lecteur {drive} ne répond pas"),
+        _OTHERWISE,
+        ("switch it on, look at its cable, and put {due} in before you leave",
+         "allumez-le, vérifiez son câble, et mettez {due} avant de partir"),
+    ),
+    "check-busy": Wording(
+        ("the drive {drive} is in use, so nobody can tell what is in it",
+         "le lecteur {drive} est occupé, on ne peut pas dire ce qu’il contient"),
+        _DETAIL,
+        ("see that this ends before the night begins", "veillez à ce que cela finisse avant la nuit"),
+    ),
+    "check-full": Wording(
+        ("{cartridge} is in and due, but cannot take the night",
+         "{cartridge} est en place et prévue, mais ne peut pas prendre la nuit"),
+        _OTHERWISE,
+        ("put {instead} in before you leave", "mettez {instead} avant de partir"),
+    ),
+    "check-stuck": Wording(
+        ("{cartridge} is in and due, but cannot take the night, and no other cartridge can",
+         "{cartridge} est en place et prévue, mais ne peut pas prendre la nuit, ni aucune autre"),
+        _OTHERWISE,
+        _CALL,
+    ),
+    "check-none": Wording(
+        ("no cartridge of this rotation is in service", "aucune cartouche de cette rotation n’est en service"),
+        _DETAIL,
+        _CALL,
     ),
     # Ways on
     "spooled": Wording(

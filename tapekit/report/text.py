@@ -24,6 +24,11 @@ def subject(report: NightReport, language: str, zone: tzinfo | None = None) -> s
         night=report.night.isoformat(),
         line=line(report, language, zone),
     )
+    return shortened(text)
+
+
+def shortened(text: str) -> str:
+    """What mail programs show of a subject."""
     return text if len(text) <= SUBJECT_LETTERS else f"{text[: SUBJECT_LETTERS - 1]}…"
 
 
@@ -37,7 +42,7 @@ def text(report: NightReport, language: str, zone: tzinfo | None = None) -> str:
         ("warnings", report.warnings),
         ("left_overs", report.left_overs),
     ):
-        parts += _notes(words(heading), notes, words)
+        parts += notes_lines(words(heading), notes, words)
     facts = rows.facts(report, words, zone)
     parts += [*_columns(facts), ""]
     for table in rows.tables(report, words):
@@ -48,7 +53,8 @@ def text(report: NightReport, language: str, zone: tzinfo | None = None) -> str:
     return "\n".join(parts)
 
 
-def _notes(heading: str, notes: Sequence[Note], words: Words) -> list[str]:
+def notes_lines(heading: str, notes: Sequence[Note], words: Words) -> list[str]:
+    """Notes below their heading, each with why and what to do; nothing where there are none."""
     if not notes:
         return []
     parts = [heading]

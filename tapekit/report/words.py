@@ -45,6 +45,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "tomorrow": ("tomorrow", "demain"),
     "on": ("on {date}", "{date}"),
     "and": ("and", "et"),
+    # The evening check.
+    "check.ready": ("Ready for the night of {night}: {cartridges}.", "Prêt pour la nuit du {night} : {cartridges}."),
+    "check.closed": ("No night on {night}: {why}.", "Pas de nuit le {night} : {why}."),
+    "check.first": ("{what}: {to_do}.", "{what} : {to_do}."),
+    "check.more": ("{first} (And {count} more.)", "{first} (Et {count} de plus.)"),
+    "check.title": ("{site}: before the night of {night}", "{site} : avant la nuit du {night}"),
     # Outcomes, rungs, steps, verdicts.
     "outcome.clean": ("clean", "réussite"),
     "outcome.warnings": ("with warnings", "avec avertissements"),
@@ -74,6 +80,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "mark.clean": ("OK", "OK"),
     "mark.warnings": ("WARNING", "ATTENTION"),
     "mark.spooled": ("ON THE SERVER ONLY", "SUR LE SERVEUR SEULEMENT"),
+    "mark.check": ("PLEASE DO", "À FAIRE"),
     "mark.failed": ("FAILED", "ÉCHEC"),
     "problems": ("Problems", "Problèmes"),
     "warnings": ("Warnings", "Avertissements"),

@@ -50,9 +50,7 @@ def files(plan: Plan) -> tuple[File, ...]:
     return (
         File(FOLDER / f"{night}.service", _service(plan, described, "nightly", TimeoutStartSec="infinity")),
         File(FOLDER / f"{night}.timer", _timer(described, when, is_persistent=True)),
-        File(
-            FOLDER / f"{check}.service", _service(plan, f"{described}, check", "check-tonight", TimeoutStartSec="15min")
-        ),
+        File(FOLDER / f"{check}.service", _service(plan, f"{described}, check", "check-tonight", TimeoutStartSec="1h")),
         File(FOLDER / f"{check}.timer", _timer(f"{described}, check", when_checked, is_persistent=False)),
     )
 
