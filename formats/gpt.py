@@ -242,8 +242,9 @@ def _parse_table(read: Read, disk_sectors: int, sector: int, sector_bytes: int) 
     entries = _read_exactly(read, header.entries_sector * sector_bytes, whole_sectors)[:size_bytes]
     if zlib.crc32(entries) != header.entries_crc:
         raise Damaged("checksum of the entries does not match")
-    parsed = (_ENTRY.parse(entries[start : start + _ENTRY_BYTES]) for start in range(0, size_bytes, _ENTRY_BYTES))
-    return tuple(_partition(entry, header, sector_bytes) for entry in parsed if entry.type_guid != _UNUSED)
+    every = (entries[start : start + _ENTRY_BYTES] for start in range(0, size_bytes, _ENTRY_BYTES))
+    used = (_ENTRY.parse(entry) for entry in every if not entry.startswith(_UNUSED.bytes_le))
+    return tuple(_partition(entry, header, sector_bytes) for entry in used)
 
 
 def _partition(entry: _Entry, header: _Header, sector_bytes: int) -> Partition:

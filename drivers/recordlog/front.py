@@ -56,17 +56,18 @@ def find(storage: Storage) -> Found:
     """
     read, size_bytes = _reader(storage), storage.size_bytes
     head = read(0, foreign.END_BYTES)
-    at_front = foreign.recognise(head, b"", size_bytes)
     try:
         partition = gpt.record_log(gpt.parse(lambda offset, size: head[offset : offset + size], size_bytes, None))
+        is_damaged = False
     except Damaged:
-        if at_front is None or at_front.name in _DAMAGED_FRONT:
-            reader = _find_log(storage)
-            if reader is not None:
-                return Found(reader)
-    else:
-        if partition is not None:
-            return Found(LogReader(storage, partition.first_byte, partition.size_bytes))
+        partition, is_damaged = None, True
+    if partition is not None:
+        return Found(LogReader(storage, partition.first_byte, partition.size_bytes))
+    at_front = foreign.recognise(head, b"", size_bytes)
+    if is_damaged and (at_front is None or at_front.name in _DAMAGED_FRONT):
+        reader = _find_log(storage)
+        if reader is not None:
+            return Found(reader)
     what = foreign.describe(read, size_bytes, None)
     if what is not None and what.name == "tapekit":  # its backup table alone is left
         what = at_front

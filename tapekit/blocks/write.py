@@ -83,8 +83,7 @@ class SegmentWriter:
         self._pieces: queue.SimpleQueue[Piece | threading.Event | None] = queue.SimpleQueue()
         self._sealed: queue.SimpleQueue[SealedBlock | threading.Event | None] = queue.SimpleQueue()
         self._buffers = min(64, max(4, POOL_BYTES // block_size))
-        for _ in range(self._buffers):
-            self._pool.put(bytearray(block_size))
+        self._made = 0
         self._threads = [
             threading.Thread(target=self._seal_all, name="seal blocks", daemon=True),
             threading.Thread(target=self._write_all, name="write blocks", daemon=True),
@@ -96,6 +95,9 @@ class SegmentWriter:
 
     def buffer(self) -> bytearray:
         """An empty buffer of one block, its first 128 bytes kept for the header; waits until one is free."""
+        if self._made < self._buffers and self._pool.empty():
+            self._made += 1
+            self._pool.put(bytearray(self._block_size))
         buffer = self._pool.get()
         self._raise_failure()
         return buffer
@@ -127,7 +129,7 @@ class SegmentWriter:
 
     def room_bytes(self) -> int:
         """What is surely left on the medium when all that was handed over so far is written."""
-        waiting = self._buffers - self._pool.qsize()
+        waiting = self._made - self._pool.qsize()
         return self.remaining_bytes - (waiting + 1) * (self._block_size + 4096)
 
     def drain(self) -> None:

@@ -4,11 +4,11 @@ import dataclasses
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, case, delete, insert, select, update
 
 from tapekit.catalog.errors import NotInCatalog
 from tapekit.catalog.tables import archives, cartridges, copies, evidence, history, labels, sites
-from tapekit.model import Cartridge, Copy, Place, Rung
+from tapekit.model import GONE, Cartridge, Copy, Place, Rung
 
 LABELLED, LOADED, WRITTEN, VERIFIED, FAILED = "labelled", "loaded", "written", "verified", "failed"
 OVERWRITTEN, LOCKED, UNLOCKED = "overwritten", "locked", "unlocked"
@@ -68,18 +68,23 @@ def label(connection: Connection, site: int, cartridge: Cartridge, replaces: str
         return
     if present is not None:
         _end_label(connection, site, present.label, cartridge.labelled)
+    if row is not None and Place(row.place) in GONE:  # its name is that of another medium, or of a new beginning
+        connection.execute(
+            update(cartridges).where(cartridges.c.id == cartridge_id).values(place=cartridge.place.value)
+        )
     _insert(connection, labels, cartridge_id=cartridge_id, label=cartridge.label, labelled=cartridge.labelled)
     if cartridge.labelled is not None:
         happened(connection, cartridge_id, cartridge.labelled, LABELLED, cartridge.label)
 
 
 def load(connection: Connection, site: int, label_id: str, at: datetime, medium: dict[str, Any]) -> None:
-    """A cartridge was put into a drive; `medium` is what the drive says of it, by column."""
+    """A cartridge was put into a drive; `medium` is what the drive says of it, by column. Retired, it stays so."""
     row = label_row(connection, site, label_id)
+    where = case((cartridges.c.place == Place.RETIRED.value, Place.RETIRED.value), else_=Place.DRIVE.value)
     connection.execute(
         update(cartridges)
         .where(cartridges.c.id == row.cartridge_id)
-        .values(loads=cartridges.c.loads + 1, place=Place.DRIVE.value, **medium)
+        .values(loads=cartridges.c.loads + 1, place=where, **medium)
     )
     happened(connection, row.cartridge_id, at, LOADED)
 

@@ -18,7 +18,7 @@ from tapekit.units import size_text
 
 PLACES = [place.value for place in Place if place not in GONE]
 LIST = ("cartridge", "pool", "place", ">archives", "last written", ">free", ">loads", ">errors", "notes")
-SHOW = (">file", "archive", "job", "night", "state", ">members", ">size", ">stored", "evidence")
+SHOW = ("night", "job", "archive", "state", ">members", ">size", "evidence")
 name_argument = click.argument("name", shell_complete=complete.completing(complete.cartridges))
 note_option = click.option("--note", default="", help="Kept in the history.")
 
@@ -136,8 +136,7 @@ def _notes(cartridge: Cartridge) -> str:
 def _copy_row(copy: Copy) -> tuple[str, ...]:
     evidence = f"{copy.highest[0].words} {_time(copy.highest[1])}" if copy.highest else "none"
     return (
-        str(copy.file), copy.archive[:8], copy.job, copy.night.isoformat(), copy.state, str(copy.members),
-        size_text(copy.source_bytes), size_text(copy.stored_bytes),
+        copy.night.isoformat(), copy.job, copy.archive[:8], copy.state, str(copy.members), size_text(copy.source_bytes),
         f"FAILED {_time(copy.failed)}" if copy.failed else evidence,
     )  # fmt: skip
 

@@ -29,10 +29,10 @@ def command(context: click.Context, before: str, after: str, as_json: bool) -> N
         added, removed = ([_json(entry) for entry in entries] for entries in (found.added, found.removed))
         print_json({"before": first, "after": second, "added": added, "removed": removed, "changed": changed})
         return
-    rows = [("added", path_text(entry.path), "", size_text(entry.size)) for entry in found.added]
-    rows += [("removed", path_text(entry.path), size_text(entry.size), "") for entry in found.removed]
-    rows += [("changed", path_text(a.path), size_text(a.size), size_text(b.size)) for a, b in found.changed]
-    show_table(("what", "name", ">before", ">after"), sorted(rows, key=lambda row: row[1]), "nothing differs")
+    rows = [("added", "", size_text(entry.size), path_text(entry.path)) for entry in found.added]
+    rows += [("removed", size_text(entry.size), "", path_text(entry.path)) for entry in found.removed]
+    rows += [("changed", size_text(a.size), size_text(b.size), path_text(a.path)) for a, b in found.changed]
+    show_table(("what", ">before", ">after", "name"), sorted(rows, key=lambda row: row[3]), "nothing differs")
 
 
 def _json(entry: Entry) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 import click
 
 from tapekit.cli.common import json_option, print_json
-from tapekit.cli.held import COLUMNS, rows, version_json
-from tapekit.cli.tables import show_table
+from tapekit.cli.held import show, version_json
 from tapekit.jobs import lookup
 
 MOST = 100
@@ -27,6 +26,6 @@ def command(context: click.Context, pattern: str, ignore_case: bool, limit: int,
     if as_json:
         print_json({"pattern": pattern, "versions": [version_json(version) for version in found]})
         return
-    show_table(COLUMNS, rows(found), f"no member of any archive matches {pattern}")
+    show(found, f"no member of any archive matches {pattern}")
     if len({version.entry.path for version in found}) >= limit:
         click.echo(f"only the first {limit} names are shown: --limit N", err=True)

@@ -7,10 +7,10 @@ import click
 
 from formats import publickey
 from formats.publickey import SITE, PublicKeyLine
-from tapekit.cli.common import json_option, places_of, print_json, state_of
-from tapekit.cli.hand import key_in_hand, passphrase_option, person
+from tapekit.cli.common import drive_argument, json_option, opened, places_of, print_json, state_of
+from tapekit.cli.hand import key_in_hand, key_option, passphrase_option, person
 from tapekit.cli.tables import show_table
-from tapekit.errors import Exit
+from tapekit.errors import Exit, UsageError
 from tapekit.jobs import keys as jobs
 from tapekit.jobs.keys import PRINTED, Made, Private
 from tapekit.keys import proof, ring
@@ -66,6 +66,29 @@ def new_command(
     if public is None and not as_json:
         click.echo(f"public half: {made.public}: what is written from now on opens with this key", err=True)
     _tell(made, private, as_json=as_json)
+
+
+@command.command("test")
+@drive_argument
+@key_option
+@passphrase_option
+@json_option
+@click.pass_context
+def test_command(context: click.Context, drive: str, key: str | None, passphrase_from: str, as_json: bool) -> None:
+    """Show that a private key opens the cartridge in DRIVE. It reads no data, and takes seconds; the date is kept."""
+    if key is None:
+        raise UsageError("keys: which one?", "--key FILE, or --key paper")
+    with opened(context, drive) as device, key_in_hand(key, passphrase_from) as pair:
+        done = jobs.test(device, pair, places_of(context), state_of(context))
+    if as_json:
+        print_json(_json(done.line) | {
+            "cartridge": done.cartridge, "archive": done.archive or None, "job": done.job or None,
+            "started": done.started or None, "at": done.at,
+        })  # fmt: skip
+        return
+    opens = "everything" if done.line.role in ring.OPEN_DATA else "the list of files"
+    what = f"{opens} of archive {done.archive[:8]} ({done.job}, {done.started})" if done.archive else "the cartridge"
+    click.echo(f"the key of {done.line.name} opens {done.cartridge}: {what}")
 
 
 @command.command("rotate")

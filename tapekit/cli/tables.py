@@ -13,6 +13,8 @@ from tapekit.report.notes import worded
 from tapekit.report.words import Words, printable
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
+UNBROKEN = 16
+"""Words of so many letters are not broken: names of cartridges, dates."""
 PIPED_COLUMNS = 200
 """Width where nobody looks: programs take --json, and nothing should be folded."""
 
@@ -29,18 +31,26 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], nothing: 
 
 
 def table_lines(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows under their headings as lines, folded to the terminal's width; without headings where all are empty."""
+    """Rows under their headings as lines, folded to the terminal's width; without headings where all are empty.
+
+    A column in which nothing stands is left out.
+    """
     from rich.console import Console  # noqa: PLC0415 - read in where a table is shown: it takes time
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="", padding=(0, 2, 0, 0), show_header=any(headings))
-    for heading in headings:
+    filled = [number for number in range(len(headings)) if any(row[number] for row in rows)]
+    for number in filled:
+        heading = headings[number]
         is_number = heading.startswith(">")
+        title = heading.lstrip(">")
+        words = [word for text in (title, *(row[number] for row in rows)) for word in text.split()]
         table.add_column(
-            heading.lstrip(">"), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number
-        )
+            title, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number,
+            min_width=min(max(map(len, words), default=0), UNBROKEN),
+        )  # fmt: skip
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(row[number] for number in filled))
     text = io.StringIO()
     console = Console(file=text, width=columns(), highlight=False, markup=False, emoji=False, color_system=None)
     console.print(table)

@@ -6,8 +6,7 @@ import click
 
 from tapekit.catalog.errors import NotInCatalog
 from tapekit.cli.common import json_option, print_json
-from tapekit.cli.held import COLUMNS, rows, version_json
-from tapekit.cli.tables import show_table
+from tapekit.cli.held import show, version_json
 from tapekit.jobs import lookup
 
 
@@ -24,4 +23,4 @@ def command(context: click.Context, file: str, as_json: bool) -> None:
     if as_json:
         print_json({"file": file, "versions": [version_json(version) for version in found]})
     else:
-        show_table(COLUMNS, rows(found), "")
+        show(found, "")

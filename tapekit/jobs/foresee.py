@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta, tzinfo
 from tapekit.config.schema import Configuration, Job
 from tapekit.errors import UsageError
 from tapekit.jobs import plan
-from tapekit.model import Stock, tonight
+from tapekit.jobs.nightly.outlook import needed_bytes
+from tapekit.model import Copy, Stock, tonight
 from tapekit.rotation.calendar import DAY, FAR
 from tapekit.rotation.forecast import ForecastNight, forecast
 from tapekit.rotation.loss import Standing, standing_of
@@ -33,7 +34,10 @@ def run(configuration: Configuration, stock: Stock, job: str | None, night: date
     policy = plan.policy(configuration, stock, night)
     rotation = policy.rotations[name]
     days = timedelta(weeks=weeks) - DAY if weeks else FAR * DAY
-    coming = forecast(name, stock, policy, night, night + days, usual_bytes(stock, name))
+    usual = last_complete(stock, name)
+    takes = usual.stored_bytes if usual else 0
+    margin = needed_bytes(name, stock, usual.source_bytes) - takes if usual else 0
+    coming = forecast(name, stock, policy, night, night + days, takes, margin_bytes=margin)
     nights = tuple(coming) if weeks else tuple(each for each, _ in zip(coming, range(1), strict=False))
     return Result(name, night, rotation.why_none(night), rotation.scheme, nights)
 
@@ -57,8 +61,8 @@ def the_job(configuration: Configuration, job: str | None) -> str:
     return job
 
 
-def usual_bytes(stock: Stock, job: str) -> int:
-    """What a job's last complete night took on a cartridge; 0 where there is none."""
+def last_complete(stock: Stock, job: str) -> Copy | None:
+    """The last complete copy of a job: a night to come is taken to be as large."""
     copies = (copy for cartridge in stock.cartridges for copy in cartridge.copies if copy.job == job)
-    complete = [copy for copy in copies if standing_of(copy) >= Standing.COMPLETE]
-    return max(complete, key=lambda copy: copy.started).stored_bytes if complete else 0
+    complete = (copy for copy in copies if standing_of(copy) >= Standing.COMPLETE)
+    return max(complete, key=lambda copy: copy.started, default=None)

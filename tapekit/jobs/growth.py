@@ -117,8 +117,8 @@ def _blocked(of: Setting, stock: Stock, policy: Policy, points: capacity.Points,
     """Goes through a year of nights, each as large as the growth lets expect."""
     first = foresee.coming_night(of.job, points[-1][0], now)
     usual, growth = capacity.usual_bytes(points) or 0, capacity.growth_per_day(points) or 0.0
-    needed = usual + SLACK_BYTES + int(growth * (first - points[-1][0]).days)
-    nights = forecast(of.name, stock, policy, first, first + AHEAD, needed, growth)
+    takes = usual + int(growth * (first - points[-1][0]).days)
+    nights = forecast(of.name, stock, policy, first, first + AHEAD, takes, growth, margin_bytes=SLACK_BYTES)
     return next((n for n in nights if any(each.use is Use.BLOCKED for each in n.cartridges)), None)
 
 

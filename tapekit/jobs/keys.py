@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from drivers.base import Drive
 from formats import publickey
 from formats.errors import Damaged
 from formats.paper import PaperKey
@@ -10,12 +11,16 @@ from formats.publickey import PublicKeyLine
 from tapekit import clock
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
+from tapekit.cartridge.cartridge import choose, open_cartridge
 from tapekit.config.places import Places
-from tapekit.errors import KeyRefused, UsageError
-from tapekit.keys import hand, keyfile, ring
+from tapekit.errors import KeyNeeded, KeyRefused, UsageError
+from tapekit.keys import hand, keyfile, proof, ring
 from tapekit.keys.hand import Person
+from tapekit.keys.opener import InHand
 from tapekit.keys.pair import Pair
+from tapekit.keys.seal import sings
 from tapekit.keys.secret import PROMPT, protect_memory, write_private
+from tapekit.keys.slot import PrivateKey
 from tapekit.report.paperkey import Sheet, pdf_sheet, text_sheet
 
 PRINTED = Path("-")
@@ -47,6 +52,18 @@ class Made:
     line: PublicKeyLine
     public: Path
     sheet: str = dataclasses.field(default="", repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tested:
+    """What a key was shown to open: an archive, or a cartridge that has none yet."""
+
+    line: PublicKeyLine
+    cartridge: str
+    archive: str = ""
+    job: str = ""
+    started: str = ""
+    at: str = ""
 
 
 def new(role: str, name: str, private: Private, person: Person, places: Places, public: Path | None) -> Made:
@@ -102,6 +119,39 @@ def remove(name: str, places: Places) -> Made:
     return Made(entry.line, path)
 
 
+def test(drive: Drive, pair: Pair, places: Places, state: Path) -> Tested:
+    """Show that a key opens the latest archive of a cartridge, without reading any data, and keep the date.
+
+    Raises KeyNeeded where nothing on it was written for this key, KeyRefused where it does not open, TapekitError where
+    the date cannot be kept.
+    """
+    cartridge = open_cartridge(drive)
+    key = PrivateKey(pair)
+    public = next((line for line in ring.read(places.keys).recipients if line.key == pair.public), pair.public_line)
+    segments = cartridge.segments()
+    if segments:
+        latest = choose(segments, "latest")
+        if latest.header is None or latest.header.cipher is None:
+            raise KeyNeeded(
+                f"cartridge {cartridge.name}: archive {latest.archive[:8]} is not encrypted: anybody can read it",
+                "tapekit keys list says whom the next one is written for",
+            )
+        cartridge.unlock(latest, InHand(key), for_data=pair.role in ring.OPEN_DATA)
+        tested = Tested(public, cartridge.name, latest.archive, latest.job, latest.started)
+    elif cartridge.label is not None and sings(cartridge.label, key):
+        tested = Tested(public, cartridge.name)
+    else:
+        raise KeyNeeded(
+            f"cartridge {cartridge.name}: it was not labelled for the key of {public.name}", "label it anew"
+        )
+    at = proof.note(state, public.key_id.hex(), cartridge.label.cartridge if cartridge.label else "")
+    audit.note(
+        Event.KEY_TESTED, cartridge=cartridge.name, archive=tested.archive, job=tested.job, subject=_subject(public),
+        cartridge_id=cartridge.label.cartridge if cartridge.label else "",
+    )  # fmt: skip
+    return dataclasses.replace(tested, at=at)
+
+
 def take_over(pair: Pair, private: Private, person: Person, places: Places) -> Made:
     """Write a private key anew: from paper to a file, under another passphrase, or to paper."""
     private.check()
@@ -145,4 +195,8 @@ def _check_name(name: str) -> None:
 
 
 def _note(event: Event, line: PublicKeyLine, note: str = "") -> None:
-    audit.note(event, subject=f"{line.role} {line.name} {line.fingerprint}", note=note)
+    audit.note(event, subject=_subject(line), note=note)
+
+
+def _subject(line: PublicKeyLine) -> str:
+    return f"{line.role} {line.name} {line.fingerprint}"

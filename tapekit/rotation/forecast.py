@@ -42,12 +42,14 @@ class ForecastNight:
     cartridges: tuple[Foreseen, ...]
 
 
-def forecast(
-    job: str, stock: Stock, policy: Policy, first: date, last: date, needed_bytes: int = 0, growth_per_day: float = 0
-) -> Iterator[ForecastNight]:
+def forecast(  # noqa: PLR0913 - three sizes make a night
+    job: str, stock: Stock, policy: Policy, first: date, last: date, needed_bytes: int = 0, growth_per_day: float = 0,
+    *, margin_bytes: int = 0,
+) -> Iterator[ForecastNight]:  # fmt: skip
     """The nights of a job from the first to the last date, each as if all before it went well.
 
     `needed_bytes` is what the first night takes on a cartridge; each later one takes `growth_per_day` bytes more a day.
+    A night goes only where there is `margin_bytes` more room than it takes.
     """
     rotation = policy.rotations[job]
     for night in rotation.calendar.open_nights(first, last):
@@ -58,7 +60,7 @@ def forecast(
         size_bytes = max(0, needed_bytes + int(growth_per_day * (night - first).days))
         foreseen = []
         for name in choice.names:
-            use = foresee(stock.named(name), rotation, stock, policy, night, size_bytes)
+            use = foresee(stock.named(name), rotation, stock, policy, night, size_bytes + margin_bytes)
             loss = losses(stock, {name}) if use is Use.OVERWRITE else Loss()
             foreseen.append(Foreseen(name, use, loss))
             stock = written(stock, name, use, imagined(job, night, size_bytes), turn.pool)

@@ -106,6 +106,15 @@ def test_loads_use_places_and_locks(store: Store) -> None:
     assert [(line.kind, line.note) for line in store.history("MON-1")][-1] == ("home", "taken by Anne")
 
 
+def test_a_retired_cartridge_is_back_with_a_new_label_only(store: Store) -> None:
+    store.record_label(cartridge())
+    store.move("MON-1", Place.RETIRED, at(1))
+    store.record_load(LABEL, at(2))
+    assert (named(store).place, named(store).loads) == (Place.RETIRED, 1)
+    store.record_label(cartridge(label="b" * 32, day=3))
+    assert named(store).place is Place.SHELF
+
+
 def test_sites_do_not_see_each_other(store: Store, open_again: Open) -> None:
     store.record_label(cartridge())
     other = open_again("there")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tapekit.cli import tables
 from tests.cli.conftest import Run
 
 
@@ -51,7 +52,7 @@ def test_list(run: Run, known: str) -> None:
         "remaining_bytes", "locked", "write_protected", "worm", "loads", "written_bytes", "read_bytes", "errors",
     }  # fmt: skip
     heading, line = run("cartridges", "list").out.splitlines()
-    assert heading.split()[:3] == ["cartridge", "pool", "place"]
+    assert heading.split()[:3] == ["cartridge", "place", "archives"]
     assert line.split()[:3] == ["WED-1", "shelf", "2"]
 
 
@@ -134,8 +135,8 @@ def test_the_configuration_says_where_the_catalog_is(run: Run, known: str, tmp_p
 
 
 @pytest.mark.parametrize("columns", (60, 100))
-def test_tables_fit_the_terminal(run: Run, known: str, columns: int) -> None:
-    """On a terminal of this width: nothing is wider, and folded paths are whole."""
+def test_what_is_found_fits_the_terminal(run: Run, known: str, source: Path, columns: int) -> None:
+    """On a terminal of this width: nothing is wider but a path alone in its line, whole, as a person copies it."""
     terminal, end = pty.openpty()
     ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 50, columns, 0, 0))
     process = subprocess.Popen(
@@ -152,5 +153,21 @@ def test_tables_fit_the_terminal(run: Run, known: str, columns: int) -> None:
         os.close(terminal)
     assert process.wait() == 0
     lines = output.getvalue().decode().splitlines()
-    assert max(map(len, lines)) <= columns
+    assert max(len(line) for line in lines if " " in line) <= columns
+    assert str(source / "one").lstrip("/") in [line.split("  ")[0] for line in lines]
     assert "WED-1" in output.getvalue().decode()
+
+
+def test_a_table_keeps_dates_whole_and_leaves_out_what_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "columns", lambda: 40)
+    rows = [("WED-1", "", "2026-03-04 21:30", "12"), ("THU-1", "", "2026-03-05 21:30", "5")]
+    assert tables.table_lines(("cartridge", "pool", "last written", ">archives"), rows) == [
+        "cartridge  last written      archives",
+        "WED-1      2026-03-04 21:30        12",
+        "THU-1      2026-03-05 21:30         5",
+    ]
+    monkeypatch.setattr(tables, "columns", lambda: 34)
+    assert tables.table_lines(("cartridge", "pool", "last written", ">archives"), rows)[1:3] == [
+        "WED-1      2026-03-04           12",
+        "           21:30",
+    ]

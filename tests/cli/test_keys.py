@@ -1,19 +1,29 @@
 """`tapekit keys` and `audit`, as a person uses them, with what goes wrong."""
 
+import contextlib
+import dataclasses
 import io
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pypdfium2  # type: ignore[import-untyped]
 import pytest
 
-from formats import publickey
-from tapekit.keys import keyfile
-from tests.cli.conftest import Run
-
-PASSPHRASE = "vier Wörter durch Zufall"
+from drivers.base import Drive
+from formats import paper, publickey
+from formats.paper import PaperKey
+from tapekit.drives import open_drive
+from tapekit.jobs import backup, label
+from tapekit.keys import keyfile, ring
+from tapekit.keys.pair import Pair
+from tapekit.keys.seal import Recipients
+from tapekit.progress import Silent
+from tests.cli.conftest import Ran, Run
+from tests.jobs.cartridges import evidences, request
+from tests.keys.people import PASSPHRASE, write_key
 
 
 @pytest.fixture(autouse=True)
@@ -244,3 +254,89 @@ def test_a_log_that_cannot_be_kept_stops_nothing(run: Run, saved: str, source: P
     done = run("backup", saved, source)
     assert done.code == 0
     assert "the audit log cannot be kept: site key: " in done.err
+
+
+def encrypted(saved: str, source: Path, *pairs: Pair) -> None:
+    """A further archive on the cartridge, for these."""
+    lines = tuple(pair.public_line for pair in pairs)
+    with opened(saved) as drive:
+        wanted = dataclasses.replace(request(source), recipients=Recipients(lines))
+        backup.run(drive, wanted, Silent(), evidences())
+
+
+@contextlib.contextmanager
+def opened(url: str) -> Iterator[Drive]:
+    drive = open_drive(url, {}, writable=True)
+    try:
+        yield drive
+    finally:
+        drive.close()
+
+
+def proof_of(run: Run, saved: str, key: Path, passphrase: str, *more: str) -> Ran:
+    return run("keys", "test", saved, "--key", key, "--passphrase-from", passphrase, *more)
+
+
+@pytest.fixture
+def marie(tmp_path: Path) -> tuple[Pair, Path]:
+    """An owner's pair, and its key file."""
+    whose = Pair.new("owner", "Marie")
+    ring.add(tmp_path / "keys", whose.public_line)
+    return whose, write_key(tmp_path / "marie.key", whose)
+
+
+def test_a_key_is_proven(run: Run, saved: str, source: Path, passphrase: str, marie: tuple[Pair, Path]) -> None:
+    whose, file = marie
+    encrypted(saved, source, whose)
+    assert run("keys", "show", "Marie", "--json").answer["proven"] is None
+    done = proof_of(run, saved, file, passphrase)
+    assert done.code == 0, done.err
+    assert re.fullmatch(r"the key of Marie opens WED-1: everything of archive .{8} \(\w+, .*Z\)\n", done.out)
+    assert run("keys", "show", "Marie", "--json").answer["proven"]
+    assert run("audit", "show", "--json").answer["events"][-1]["event"] == "key tested"
+
+
+def test_the_words_are_proven(
+    run: Run, saved: str, source: Path, marie: tuple[Pair, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whose, _ = marie
+    encrypted(saved, source, whose)
+    words = paper.build(PaperKey("owner", bytes(whose.secret.content)))
+    typing(monkeypatch, *(" ".join(words[at : at + 3]) for at in range(0, 21, 3)))
+    done = run("keys", "test", saved, "--key", "paper", "--json")
+    assert (done.code, done.answer["name"]) == (0, "Marie"), done.err
+
+
+def test_a_technicians_key_is_proven_for_the_lists(
+    run: Run, saved: str, source: Path, tmp_path: Path, passphrase: str, marie: tuple[Pair, Path]
+) -> None:
+    jean = Pair.new("technician", "Jean")
+    encrypted(saved, source, marie[0], jean)
+    done = proof_of(run, saved, write_key(tmp_path / "jean.key", jean), passphrase)
+    assert done.out.startswith("the key of Jean opens WED-1: the list of files of archive "), done.err
+
+
+def test_a_key_that_does_not_open_it_is_not_proven(
+    run: Run, saved: str, source: Path, tmp_path: Path, passphrase: str, marie: tuple[Pair, Path]
+) -> None:
+    done = proof_of(run, saved, marie[1], passphrase)
+    assert (done.code, "is not encrypted: anybody can read it" in done.err) == (7, True)
+    encrypted(saved, source, Pair.new("owner", "Another"))
+    done = proof_of(run, saved, marie[1], passphrase)
+    assert (done.code, "encrypted for Another (owner), not for" in done.err) == (7, True), done.err
+    assert run("keys", "show", "Marie", "--json").answer["proven"] is None
+    assert run("keys", "test", saved).code == 2
+
+
+def test_a_cartridge_that_holds_nothing_yet(
+    run: Run, tmp_path: Path, passphrase: str, marie: tuple[Pair, Path]
+) -> None:
+    whose, file = marie
+    url = f"image:{tmp_path}/new.tkc"
+    assert run("label", url, "--size", "16M", "--barcode", "NEW-1").code == 0
+    with opened(url) as drive:
+        label.run(drive, barcode="NEW-1", pool=None, block_bytes=None, destroy="NEW-1", keys=(whose.public_line,))
+    done = proof_of(run, url, file, passphrase)
+    assert (done.code, done.out) == (0, "the key of Marie opens NEW-1: the cartridge\n"), done.err
+    stranger = write_key(tmp_path / "eve.key", Pair.new("owner", "Eve"))
+    assert proof_of(run, url, stranger, passphrase).code == 7

@@ -28,6 +28,14 @@ def test_a_full_cartridge() -> None:
     assert uses == [Use.APPEND, Use.OVERWRITE, Use.APPEND]
 
 
+def test_room_that_is_asked_for_and_not_taken() -> None:
+    made = [cartridge(name, copy(night("02-23")), left=45) for name in NAMES]
+    nights = list(
+        forecast("nightly", stock(*made), policy(), night("03-02"), night("03-15"), needed_bytes=10, margin_bytes=30)
+    )
+    assert [each.cartridges[0].use for each in nights] == [Use.APPEND] * 5 + [Use.OVERWRITE] * 5
+
+
 def test_what_is_in_the_way() -> None:
     rule = policy(weekdays(days=10))
     made = [cartridge("MON-1", copy(night("02-23")), left=5), cartridge("TUE-1", copy(night("02-24")), left=5)]

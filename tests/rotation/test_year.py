@@ -1,7 +1,6 @@
 """A year of nights, by a person who errs, checked every night by a model that knows nothing of the code under test."""
 
 import dataclasses
-import functools
 import random
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,17 +17,21 @@ from tapekit.rotation.gfs import GrandfatherFatherSon
 from tapekit.rotation.loss import Kind
 from tapekit.rotation.retention import Policy, Reuse, Rotation
 from tapekit.rotation.weekdays import Weekdays
+from tests.rotation.almanac import (
+    ABSENCE,
+    BACKWARDS,
+    DAY,
+    FIRST,
+    HOLIDAYS,
+    KEPT,
+    LAST,
+    YEARLY,
+    model_is_protected,
+    model_pool,
+)
 
-DAY = timedelta(days=1)
-FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
-ABSENCE = (date(2026, 8, 3), date(2026, 8, 15))
-HOLIDAYS = frozenset((date(2026, 4, 3), date(2026, 4, 6), date(2026, 5, 14), date(2026, 12, 25)))
-CALENDAR = Calendar(frozenset((6,)), HOLIDAYS, frozenset(((5, 1),)), (ABSENCE,))
-BACKWARDS = {date(2026, 6, 10) + number * DAY: -25 for number in range(8)} | {date(2026, 10, 5): -400}
-"""By how many days the clock is wrong on which nights."""
+CALENDAR = Calendar(frozenset((6,)), HOLIDAYS, frozenset((YEARLY,)), (ABSENCE,))
 CAPACITY, NIGHT_BYTES = 100, 30
-KEPT = {"daily": 5, "weekly": 21, "monthly": 62}
-"""Days; the model's own."""
 
 
 @dataclasses.dataclass
@@ -54,32 +57,6 @@ class Medium:
     @property
     def left(self) -> int:
         return CAPACITY - NIGHT_BYTES * len(self.archives)
-
-
-def model_open(day: date) -> bool:
-    is_absent = ABSENCE[0] <= day <= ABSENCE[1]
-    return day.isoweekday() != 7 and day not in HOLIDAYS and (day.month, day.day) != (5, 1) and not is_absent
-
-
-OPEN_DAYS = [day for number in range(4 * 365) if model_open(day := date(2024, 1, 1) + number * DAY)]
-
-
-@functools.cache
-def model_pool(scheme: str, day: date) -> str | None:
-    if not model_open(day):
-        return None
-    if scheme == "weekdays":
-        return "daily"
-    if day == max(other for other in OPEN_DAYS if (other.year, other.month) == (day.year, day.month)):
-        return "monthly"
-    if day == max(other for other in OPEN_DAYS if other.isocalendar()[:2] == day.isocalendar()[:2]):
-        return "weekly"
-    return "daily"
-
-
-def model_is_protected(scheme: str, medium: Medium, archive: Archive, today: date) -> bool:
-    days = max(KEPT[pool] for pool in (model_pool(scheme, archive.night), medium.pool) if pool)
-    return today < archive.night + timedelta(days=days)
 
 
 class Year:
@@ -198,7 +175,7 @@ class Year:
         return {
             (medium.name, archive.serial)
             for medium in self.live() for archive in medium.archives
-            if model_is_protected(self.scheme, medium, archive, today)
+            if model_is_protected(self.scheme, archive.night, medium.pool, today)
         }  # fmt: skip
 
     def check_outcome(self, way: Way, choice: Choice) -> None:
@@ -206,7 +183,7 @@ class Year:
 
     def check_overwrite(self, medium: Medium, way: Way, today: date) -> None:
         """Nothing unexpired, nor the last verified copy; and the preview names exactly what vanishes."""
-        assert not [a for a in medium.archives if model_is_protected(self.scheme, medium, a, today)]
+        assert not [a for a in medium.archives if model_is_protected(self.scheme, a.night, medium.pool, today)]
         others = [archive for other in self.live() if other is not medium for archive in other.archives]
         verified_here = [archive for archive in medium.archives if archive.is_verified]
         assert not verified_here or any(archive.is_verified for archive in others)
@@ -234,7 +211,7 @@ class Year:
             return
         others = [archive for other in self.live() if other is not medium for archive in other.archives]
         is_last = any(a.is_verified for a in medium.archives) and not any(a.is_verified for a in others)
-        is_protected = any(model_is_protected(self.scheme, medium, a, today) for a in medium.archives)
+        is_protected = any(model_is_protected(self.scheme, a.night, medium.pool, today) for a in medium.archives)
         assert is_last or is_protected or medium.is_locked or medium.place is Place.LOST
 
 

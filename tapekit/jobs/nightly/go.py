@@ -10,7 +10,7 @@ from drivers.errors import DriveError
 from formats.errors import FormatError
 from tapekit import drives
 from tapekit.catalog.record import Use
-from tapekit.errors import REPORTED, Exit, Stopped, TapekitError, exit_code
+from tapekit.errors import REPORTED, Exit, MediumFull, Stopped, TapekitError, exit_code
 from tapekit.evidence import Evidences
 from tapekit.jobs import backup, duplicate, label
 from tapekit.jobs.nightly import outlook, reach, spool
@@ -23,7 +23,7 @@ from tapekit.progress import Progress
 from tapekit.report.night import CartridgeState, Nights, Note, Outcome, Overwritten, Timing
 from tapekit.rotation.choose import Choice, choose
 from tapekit.rotation.decide import Action, Decision, InReach, Night, State, Way, decide
-from tapekit.rotation.loss import Loss
+from tapekit.rotation.loss import Kind, Loss
 from tapekit.rotation.permit import Reason, may_append
 from tapekit.rotation.retention import Policy
 from tapekit.rotation.turn import Turn
@@ -237,8 +237,8 @@ class Ways:
         else:
             self._gone.cartridges.append(CartridgeState(name, tuple(rungs)))
 
-    def _learn(self, url: str) -> None:
-        """The night is safe by now: what cannot be learnt of it is told, no more."""
+    def _learn(self, url: str, *, is_told: bool = True) -> None:
+        """What is on a cartridge now; what cannot be learnt of it is told at most, as it stops nothing."""
         try:
             drive = drives.open_drive(url, {}, writable=False)
             try:
@@ -246,7 +246,8 @@ class Ways:
             finally:
                 drive.close()
         except (DriveError, FormatError) as error:
-            self._gone.problems.append(Note("catalog-missed", {}, str(error)))
+            if is_told:
+                self._gone.problems.append(Note("catalog-missed", {}, str(error)))
 
     def _take_notes(self, written: Written) -> None:
         self.timings += written.timings
@@ -266,8 +267,10 @@ class Ways:
                 self._eject(cartridge, place)
 
     def _unspool(self, drive: Drive, name: str) -> None:
-        directory = self._setting.job.spool
-        for path in spool.waiting(directory, self._setting.name) if directory else ():
+        directory, waits = self._setting.job.spool, ""
+        if directory is None:
+            return
+        for path in spool.waiting(directory, self._setting.name):
             self._trace.step("unspool")
             try:
                 spool.move(path, drive, self._progress, self._evidences)
@@ -275,9 +278,12 @@ class Ways:
             except Stopped:
                 raise
             except REPORTED as error:
-                values = {"count": str(len(spool.waiting(path.parent, self._setting.name))), "due": name}
-                self._gone.warnings.append(Note("spool-waits", values, str(error)))
-                return
+                waits = waits or str(error)
+                if not isinstance(error, MediumFull):  # a smaller one behind it may fit
+                    break
+        if waits:
+            values = {"count": str(len(spool.waiting(directory, self._setting.name))), "due": name}
+            self._gone.warnings.append(Note("spool-waits", values, waits))
 
     def _eject(self, name: str, url: str) -> None:
         self._trace.step("eject")
@@ -300,6 +306,7 @@ class Ways:
         if way.action is Action.SPOOL:
             self._gone.problems.append(Note("spool-full", {}, str(error)))
             return
+        self._learn(dict(self._setting.drives)[way.drive or ""], is_told=False)
         code = exit_code(error)
         kind = {Exit.VERIFICATION: "verification-failed", Exit.END_OF_MEDIUM: "full-cartridge"}.get(code, "drive")
         self._gone.problems.append(Note(kind, {"cartridge": way.cartridge or "", "drive": way.drive or ""}, str(error)))
@@ -354,5 +361,5 @@ def _overwritten(before: Cartridge, loss: Loss) -> Overwritten:
     return Overwritten(
         before.name,
         tuple(Nights(job, min(nights), max(nights)) for job, nights in held.items()),
-        tuple(Nights(lost.job, first, last) for lost in loss.jobs for first, last in lost.spans),
+        tuple(Nights(lost.job, *span) for lost in loss.jobs if lost.kind is not Kind.VERIFIED for span in lost.spans),
     )

@@ -17,9 +17,9 @@ from tapekit.catalog.errors import CatalogError, CatalogUnreadable
 from tapekit.catalog.record import Use
 from tapekit.catalog.store import Store
 from tapekit.errors import TapekitError
-from tapekit.evidence import Evidences
+from tapekit.evidence import Evidences, Noted
 from tapekit.jobs.nightly.reach import cartridge_of
-from tapekit.model import Cartridge, Place, Rung, Stock
+from tapekit.model import Cartridge, Copy, Place, Rung, Stock
 from tapekit.report.night import NightReport, Note
 from tapekit.report.stored import BadReport, from_value, value_of
 from tapekit.units import parse_time
@@ -165,7 +165,7 @@ class Keeper:
                 seen = cartridge_of(opened, segments, known, self._evidences)
                 store.record_label(seen, replaces=replaces)
                 self._learn_archives(drive, store, seen, known, segments)
-                self._learn_evidence(store, label, {copy.archive for copy in seen.copies})
+                self._learn_evidence(store, seen, known)
 
     def _learn_archives(
         self, drive: Drive, store: Store, seen: Cartridge, known: Cartridge | None, segments: list[Segment]
@@ -178,10 +178,15 @@ class Keeper:
             with read_catalog(drive, by_archive[copy.archive]).tables as tables:
                 store.record_archive(seen.label, dataclasses.replace(copy, evidence=()), tables.entries())
 
-    def _learn_evidence(self, store: Store, label: str, archives: set[str]) -> None:
-        """What the journal has of a cartridge, in its order."""
-        for noted in self._evidences.lines():
-            if noted.cartridge != label or noted.archive not in archives:
+    def _learn_evidence(self, store: Store, seen: Cartridge, known: Cartridge | None) -> None:
+        """What the journal has of a cartridge, in its order; nothing of archives whose last line is known already."""
+        label, archives = seen.label, {copy.archive for copy in seen.copies}
+        lines = [noted for noted in self._evidences.lines() if noted.cartridge == label and noted.archive in archives]
+        before = {copy.archive: copy for copy in known.copies} if known else {}
+        last = {noted.archive: noted for noted in lines}
+        behind = {archive for archive, noted in last.items() if not _is_known(noted, before.get(archive))}
+        for noted in lines:
+            if noted.archive not in behind:
                 continue
             at = parse_time(noted.at)
             if noted.rung is None:
@@ -214,3 +219,11 @@ class Keeper:
         if not self.problems:
             kind = "catalog" if isinstance(error, CatalogUnreadable) else "catalog-missed"
             self.problems.append(Note(kind, {}, str(error)))
+
+
+def _is_known(noted: Noted, copy: Copy | None) -> bool:
+    """Whether the catalog has a line of the journal, and so all before it."""
+    if copy is None:
+        return False
+    at = parse_time(noted.at)
+    return copy.failed == at if noted.rung is None else (noted.rung, at) in copy.evidence and copy.failed is None

@@ -103,9 +103,11 @@ def cartridge_of(
     label = opened.label
     assert label is not None  # noqa: S101 - the caller has seen to it
     known = known or Cartridge(label.name, label.cartridge)
+    is_retired = known.place is Place.RETIRED and known.label == label.cartridge  # one that was lost is found again
     medium = opened.drive.medium()
     return dataclasses.replace(
-        known, name=label.name, label=label.cartridge, pool=label.pool, place=Place.DRIVE,
+        known, name=label.name, label=label.cartridge, pool=label.pool,
+        place=Place.RETIRED if is_retired else Place.DRIVE,
         copies=copies(label.cartridge, segments, known, evidences), labelled=parse_time(label.labelled),
         capacity_bytes=medium.capacity_bytes, remaining_bytes=medium.remaining_bytes,
         is_write_protected=medium.write_protected, is_worm=medium.worm, site=site_of(segments) or known.site,

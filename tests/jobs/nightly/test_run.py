@@ -1,5 +1,6 @@
 """Nights on image files: what is due is written and proven, and a night that meets trouble is never lost."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tapekit import clock
 from tapekit.catalog.store import Store
 from tapekit.errors import Exit
+from tapekit.evidence import Evidences
 from tapekit.jobs import label
 from tapekit.model import Place, Rung
 from tapekit.report.night import NightReport, Outcome
@@ -138,3 +140,59 @@ def test_a_full_and_protected_cartridge_is_not_overwritten(site: Site) -> None:
     assert (report.outcome, report.overwritten) == (Outcome.SPOOLED, ())
     (cartridge,) = site.stock().cartridges
     assert len(cartridge.copies) == 1
+
+
+def test_a_retired_cartridge_in_the_drive_is_not_written_and_stays_retired(site: Site) -> None:
+    site.put_in("MON-1")
+    site.run()
+    with Store.open(site.root / "state" / "catalog.sqlite", "test") as store:
+        store.move("MON-1", Place.RETIRED, site.now)
+    before = site.cartridge("MON-1").read_bytes()
+    site.next_day()
+    assert site.run().outcome is Outcome.SPOOLED
+    (cartridge,) = site.stock().cartridges
+    assert (cartridge.place, cartridge.loads) == (Place.RETIRED, 2)
+    assert site.cartridge("MON-1").read_bytes() == before
+
+
+def test_a_night_too_large_for_the_cartridge_lets_a_smaller_one_out_of_the_spool(site: Site) -> None:
+    site.size_bytes = 20 << 20
+    (site.source / "large").write_bytes(bytes(15 << 20))
+    large = site.run()
+    (site.source / "large").unlink()
+    site.next_day()
+    small = site.run()
+    assert (large.waiting, small.waiting) == (1, 2)
+    site.next_day()
+    site.put_in("WED-1")
+    report = site.run()
+    assert (report.waiting, kinds(report) & {"spool-waits"}) == (1, {"spool-waits"})
+    assert [copy.archive for copy in site.stock().cartridges[0].copies] == [report.archive, small.archive]
+
+
+def test_a_cartridge_that_turned_out_too_small_is_known_as_it_is_then(site: Site) -> None:
+    site.size_bytes = 20 << 20
+    site.options = {"compression": "zstd:1"}
+    (site.source / "large").write_bytes(bytes(1 << 20))
+    site.put_in("MON-1")
+    site.run()
+    site.next_day()
+    (site.source / "large").write_bytes(random.Random(1).randbytes(15 << 20))
+    report = site.run()
+    assert (report.outcome, kinds(report) & {"full-cartridge"}) == (Outcome.SPOOLED, {"full-cartridge"})
+    (cartridge,) = site.stock().cartridges
+    assert [copy.state for copy in cartridge.copies] == ["complete", "aborted"]
+    assert (cartridge.remaining_bytes or 0) < 4 << 20
+
+
+def test_damage_and_its_end_are_learnt_from_the_journal_in_its_order(site: Site) -> None:
+    site.put_in("MON-1")
+    archive = site.run().archive
+    (cartridge,) = site.stock().cartridges
+    for rung, is_failed in ((None, True), (Rung.READ_BACK, False)):
+        site.next_day()
+        with clock.running(lambda: site.now):
+            Evidences(site.root / "state").note(cartridge.label, archive, rung)
+        site.run()
+        (known,) = site.stock().cartridges
+        assert (known.copies[0].archive, known.copies[0].failed is not None) == (archive, is_failed)
