@@ -29,6 +29,16 @@ def state_directory() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tapekit"
 
 
+def make_private(directory: Path) -> None:
+    """Make a directory, and those on the way, for its owner alone: the names of a site's files concern nobody else.
+
+    One that is there stays as it is. Raises OSError.
+    """
+    for path in (*reversed(directory.parents), directory):
+        if not path.exists():
+            path.mkdir(mode=0o700, exist_ok=True)
+
+
 @dataclasses.dataclass(frozen=True)
 class Noted:
     """A line of the journal: a rung that a copy reached, or None where it was found damaged, and when."""
@@ -78,7 +88,7 @@ class Evidences:
         words = rung.words if rung else FAILED
         line = json.dumps({"cartridge": cartridge, "archive": archive, "rung": words, "at": noted.at})
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._path.parent)
             with self._path.open("a", encoding="utf-8") as journal:
                 journal.write("\n" * self._is_torn + line + "\n")
                 journal.flush()

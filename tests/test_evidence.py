@@ -1,5 +1,6 @@
 """The evidence journal: survives what happens to files, and never stops a backup."""
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,13 @@ def test_a_journal_that_cannot_be_written_is_a_problem_not_an_error(tmp_path: Pa
     journal.note(CARTRIDGE, ARCHIVE, Rung.WRITTEN)
     assert "evidence.jsonl" in journal.problem
     assert journal.highest(CARTRIDGE, ARCHIVE) is not None
+
+
+def test_nobody_else_looks_into_the_state(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    there.chmod(0o755)
+    journal = Evidences(there / "a/b")
+    journal.note("c" * 32, "a" * 32, Rung.READ_BACK)
+    modes = [stat.S_IMODE((there / path).stat().st_mode) for path in (".", "a", "a/b")]
+    assert modes == [0o755, 0o700, 0o700]

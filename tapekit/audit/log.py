@@ -19,6 +19,7 @@ from formats.errors import FormatError
 from formats.segment import AuditHead
 from tapekit.audit.events import About, Event
 from tapekit.errors import TapekitError
+from tapekit.evidence import make_private
 from tapekit.keys.site import site_key
 from tapekit.units import now_text
 
@@ -59,7 +60,7 @@ class AuditLog:
 
     def _append(self, event: Event, about: About) -> None:
         key = site_key(self._state)
-        self._state.mkdir(parents=True, exist_ok=True)
+        make_private(self._state)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with open(handle, "r+b", buffering=0) as file:  # noqa: PTH123 - a descriptor
             fcntl.flock(file, fcntl.LOCK_EX)

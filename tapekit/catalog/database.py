@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from tapekit.catalog.errors import REBUILD, CatalogError, CatalogUnreadable, translated
 from tapekit.catalog.tables import REVISION, metadata
+from tapekit.evidence import make_private
 
 BUSY_S = 30
 """How long a command waits while another one writes."""
@@ -101,7 +102,7 @@ class Database:
 
 def _file(path: Path) -> Engine:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
     except OSError as error:
         why = (error.strerror or "").lower()
         raise CatalogError(f"catalog: {path.parent}: cannot be made: {why}", "run as the user who owns it") from error

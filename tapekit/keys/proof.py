@@ -12,6 +12,7 @@ from pathlib import Path
 
 from formats.publickey import PublicKeyLine
 from tapekit.errors import TapekitError
+from tapekit.evidence import make_private
 from tapekit.keys.ring import OPEN_DATA
 from tapekit.units import now_text, parse_time
 
@@ -34,7 +35,7 @@ def note(state: Path, key_id: str, cartridge: str) -> str:
     line = json.dumps({"at": at, "key": key_id, "cartridge": cartridge})
     path = state / FILE_NAME
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        make_private(state)
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
             file.flush()

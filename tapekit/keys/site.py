@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from formats.publickey import SITE, PublicKeyLine
 from tapekit.errors import KeyRefused
+from tapekit.evidence import make_private
 from tapekit.keys.secret import Secret, read_private, write_private
 
 FILE_NAME = "site.key"
@@ -52,7 +53,7 @@ def site_key(state: Path) -> SiteKey:
     path = state / FILE_NAME
     if not path.exists():
         try:
-            state.mkdir(parents=True, exist_ok=True)
+            make_private(state)
         except OSError as error:
             raise KeyRefused(f"{WHAT}: {state}: {(error.strerror or '').lower()}") from error
         made = Ed25519PrivateKey.generate()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tapekit.errors import Busy, TapekitError
+from tapekit.evidence import make_private
 from tapekit.units import duration_text, now_text
 
 POLL_S = 1.0
@@ -70,7 +71,7 @@ def _places(directory: Path, drive: str) -> list[tuple[Path, int]]:
 
 def _open(directory: Path, drive: str) -> int:
     with contextlib.suppress(OSError):
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private(directory)
     problem = OSError()
     for place, flags in _places(directory, drive):
         try:

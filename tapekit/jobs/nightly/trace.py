@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tapekit.evidence import make_private
 from tapekit.units import now_text
 
 
@@ -67,7 +68,7 @@ class Trace:
         self._now = dataclasses.replace(self._now, **changes)
         new = self._path.with_suffix(".new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._path.parent)
             with new.open("w", encoding="utf-8") as file:
                 json.dump(dataclasses.asdict(self._now), file)
                 file.flush()
