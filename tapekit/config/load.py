@@ -9,7 +9,8 @@ from pydantic_core import ErrorDetails
 
 from tapekit.config.file import find, parse
 from tapekit.config.lines import line_of, lines
-from tapekit.config.schema import Configuration
+from tapekit.config.places import KEYS_FOLDER
+from tapekit.config.schema import Configuration, Keys
 from tapekit.config.words import reason
 from tapekit.errors import UsageError
 
@@ -44,14 +45,21 @@ class BadConfiguration(UsageError):
 
 
 def load(chosen: str | None) -> Configuration:
-    """The configuration. Raises UsageError where there is no file or it cannot be read, BadConfiguration."""
+    """The configuration, with the folder of keys beside its file unless it names another.
+
+    Raises UsageError where there is no file or it cannot be read, BadConfiguration.
+    """
     path = find(chosen)
     if path is None:
         raise UsageError("configuration: there is none", "tapekit init writes one")
     text, content = parse(path)
     if not content:
         raise UsageError(f"configuration: {path}: empty", "tapekit init --force writes a new one")
-    return check(str(path), text, content)
+    found = check(str(path), text, content)
+    if found.keys.directory is not None:
+        return found
+    beside = Keys(directory=path.parent.absolute() / KEYS_FOLDER, proven_within=found.keys.proven_within)
+    return found.model_copy(update={"keys": beside})
 
 
 def check(file: str, text: str, content: dict[str, Any]) -> Configuration:

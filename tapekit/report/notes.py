@@ -346,6 +346,19 @@ NOTES: dict[str, Wording] = {
         ("make room in the state directory, or make it writable",
          "libérez de la place dans le répertoire d’état, ou rendez-le accessible en écriture"),
     ),
+    "key": Wording(
+        ("a key of this site cannot be used", "une clé de ce site est inutilisable"),
+        _DETAIL,
+        ("what was written does not open with it: tapekit keys list names it; add it again",
+         "ce qui a été écrit ne s’ouvre pas avec elle : tapekit keys list la nomme ; ajoutez-la de nouveau"),
+    ),
+    "key-unproven": Wording(
+        ("nobody has shown lately that a key opens a cartridge",
+         "personne n’a montré récemment qu’une clé ouvre une cartouche"),
+        ("last shown: {last}", "dernier essai : {last}"),
+        ("with last night's cartridge in the drive: tapekit keys test",
+         "avec la cartouche de la nuit dans le lecteur : tapekit keys test"),
+    ),
     "configuration": Wording(
         ("the configuration is wrong", "la configuration est incorrecte"),
         _DETAIL,

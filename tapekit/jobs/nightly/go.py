@@ -18,6 +18,8 @@ from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.nightly.trace import Trace
 from tapekit.jobs.nightly.write import Writer, Written
+from tapekit.keys.opener import NO_KEY
+from tapekit.keys.seal import Recipients
 from tapekit.model import Cartridge, Rung, Stock
 from tapekit.progress import Progress
 from tapekit.report.night import CartridgeState, Nights, Note, Outcome, Overwritten, Timing
@@ -93,6 +95,8 @@ class Ways:
         self._seen = outlook.Seen((), Stock(()), ())
         self._proven = frozenset(cartridge.label for cartridge in keeper.stock().cartridges)
         """Labels that the catalog knew before tonight."""
+        self._saved: backup.Result | None = None
+        """The night as it was written first; it knows what opens it, until it is over."""
 
     def stock(self) -> Stock:
         """All cartridges: as the drives have them, and as the catalog knows the others."""
@@ -125,6 +129,8 @@ class Ways:
                 self._tell_failure(decision.way, failure)
                 continue
             self._tell_way(decision, in_reach, choice)
+        if self._saved is not None:
+            self._saved.forget()
         if self._written:
             self._finish()
         else:
@@ -154,7 +160,7 @@ class Ways:
             return
         url = dict(self._setting.drives)[way.drive or ""]
         if way.action in {Action.OVERWRITE, Action.LABEL}:
-            self._label(way, url, stock, turn.pool)
+            self._label(way, url, stock, turn.pool, request.recipients)
         if self._written:
             self._copy(url)
         else:
@@ -168,7 +174,7 @@ class Ways:
                 return way
         return None
 
-    def _label(self, way: Way, url: str, stock: Stock, pool: str) -> None:
+    def _label(self, way: Way, url: str, stock: Stock, pool: str, recipients: Recipients) -> None:
         """Give a blank or expired cartridge a new label; what it held is no more from here on."""
         self._trace.step("label")
         assert way.cartridge is not None  # noqa: S101 - ways over a drive name one
@@ -177,7 +183,9 @@ class Ways:
             pool = before.pool or pool
         drive = drives.open_drive(url, {}, writable=True)
         try:
-            label.run(drive, barcode=way.cartridge, pool=pool, block_bytes=None, destroy=way.cartridge)
+            label.run(
+                drive, barcode=way.cartridge, pool=pool, block_bytes=None, destroy=way.cartridge, keys=recipients.keys
+            )
             self._keeper.learn(drive)
         finally:
             drive.close()
@@ -190,6 +198,7 @@ class Ways:
     def _write(self, url: str, request: backup.Request) -> None:
         written = self._writer.write(url, request)
         done, gone = written.backup, self._gone
+        self._saved = done
         gone.archive, gone.members = done.archive, done.members
         gone.source_bytes, gone.stored_bytes = done.source_bytes, done.stored_bytes
         self._arrived(url, written.backup.cartridge, written.rungs, written)
@@ -220,6 +229,7 @@ class Ways:
         done, gone = written.backup, self._gone
         gone.is_spooled, gone.archive, gone.members = True, done.archive, done.members
         gone.source_bytes, gone.stored_bytes = done.source_bytes, done.stored_bytes
+        done.forget()
         self._take_notes(written)
         gone.warnings.append(Note("spooled"))
 
@@ -242,7 +252,7 @@ class Ways:
         try:
             drive = drives.open_drive(url, {}, writable=False)
             try:
-                self._keeper.learn(drive)
+                self._keeper.learn(drive, opener=self._saved.opener if self._saved else NO_KEY)
             finally:
                 drive.close()
         except (DriveError, FormatError) as error:

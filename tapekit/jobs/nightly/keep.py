@@ -8,17 +8,20 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from functools import partial
 
 from drivers.base import Drive
 from tapekit import clock
+from tapekit.cartridge import cartridge as opening
 from tapekit.cartridge.cartridge import Segment, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.catalog.errors import CatalogError, CatalogUnreadable
 from tapekit.catalog.record import Use
 from tapekit.catalog.store import Store
-from tapekit.errors import TapekitError
+from tapekit.errors import KeyNeeded, KeyRefused, TapekitError, VerificationFailed
 from tapekit.evidence import Evidences, Noted
 from tapekit.jobs.nightly.reach import cartridge_of
+from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import Cartridge, Copy, Place, Rung, Stock
 from tapekit.report.night import NightReport, Note
 from tapekit.report.stored import BadReport, from_value, value_of
@@ -150,8 +153,11 @@ class Keeper:
                 store.mark_overwritten(cartridge.label, clock.now())
         return self.is_whole
 
-    def learn(self, drive: Drive, replaces: str | None = None) -> None:
-        """Bring in what a cartridge holds and the catalog does not know yet. Raises DriveError, FormatError."""
+    def learn(self, drive: Drive, replaces: str | None = None, opener: Opener = NO_KEY) -> None:
+        """Bring in what a cartridge holds and the catalog does not know yet; no names of what nothing opens.
+
+        Raises DriveError, FormatError.
+        """
         if self._store is None or not self.is_whole:
             return
         opened = open_cartridge(drive)
@@ -164,18 +170,23 @@ class Keeper:
                 known = store.stock().labelled(label)
                 seen = cartridge_of(opened, segments, known, self._evidences)
                 store.record_label(seen, replaces=replaces)
-                self._learn_archives(drive, store, seen, known, segments)
+                unlocked = partial(_unlocked, opened, opener)
+                self._learn_archives(drive, store, seen, known, {s.archive: s for s in segments}, unlocked)
                 self._learn_evidence(store, seen, known)
 
     def _learn_archives(
-        self, drive: Drive, store: Store, seen: Cartridge, known: Cartridge | None, segments: list[Segment]
-    ) -> None:
+        self, drive: Drive, store: Store, seen: Cartridge, known: Cartridge | None, segments: Mapping[str, Segment],
+        unlocked: Callable[[Segment], Segment],
+    ) -> None:  # fmt: skip
         before = {(copy.archive, copy.state) for copy in known.copies} if known else set()
-        by_archive = {segment.archive: segment for segment in segments}
         for copy in seen.copies:
             if (copy.archive, copy.state) in before:
                 continue
-            with read_catalog(drive, by_archive[copy.archive]).tables as tables:
+            segment = unlocked(segments[copy.archive])
+            if segment.is_encrypted and segment.cipher is None:
+                store.record_archive(seen.label, dataclasses.replace(copy, evidence=()))
+                continue
+            with read_catalog(drive, segment).tables as tables:
                 store.record_archive(seen.label, dataclasses.replace(copy, evidence=()), tables.entries())
 
     def _learn_evidence(self, store: Store, seen: Cartridge, known: Cartridge | None) -> None:
@@ -227,3 +238,11 @@ def _is_known(noted: Noted, copy: Copy | None) -> bool:
         return False
     at = parse_time(noted.at)
     return copy.failed == at if noted.rung is None else (noted.rung, at) in copy.evidence and copy.failed is None
+
+
+def _unlocked(cartridge: opening.Cartridge, opener: Opener, segment: Segment) -> Segment:
+    """The segment opened for its names, or as it is where they are not for us."""
+    try:
+        return cartridge.unlock(segment, opener, for_data=False)
+    except (KeyNeeded, KeyRefused, VerificationFailed):
+        return segment

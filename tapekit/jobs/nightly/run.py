@@ -21,6 +21,7 @@ from tapekit.jobs.nightly.lock import locked
 from tapekit.jobs.nightly.prepare import Prepared, clean_up, prepared, run_hooks
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.nightly.trace import LeftOver, Trace
+from tapekit.jobs.sealing import Sealing
 from tapekit.model import night_of
 from tapekit.progress import Progress
 from tapekit.report.night import NightReport, Note, Outcome
@@ -58,6 +59,7 @@ class _Run:
         self._left: list[Note] = []
         self._problems: list[Note] = []
         self._sizes: dict[str, int] = {}
+        self._sealing: Sealing | None = None
 
     def run(self) -> NightReport:
         try:
@@ -94,7 +96,9 @@ class _Run:
         try:
             with prepared(preparation, self._setting.dumps, self._trace, self._environment) as done:
                 self._sizes = {**sizes.of_sources(self._setting), **done.sizes}
-                return self._ways.go(self._setting.request(done.dumps), sum(self._sizes.values()))
+                self._sealing = self._setting.sealing()
+                request = self._setting.request(done.dumps, self._sealing)
+                return self._ways.go(request, sum(self._sizes.values()))
         except Stopped as error:
             return Gone(problems=[Note("stopped", {}, str(error))], exit_code=Exit.FAILED)
         except TapekitError as error:
@@ -109,7 +113,13 @@ class _Run:
         following = rotation.calendar.next_open(self._night)
         turn = rotation.scheme.turn(following, rotation.calendar) if following else None
         watched = sizes.assessed(setting, self._sizes, self._keeper.usual_sizes(setting.name), self._night)
-        problems = [*gone.problems, *self._problems, *self._keeper.problems, *self._state_problems()]
+        problems = [
+            *gone.problems,
+            *self._problems,
+            *self._keeper.problems,
+            *self._state_problems(),
+            *self._key_problems(),
+        ]
         nights_left = sizes.nights_left(self._keeper, setting, gone, self._night)
         warnings = [*gone.warnings, *sizes.warnings(watched, nights_left)]
         outcome = gone.outcome(problems, warnings)
@@ -123,8 +133,15 @@ class _Run:
             stored_bytes=gone.stored_bytes, timings=tuple(self._ways.timings), problems=tuple(problems),
             warnings=tuple(warnings), left_overs=tuple(self._left), overwritten=tuple(gone.overwritten),
             next_cartridges=choose(turn, stock, rotation.per_night).names if turn else (), next_night=following,
-            sizes=watched, nights_left=nights_left,
+            sizes=watched, nights_left=nights_left, is_readable_by_anyone=self._is_readable_by_anyone(),
         )  # fmt: skip
+
+    def _is_readable_by_anyone(self) -> bool:
+        """No key is there; a job that says outright that it wants none knows it."""
+        return self._setting.job.encryption != "none" and self._sealing is not None and not self._sealing.recipients
+
+    def _key_problems(self) -> list[Note]:
+        return [Note("key", {}, why) for why in self._sealing.problems] if self._sealing else []
 
     def _state_problems(self) -> list[Note]:
         found = dict.fromkeys(filter(None, (self._trace.problem, self._evidences.problem, audit.problem())))

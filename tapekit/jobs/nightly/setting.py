@@ -14,6 +14,7 @@ from tapekit.jobs import lookup
 from tapekit.jobs.backup import Request
 from tapekit.jobs.nightly.prepare import Hook, PostgreSQL, Preparation, Snapshot, SQLite
 from tapekit.jobs.nightly.write import Depth
+from tapekit.jobs.sealing import Sealing, sealing
 from tapekit.source.exclude import Excludes
 from tapekit.source.walk import Options, plan_sources
 
@@ -73,11 +74,19 @@ class Setting:
         drops |= {_database(database).name: database.size_drop for database in self.job.databases}
         return drops
 
-    def request(self, dumps: Path | None) -> Request:
+    def sealing(self) -> Sealing:
+        """Whom the night is encrypted for, and what signs it. Raises KeyRefused."""
+        directory = self.configuration.keys.directory
+        is_encrypted = self.job.encryption != "none" and directory is not None
+        return sealing(directory or self.state, self.state, is_encrypted=is_encrypted)
+
+    def request(self, dumps: Path | None, sealed: Sealing) -> Request:
         """What is to be written: the sources, and the dumps where there are any."""
         paths = [str(source.path) for source in self.job.sources] + ([str(dumps)] if dumps else [])
         options = Options(Excludes(self.job.exclude))
-        return Request(plan_sources(paths), options, self.name, self.job.compression, self.site)
+        return Request(
+            plan_sources(paths), options, self.name, self.job.compression, self.site, sealed.recipients, sealed.site_key
+        )
 
     def preparation(self) -> Preparation:
         """Hooks, snapshot and databases."""

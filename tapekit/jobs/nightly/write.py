@@ -53,7 +53,8 @@ class Writer:
         """Write and prove the night on the cartridge in a drive.
 
         Raises what `backup.run` raises, and VerificationFailed where what was read back is not what was written: the
-        night is then not on this cartridge. Everything less is told in the answer.
+        night is then not on this cartridge. Everything less is told in the answer. The archive's keys stay in memory
+        until its `forget`: the catalog is still to be read with them.
         """
         drive = drives.open_drive(url, {}, writable=True)
         try:
@@ -62,17 +63,25 @@ class Writer:
             done = backup.run(drive, request, self._progress, self._evidences)
             written = Written(done, [Rung.WRITTEN, Rung.FLUSHED])
             self._timed(written, Step.WRITE, begun, done.stored_bytes)
-            written.warnings += _saved_with_problems(done)
-            if self._depth.verify != "none":
-                self._prove(drive, written)
-            else:
-                written.warnings.append(Note("not-verified", {"cartridge": done.cartridge}))
-            chosen = self._choose_sample(drive, written)
+            try:
+                chosen = self._proven(drive, written)
+            except BaseException:
+                done.forget()
+                raise
         finally:
             drive.close()
         if chosen is not None:
             self._sample(chosen, written)
         return written
+
+    def _proven(self, drive: Drive, written: Written) -> sample.Sample | None:
+        """Read back what was written; the sample that is to be restored. Raises VerificationFailed."""
+        written.warnings += _saved_with_problems(written.backup)
+        if self._depth.verify != "none":
+            self._prove(drive, written)
+        else:
+            written.warnings.append(Note("not-verified", {"cartridge": written.backup.cartridge}))
+        return self._choose_sample(drive, written)
 
     def prove_copy(self, drive: Drive, archive: str) -> list[Rung]:
         """Read a copy back. Raises VerificationFailed."""
@@ -85,7 +94,10 @@ class Writer:
         with_source = self._depth.verify == COMPARE
         begun = time.monotonic()
         drive.rewind()
-        found = verify.run(drive, written.backup.archive, self._progress, self._evidences, with_source=with_source)
+        found = verify.run(
+            drive, written.backup.archive, self._progress, self._evidences, with_source=with_source,
+            trust=verify.Trust(written.backup.opener),
+        )  # fmt: skip
         self._timed(written, Step.READ_BACK, begun, written.backup.stored_bytes)
         _raise_damage(found)
         written.rungs.append(Rung.READ_BACK)
@@ -103,7 +115,7 @@ class Writer:
         if not self._depth.samples or Rung.READ_BACK not in written.rungs:
             return None
         try:
-            return sample.take(drive, written.backup.archive, self._depth.samples)
+            return sample.take(drive, written.backup.archive, self._depth.samples, written.backup.opener)
         except (DriveError, FormatError) as error:
             written.problems.append(Note("sample-failed", {"cartridge": written.backup.cartridge}, str(error)))
             return None

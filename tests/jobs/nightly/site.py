@@ -35,6 +35,7 @@ class Site:
     pools: dict[str, object] = dataclasses.field(default_factory=lambda: {"daily": {"retention": "6 days"}})
     site: dict[str, object] = dataclasses.field(default_factory=dict)
     notifications: dict[str, object] = dataclasses.field(default_factory=dict)
+    keys: dict[str, object] = dataclasses.field(default_factory=dict)
     now: datetime = FIRST_EVENING
 
     def __post_init__(self) -> None:
@@ -77,7 +78,7 @@ class Site:
             "site": {"name": "test", "state": str(self.root / "state"), **self.site}, "calendar": self.calendar,
             "drives": {"rdx": f"image:{self.drive}"}, "pools": self.pools,
             "rotations": {"turns": self.rotation}, "jobs": {"office": {k: v for k, v in job.items() if v is not None}},
-            "notifications": self.notifications,
+            "notifications": self.notifications, "keys": self.keys,
         }  # fmt: skip
 
     def setting(self) -> Setting:
@@ -106,6 +107,11 @@ class Site:
     def stock(self) -> Stock:
         with Store.open(self.root / "state" / "catalog.sqlite", "test") as store:
             return store.stock()
+
+    def names(self) -> list[bytes]:
+        """Every name that the catalog knows."""
+        with Store.open(self.root / "state" / "catalog.sqlite", "test") as store:
+            return [version.entry.path for version in store.find("*")]
 
     def lose(self, name: str) -> None:
         """A cartridge is gone for good."""

@@ -1,0 +1,117 @@
+"""A night with keys: encrypted, proven all the same, and opened by nobody from the site afterwards."""
+
+from pathlib import Path
+
+import pytest
+
+from drivers import image
+from formats.publickey import PublicKeyLine
+from tapekit.errors import Exit, KeyNeeded
+from tapekit.jobs import restore
+from tapekit.keys import ring
+from tapekit.keys.opener import NO_KEY, InHand, Opener
+from tapekit.keys.pair import Pair
+from tapekit.keys.slot import PrivateKey
+from tapekit.model import Rung
+from tapekit.progress import Silent
+from tapekit.report.night import Outcome
+from tests.jobs.nightly.site import Site
+
+OWNER = Pair.new("owner", "Marie")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Its source has a name and a content that can be searched for."""
+    site = Site(tmp_path, keys={"directory": str(tmp_path / "keys")})
+    (site.source / "patients of today").write_bytes(b"name and illness\n" * 1000)
+    site.put_in("MON-1")
+    return site
+
+
+def with_key(site: Site, *lines: PublicKeyLine) -> Site:
+    for line in lines:
+        ring.add(site.root / "keys", line)
+    return site
+
+
+def restored(site: Site, opener: Opener, to: Path) -> list[bytes]:
+    drive = image.open_drive(str(site.cartridge("MON-1")), writable=False)
+    try:
+        restore.run(drive, restore.Request(str(to), opener=opener), Silent())
+    finally:
+        drive.close()
+    return [path.read_bytes() for path in to.rglob("patients*")]
+
+
+def test_encrypted_and_proven(site: Site, tmp_path: Path) -> None:
+    report = with_key(site, OWNER.public_line).run()
+    assert report.outcome is Outcome.CLEAN, (report.problems, report.warnings)
+    assert not report.is_readable_by_anyone
+    assert {Rung.READ_BACK, Rung.COMPARED} <= set(report.rungs)
+    content = site.cartridge("MON-1").read_bytes()
+    assert b"illness" not in content
+    assert b"patients of" not in content
+    assert restored(site, InHand(PrivateKey(OWNER)), tmp_path / "to") == [b"name and illness\n" * 1000]
+
+
+def test_nothing_of_the_site_opens_it_afterwards(site: Site, tmp_path: Path) -> None:
+    with_key(site, OWNER.public_line).run()
+    with pytest.raises(KeyNeeded):
+        restored(site, NO_KEY, tmp_path / "to")
+    secret = bytes(OWNER.secret.content)
+    for path in site.root.rglob("*"):
+        assert not path.is_file() or secret not in path.read_bytes()
+
+
+def test_the_catalog_learns_the_names_of_the_night(site: Site) -> None:
+    """They are the site's own, and it has them in clear on its disk anyway."""
+    with_key(site, OWNER.public_line).run()
+    (cartridge,) = [c for c in site.stock().cartridges if c.name == "MON-1"]
+    assert cartridge.copies[0].members == 3
+    assert [name for name in site.names() if b"patients" in name]
+
+
+def test_without_keys_every_report_says_so(site: Site) -> None:
+    assert site.run().is_readable_by_anyone
+    site.options["encryption"] = "none"
+    site.next_day()
+    assert not site.run().is_readable_by_anyone, "said outright, and so it is known"
+
+
+def test_none_means_none(site: Site) -> None:
+    with_key(site, OWNER.public_line).options["encryption"] = "none"
+    site.run()
+    assert b"name and illness" in site.cartridge("MON-1").read_bytes()
+
+
+def test_a_key_that_cannot_be_used_is_a_problem_of_the_night(site: Site) -> None:
+    with_key(site, OWNER.public_line)
+    (site.root / "keys" / "safe.pub").write_text("damaged")
+    report = site.run()
+    assert report.outcome is Outcome.WARNINGS
+    assert [note.kind for note in report.problems] == ["key"]
+    assert not report.is_readable_by_anyone
+
+
+def test_keys_none_of_which_gives_data_back_write_nothing(site: Site) -> None:
+    """Neither in clear, which nobody asked for, nor so that nobody ever reads it."""
+    before = site.cartridge("MON-1").read_bytes()
+    report = with_key(site, Pair.new("technician", "Jean").public_line).run()
+    assert (report.outcome, report.exit_code) == (Outcome.FAILED, int(Exit.KEY))
+    assert site.cartridge("MON-1").read_bytes() == before
+    assert not report.is_readable_by_anyone
+
+
+def test_a_night_in_the_spool_is_encrypted_too(site: Site) -> None:
+    with_key(site, OWNER.public_line).put_in(None)
+    report = site.run()
+    assert report.outcome is Outcome.SPOOLED
+    (waiting,) = site.spool.glob("*.tkc")
+    assert b"illness" not in waiting.read_bytes()
+    site.next_day()
+    site.put_in("TUE-1")
+    report = site.run()
+    assert (report.outcome, report.cartridges[0].name) == (Outcome.CLEAN, "TUE-1"), report.warnings
+    assert not list(site.spool.glob("*.tkc"))
+    assert b"illness" not in site.cartridge("TUE-1").read_bytes()
