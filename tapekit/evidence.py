@@ -35,7 +35,7 @@ def make_private(directory: Path) -> None:
     One that is there stays as it is. Raises OSError.
     """
     for path in (*reversed(directory.parents), directory):
-        if not path.exists():
+        if not path.is_dir():
             path.mkdir(mode=0o700, exist_ok=True)
 
 
