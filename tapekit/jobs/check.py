@@ -19,7 +19,7 @@ from tapekit.jobs.nightly.lock import locked
 from tapekit.jobs.nightly.outlook import Seen
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.past import Past
-from tapekit.jobs.status import overdue_note
+from tapekit.jobs.status import overdue_notes
 from tapekit.model import Cartridge, Stock
 from tapekit.report.check import Check, Planned, message
 from tapekit.report.night import Note, Outcome
@@ -190,10 +190,8 @@ class _Checking:
     def _others(self, keeper: Keeper) -> Iterator[Note]:
         """Silence, the spool, sources that are not there, a catalog that does not work."""
         of, due = self._of, ", ".join(self._due)
-        why = self._past.overdue(of.configuration, self._policy, of.name, clock.now())
-        late = overdue_note(of.name, why, self._past, self._policy, due, clock.now())
-        if late is not None:
-            yield late
+        late = list(overdue_notes(of, self._past, self._policy, due, clock.now()))
+        yield from late
         waiting = len(spool.waiting(of.job.spool, of.name)) if of.job.spool else 0
         if waiting:
             yield note("spool-waits", count=str(waiting), due=due)
@@ -202,5 +200,5 @@ class _Checking:
                 if not os.path.lexists(source.path):
                     yield note("source-missing", source=str(source.path))
         yield from keeper.problems
-        if late is not None or keeper.problems:
+        if late or keeper.problems:
             self._code = max(self._code, Exit.FAILED)

@@ -15,14 +15,13 @@ from tapekit.jobs.nightly.lock import holder
 from tapekit.jobs.nightly.setting import Setting, setting
 from tapekit.jobs.nightly.trace import LeftOver, Trace
 from tapekit.jobs.past import Past
-from tapekit.model import Rung, night_of
+from tapekit.model import Rung, night_of, tonight
 from tapekit.report.night import NightReport, Note
 from tapekit.report.notes import note, of_error
 from tapekit.rotation.forecast import ForecastNight, Use
 from tapekit.rotation.overdue import Overdue, missed
 from tapekit.rotation.retention import Policy
 from tapekit.schedule import install
-from tapekit.units import counted
 
 Proofs = tuple[tuple[Rung, datetime], ...]
 
@@ -111,7 +110,7 @@ def _job(of: Setting, remembered: Past, policy: Policy, evidences: Evidences, no
         waiting=len(spool.waiting(of.job.spool, name)) if of.job.spool else 0,
         coming=_coming(of, remembered, now), damaged=tuple(_damaged(remembered, name)), notes=(),
     )  # fmt: skip
-    return dataclasses.replace(found, notes=tuple(_notes(found, remembered, policy, now)))
+    return dataclasses.replace(found, notes=tuple(_notes(of, found, remembered, policy, now)))
 
 
 def _coming(of: Setting, remembered: Past, now: datetime) -> ForecastNight | None:
@@ -131,11 +130,10 @@ def _damaged(remembered: Past, job: str) -> Iterator[Damaged]:
                 yield Damaged(cartridge.name, copy.archive, copy.night, copy.failed)
 
 
-def _notes(job: Job, remembered: Past, policy: Policy, now: datetime) -> Iterator[Note]:
+def _notes(of: Setting, job: Job, remembered: Past, policy: Policy, now: datetime) -> Iterator[Note]:
     """What a technician wants to know first."""
     due = ", ".join(job.coming.choice.names) if job.coming else ""
-    if (late := overdue_note(job.name, job.overdue, remembered, policy, due, now)) is not None:
-        yield late
+    yield from overdue_notes(of, remembered, policy, due, now)
     if remembered.problem:
         is_lost = isinstance(remembered.problem, CatalogUnreadable)
         yield note("catalog", f"{remembered.problem}") if is_lost else of_error(remembered.problem)
@@ -154,23 +152,22 @@ def _notes(job: Job, remembered: Past, policy: Policy, now: datetime) -> Iterato
         yield from (told for told in job.report.warnings if told.kind != "spool-waits")
 
 
-def overdue_note(
-    job: str, why: Overdue | None, remembered: Past, policy: Policy, due: str, now: datetime
-) -> Note | None:
-    """That a job is overdue, with what can be seen of the reason."""
-    saved, latest = remembered.saved(job), remembered.latest_run(job)
+def overdue_notes(of: Setting, remembered: Past, policy: Policy, due: str, now: datetime) -> Iterator[Note]:
+    """That a job is overdue, and what can be seen of the reason; nothing where it is in time."""
+    why = remembered.overdue(of.configuration, policy, of.name, now)
+    saved, latest = remembered.saved(of.name), remembered.latest_run(of.name)
     if why is None:
-        return None
+        return
     if why is Overdue.CLOCK:
-        ahead = max(moment for moment in (saved, latest) if moment is not None)
-        return note("clock", now=_local(now), last=_local(ahead))
-    is_planned = bool(install.installed(None, job))
-    detail = "" if is_planned else "no timer of tapekit starts it on this machine: tapekit schedule install"
-    if saved is None:
-        return note("never", detail, due=due)
-    nights = missed(policy.rotations[job], saved, now)
-    told = f"{counted(len(nights), 'night')} missed since {_local(saved)}"
-    return note("overdue", "; ".join(filter(None, (told, detail))), days=str((now - saved).days), due=due)
+        yield note("clock", now=_local(now), last=_local(max(at for at in (saved, latest) if at is not None)))
+    elif saved is None:
+        yield note("never", due=due)
+    else:
+        nights = missed(policy.rotations[of.name], saved, tonight(now, of.job.time))
+        days = (now.astimezone().date() - saved.astimezone().date()).days
+        yield note("overdue", days=str(days), due=due, last=_local(saved), missed=str(len(nights)))
+    if not install.installed(None, of.name):
+        yield note("no-timer")
 
 
 def _local(moment: datetime) -> str:

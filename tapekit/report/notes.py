@@ -245,9 +245,17 @@ NOTES: dict[str, Wording] = {
     ),
     "overdue": Wording(
         ("no night was saved for {days} days", "aucune nuit n’a été sauvegardée depuis {days} jours"),
-        _DETAIL,
+        ("the last success: {last}; nights missed since: {missed}",
+         "dernière réussite : {last} ; nuits manquées depuis : {missed}"),
         ("put {due} in, and see that the server and the drive are switched on",
          "mettez {due}, et vérifiez que le serveur et le lecteur sont allumés"),
+    ),
+    "no-timer": Wording(
+        ("tapekit has installed nothing on this machine that starts the job",
+         "tapekit n’a rien installé sur cette machine qui lance la tâche"),
+        _DETAIL,
+        ("tapekit schedule install, unless something else starts it",
+         "tapekit schedule install, à moins qu’autre chose ne la lance"),
     ),
     "never": Wording(
         ("no night was ever saved", "aucune nuit n’a encore été sauvegardée"),

@@ -55,12 +55,10 @@ def silent_for(rotation: Rotation, since: datetime, now: datetime, zone: tzinfo 
     return total
 
 
-def missed(rotation: Rotation, since: datetime | None, now: datetime, zone: tzinfo | None = None) -> list[date]:
-    """The nights between that of a success and that of `now`, oldest first, neither included."""
-    if since is None:
-        return []
-    first, last = night_of(since, zone) + DAY, night_of(now, zone)
-    return [n for k in range((last - first).days) if rotation.why_none(n := first + k * DAY) is None]
+def missed(rotation: Rotation, since: datetime, until: date, zone: tzinfo | None = None) -> list[date]:
+    """The nights behind that of a success and before a date, oldest first."""
+    first = night_of(since, zone) + DAY
+    return [n for k in range((until - first).days) if rotation.why_none(n := first + k * DAY) is None]
 
 
 def _noon(night: date, zone: tzinfo | None) -> datetime:

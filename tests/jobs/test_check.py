@@ -18,6 +18,7 @@ from tapekit.jobs.nightly import latest
 from tapekit.jobs.nightly.lock import locked
 from tapekit.report.check import Check, line
 from tapekit.report.night import NightReport, Outcome
+from tapekit.schedule import install
 from tests.jobs.nightly.site import Site
 from tests.report.sinks import WebSink, serving
 
@@ -27,7 +28,7 @@ FULL = bytes(range(256)) * (40 << 12)
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("TAPEKIT_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setattr(install, "installed", lambda _root, job: [Path(job)])
     return Site(tmp_path, calendar={"closed": ["sat", "sun"]})
 
 

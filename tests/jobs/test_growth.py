@@ -21,8 +21,7 @@ NIGHTS = [FIRST_NIGHT + timedelta(7 * week + day) for week in range(4) for day i
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setenv("TZ", "UTC")
+def site(tmp_path: Path) -> Site:
     (tmp_path / "state").mkdir()
     return Site(tmp_path, calendar={"closed": ["sat", "sun"]})
 

@@ -19,6 +19,7 @@ from tapekit.model import Place, Rung
 from tapekit.report.night import NightReport, Note, Outcome
 from tapekit.report.stored import value_of
 from tapekit.rotation.overdue import Overdue
+from tapekit.schedule import install
 from tests.catalog import samples
 from tests.jobs.nightly.site import FIRST_EVENING, FIRST_NIGHT, Site
 
@@ -32,17 +33,13 @@ FAILED = dataclasses.replace(
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _local_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "UTC")
-
-
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a drive was touched")
 
     monkeypatch.setattr(drives, "open_drive", refuse)
+    monkeypatch.setattr(install, "installed", lambda _root, job: [Path(job)])
     return Site(tmp_path)
 
 
@@ -95,6 +92,13 @@ def test_silence_alarms(site: Site, days: float, code: Exit, why: Overdue | None
     assert kinds(job) == {None: [], Overdue.LATE: ["overdue"], Overdue.CLOCK: ["clock"]}[why]
     (metrics,) = past.metrics(site.configuration(), result.now)
     assert metrics.is_overdue == bool(job.overdue)
+
+
+def test_what_can_be_seen_of_the_reason(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(site, REPORT)
+    monkeypatch.setattr(install, "installed", lambda _root, _job: [])
+    late, planned = asked(site, timedelta(2, hours=8))[1].notes
+    assert (late.values["days"], late.values["missed"], planned.kind) == ("3", "2", "no-timer")
 
 
 def test_a_failed_run_does_not_count_and_its_problems_are_told(site: Site) -> None:

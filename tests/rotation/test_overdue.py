@@ -78,5 +78,5 @@ def test_a_night_in_which_the_clocks_change_is_as_long_as_it_is() -> None:
 
 
 def test_missed_nights_are_those_between() -> None:
-    assert missed(WEEK, at("05 22:17"), at("10 19:30"), UTC) == [date(2026, 3, 6), date(2026, 3, 9)]
-    assert missed(WEEK, at("05 22:17"), at("05 23:00"), UTC) == missed(WEEK, None, at("05 23:00"), UTC) == []
+    assert missed(WEEK, at("05 22:17"), night("03-10"), UTC) == [date(2026, 3, 6), date(2026, 3, 9)]
+    assert missed(WEEK, at("05 22:17"), night("03-05"), UTC) == missed(WEEK, at("05 22:17"), night("03-01"), UTC) == []
