@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, 
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
-from tapekit.catalog.errors import REBUILD, CatalogError, CatalogUnreadable, translated
+from tapekit.catalog.errors import REBUILD, CatalogError, CatalogMissing, CatalogUnreadable, translated
 from tapekit.catalog.tables import REVISION, metadata
 from tapekit.evidence import make_private
 
@@ -27,8 +27,9 @@ _WRITERS_LOCK = 0x7461_7065
 class Database:
     """One database and its transactions. Every error of it is a CatalogError."""
 
-    def __init__(self, chosen: str | Path) -> None:
+    def __init__(self, chosen: str | Path, *, is_read_only: bool = False) -> None:
         """Open what is there, or make it; `chosen` is the file of SQLite or a URL of PostgreSQL."""
+        self._is_read_only = is_read_only
         text_ = str(chosen)
         self.where = text_
         self._path: Path | None = None
@@ -36,7 +37,7 @@ class Database:
             self._engine = self._server(text_)
         else:
             self._path = Path(text_)
-            self._engine = _file(self._path)
+            self._engine = _file(self._path, is_read_only=is_read_only)
         try:
             with translated(self.where):
                 self._prepare()
@@ -96,19 +97,25 @@ class Database:
             found = _revision(connection)
         if found == REVISION:
             return
+        if self._is_read_only:
+            raise CatalogError(f"catalog: {self.where}: of an older tapekit", "the next night brings it up to date")
         with self.writing() as connection:
             _migrate(connection, self.where)
 
 
-def _file(path: Path) -> Engine:
+def _file(path: Path, *, is_read_only: bool) -> Engine:
     try:
-        make_private(path.parent)
+        if not is_read_only:
+            make_private(path.parent)
     except OSError as error:
         why = (error.strerror or "").lower()
         raise CatalogError(f"catalog: {path.parent}: cannot be made: {why}", "run as the user who owns it") from error
     if path.exists() and not os.access(path, os.R_OK):
         raise CatalogError(f"catalog: {path}: permission denied", "run as the user who owns it")
-    url = f"sqlite:///{_read_only(path)}" if _is_fixed(path) else f"sqlite:///{path}"
+    if is_read_only and not path.exists():
+        raise CatalogMissing(f"catalog: {path}: not there", "the first night makes it")
+    is_read_only = is_read_only or _is_fixed(path)
+    url = f"sqlite:///{_read_only(path)}" if is_read_only else f"sqlite:///{path}"
     engine = create_engine(url, connect_args={"timeout": BUSY_S}, poolclass=NullPool)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
@@ -120,12 +127,18 @@ def _is_fixed(path: Path) -> bool:
 
     Where it was left with a log, that log belongs to it and cannot be used; SQLite says so.
     """
+    return path.exists() and not os.access(path.parent, os.W_OK) and _has_no_log(path)
+
+
+def _has_no_log(path: Path) -> bool:
     log = path.with_name(f"{path.name}-wal")
-    return path.exists() and not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+    return not (log.exists() and log.stat().st_size)
 
 
 def _read_only(path: Path) -> str:
-    return f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1&uri=true"
+    """Where it was left with a log, that log is read too, and SQLite keeps its memory of it in a file."""
+    fixed = "&immutable=1" if _has_no_log(path) else ""
+    return f"file:{quote(str(path.absolute()))}?mode=ro{fixed}&uri=true"
 
 
 def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection

@@ -22,6 +22,10 @@ class CatalogBusy(CatalogError):
     exit_code = Exit.BUSY
 
 
+class CatalogMissing(CatalogError):
+    """There is none yet, and nobody asked to make one."""
+
+
 class CatalogUnreadable(CatalogError):
     """What is there is no catalog that this program can use: damaged, of a newer version, or something else."""
 

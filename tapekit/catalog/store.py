@@ -33,9 +33,12 @@ class Store(contextlib.AbstractContextManager["Store"]):
         self.site = site
 
     @classmethod
-    def open(cls, chosen: str | Path, site: str = "") -> Self:
-        """The catalog in a file of SQLite, which is made, or behind a URL of PostgreSQL."""
-        return cls(Database(chosen), site)
+    def open(cls, chosen: str | Path, site: str = "", *, is_read_only: bool = False) -> Self:
+        """The catalog in a file of SQLite, which is made, or behind a URL of PostgreSQL.
+
+        Read-only, nothing is made or changed, not even the files that SQLite keeps beside it.
+        """
+        return cls(Database(chosen, is_read_only=is_read_only), site)
 
     def close(self) -> None:
         """Let go of the database."""

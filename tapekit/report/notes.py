@@ -179,6 +179,12 @@ NOTES: dict[str, Wording] = {
         ("put in the cartridge that this report names as next",
          "mettez celle que ce rapport indique pour la nuit suivante"),
     ),
+    "copy-missing": Wording(
+        ("cartridges that hold the night: {count}; {due} were due",
+         "cartouches qui contiennent la nuit : {count} ; {due} étaient prévues"),
+        _DETAIL,
+        ("put the missing one in, and run the job again", "mettez celle qui manque, puis relancez la tâche"),
+    ),
     # What was to be saved
     "source-missing": Wording(
         ("{source} is not there", "{source} est introuvable"),

@@ -109,3 +109,29 @@ def test_an_unknown_job_and_a_bad_configuration(run: Run, site: Path) -> None:
     ran = run("nightly", "office")
     assert ran.code == 2
     assert "jobs.office.verfy" in ran.err
+
+
+def test_a_dry_run_says_what_the_night_would_do(run: Run, site: Path) -> None:
+    ran = run("nightly", "office", "--dry-run")
+    assert (ran.code, ran.err) == (0, "")
+    assert "in rdx: blank" in ran.out
+    assert "the night would label the blank medium A\n  lost: nothing\n  size: 6 B to save" in ran.out
+    assert "nothing was written; as it stands the night would end with exit code 0 DONE" in ran.out
+    assert not (site / "state").exists()
+    answer = run("nightly", "office", "--dry-run", "--json").answer
+    assert answer.keys() == {
+        "job", "night", "due", "why", "source_bytes", "needed_bytes", "drives", "ways", "others", "refused", "warnings",
+        "exit_code",
+    }  # fmt: skip
+    assert (answer["due"], answer["ways"][0]["action"], answer["ways"][0]["lost"]) == (["A"], "label", [])
+
+
+def test_a_night_to_come_may_be_rehearsed(run: Run, site: Path) -> None:
+    assert run("nightly", "office", "--dry-run", "--date", "2999-01-01").code == 0
+
+
+def test_a_dry_run_that_finds_nothing(run: Run, site: Path) -> None:
+    (site / "c.tkc").unlink()
+    ran = run("nightly", "office", "--dry-run")
+    assert (ran.code, "the night would go nowhere" in ran.out) == (5, True)
+    assert "no such device or file" in ran.out

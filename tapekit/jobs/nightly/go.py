@@ -1,7 +1,6 @@
 """The ways a night goes: onto the cartridge that is due, onto another, or to the spool, until it is somewhere safe."""
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from datetime import date
 
@@ -13,7 +12,7 @@ from tapekit.catalog.record import Use
 from tapekit.errors import REPORTED, Exit, MediumFull, Stopped, TapekitError, exit_code
 from tapekit.evidence import Evidences
 from tapekit.jobs import backup, duplicate, label
-from tapekit.jobs.nightly import outlook, reach, spool
+from tapekit.jobs.nightly import outlook, refusals, spool
 from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.nightly.trace import Trace
@@ -24,24 +23,10 @@ from tapekit.model import Cartridge, Rung, Stock
 from tapekit.progress import Progress
 from tapekit.report.night import CartridgeState, Nights, Note, Outcome, Overwritten, Timing
 from tapekit.rotation.choose import Choice, choose
-from tapekit.rotation.decide import Action, Decision, InReach, Night, State, Way, decide
+from tapekit.rotation.decide import Action, Decision, InReach, Night, Way, decide
 from tapekit.rotation.loss import Kind, Loss
-from tapekit.rotation.permit import Reason, may_append
 from tapekit.rotation.retention import Policy
 from tapekit.rotation.turn import Turn
-from tapekit.rotation.words import Words
-
-_REFUSED = {
-    State.EMPTY: "no-cartridge", State.FOREIGN: "foreign-cartridge", State.BLANK: "unlabelled-cartridge",
-    State.BAD: "drive",
-}  # fmt: skip
-_KINDS = (
-    (Reason.FOREIGN, "foreign-cartridge"), (Reason.LOCKED, "locked-cartridge"),
-    (Reason.WRITE_PROTECTED, "write-protected"), (Reason.FULL, "full-cartridge"),
-)  # fmt: skip
-"""Why nothing is written behind what a cartridge holds, what counts most first."""
-_EXITS = {"busy": Exit.BUSY, "full-cartridge": Exit.END_OF_MEDIUM}
-"""Where a night went nowhere for that."""
 
 
 @dataclasses.dataclass
@@ -115,10 +100,11 @@ class Ways:
             choice = choose(turn, stock, rotation.per_night)
             gone.due = gone.due or choice.names
             needed = outlook.needed_bytes(self._setting.name, stock, source_bytes)
-            decision = decide(self._question(choice, needed, stock), in_reach, stock, self._policy)
+            asked = self._question(choice, needed, stock)
+            decision = decide(asked, in_reach, stock, self._policy)
             decision = dataclasses.replace(decision, way=self._chosen(decision, stock))
             if decision.way is None:
-                self._tell_refusals(decision, in_reach, choice)
+                self._tell_nowhere(self._refusals(decision, asked))
                 break
             try:
                 self._take(decision.way, request, needed, stock, turn)
@@ -128,7 +114,7 @@ class Ways:
                 error = failure
                 self._tell_failure(decision.way, failure)
                 continue
-            self._tell_way(decision, in_reach, choice)
+            self._tell_way(decision, asked)
         if self._saved is not None:
             self._saved.forget()
         if self._written:
@@ -321,47 +307,28 @@ class Ways:
         kind = {Exit.VERIFICATION: "verification-failed", Exit.END_OF_MEDIUM: "full-cartridge"}.get(code, "drive")
         self._gone.problems.append(Note(kind, {"cartridge": way.cartridge or "", "drive": way.drive or ""}, str(error)))
 
-    def _tell_way(self, decision: Decision, in_reach: Sequence[InReach], choice: Choice) -> None:
+    def _tell_nowhere(self, why: list[Note]) -> None:
+        """Why no drive takes it; where some cartridge has it already, no more than a warning."""
+        if self._written:
+            self._gone.warnings += why
+        else:
+            self._gone.problems += why
+            self._gone.exit_code = refusals.exit_code(why)
+
+    def _tell_way(self, decision: Decision, asked: Night) -> None:
         """Why the night is not where it was due."""
         way = decision.way
         assert way is not None  # noqa: S101 - it was taken
         if way.action is Action.SPOOL:
-            self._tell_refusals(decision, in_reach, choice, as_warnings=True)
+            self._gone.warnings += self._refusals(decision, asked)
         elif not way.is_wanted:
+            choice = asked.choice
             due = ", ".join(choice.names or choice.skipped)
             why = choice.why.of(self._setting.language) if choice.skipped else ""
             self._gone.warnings.append(Note("another-cartridge", {"cartridge": way.cartridge or "", "due": due}, why))
 
-    def _tell_refusals(
-        self, decision: Decision, in_reach: Sequence[InReach], choice: Choice, *, as_warnings: bool = False
-    ) -> None:
-        """Why each drive could not take it."""
-        states = {drive.drive: drive for drive in in_reach}
-        found = {drive.name: drive for drive in self._seen.found}
-        why: dict[str, list[Words]] = {}
-        for drive, words in decision.refused:
-            why.setdefault(drive, []).append(words)
-        target = self._gone.warnings if as_warnings or self._written else self._gone.problems
-        for name, reasons in why.items():
-            cartridge = states[name].cartridge if name in states else None
-            kind = self._why_refused(states[name], found[name]) if name in states else "spool-full"
-            told = found[name].words if name in found else ""
-            said = told or "; ".join(words.of(self._setting.language) for words in reasons)
-            named = cartridge.name if cartridge else ""
-            values = {"due": ", ".join(choice.names), "cartridge": named, "found": named, "drive": name}
-            target.append(Note(kind, values, said))
-            if target is self._gone.problems:
-                self._gone.exit_code = _EXITS.get(kind, Exit.CARTRIDGE)
-
-    def _why_refused(self, drive: InReach, found: reach.InDrive) -> str:
-        """The kind of note that says why nothing could be written to what is in a drive."""
-        if found.is_busy:
-            return "busy"
-        if drive.state is not State.OWN or drive.cartridge is None:
-            return _REFUSED[drive.state]
-        refusals = may_append(drive.cartridge, self._seen.stock, self._policy, sys.maxsize)
-        reasons = {refusal.reason for refusal in refusals}
-        return next((kind for reason, kind in _KINDS if reason in reasons), "protected-cartridge")
+    def _refusals(self, decision: Decision, asked: Night) -> list[Note]:
+        return refusals.notes(decision, self._seen, asked, self._policy, self._setting.language)
 
 
 def _overwritten(before: Cartridge, loss: Loss) -> Overwritten:

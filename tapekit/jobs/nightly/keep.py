@@ -228,8 +228,12 @@ class Keeper:
     def _fail(self, error: TapekitError) -> None:
         """Go on without; what is told is the first reason."""
         if not self.problems:
-            kind = "catalog" if isinstance(error, CatalogUnreadable) else "catalog-missed"
-            self.problems.append(Note(kind, {}, str(error)))
+            self.problems.append(problem_of(error))
+
+
+def problem_of(error: TapekitError) -> Note:
+    """Why the catalog cannot be used, as a note."""
+    return Note("catalog" if isinstance(error, CatalogUnreadable) else "catalog-missed", {}, str(error))
 
 
 def _is_known(noted: Noted, copy: Copy | None) -> bool:

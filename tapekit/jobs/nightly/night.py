@@ -42,17 +42,17 @@ def night(
     return deliver(setting, report)
 
 
-def checked(chosen: date | None) -> date:
+def checked(chosen: date | None, *, is_rehearsed: bool = False) -> date:
     """The night that is run: tonight, or one that is late. Raises UsageError for one that has not come.
 
-    A night to come would take what is protected until then for expired.
+    A night to come would take what is protected until then for expired; it may be rehearsed.
     """
     now = clock.now()
     if chosen is None:
         return night_of(now)
     today = now.astimezone().date()
-    if chosen > today:
-        raise UsageError(f"date: {chosen}: is still to come", "tapekit next --date says what goes in on that night")
+    if chosen > today and not is_rehearsed:
+        raise UsageError(f"date: {chosen}: is still to come", "--dry-run says what it would do with what is in now")
     if chosen < today - LATE:
         raise UsageError(f"date: {chosen}: longer ago than a year")
     return chosen

@@ -63,10 +63,16 @@ class Setting:
         """Where runs leave their trace."""
         return self.state / "runs"
 
-    def open_catalog(self) -> Store:
+    def open_catalog(self, *, is_read_only: bool = False) -> Store:
         """The catalog. Raises UsageError, CatalogError."""
         site = self.configuration.site
-        return Store.open(lookup.place(self.state, site.catalog, site.catalog_password_file), self.site)
+        place = lookup.place(self.state, site.catalog, site.catalog_password_file)
+        return Store.open(place, self.site, is_read_only=is_read_only)
+
+    @property
+    def databases(self) -> tuple[str, ...]:
+        """Names of the databases, as reports have them."""
+        return tuple(_database(database).name for database in self.job.databases)
 
     def size_drops(self) -> dict[str, int]:
         """By source and database: a size smaller by more than that many percent is told."""

@@ -5,6 +5,7 @@ block when a cartridge with room comes. It is no replacement for one: it burns w
 """
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import date
@@ -36,11 +37,13 @@ def _stem(job: str) -> str:
 
 
 def free_bytes(directory: Path) -> int:
-    """What may be used of the disk; 0 where the directory cannot be made."""
+    """What may be used of the disk; 0 where the directory cannot be made or written."""
+    place = next(folder for folder in (directory, *directory.parents) if folder.exists())
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        usage = shutil.disk_usage(directory)
+        usage = shutil.disk_usage(place)
     except OSError:
+        return 0
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         return 0
     return max(0, usage.free - int(usage.total * KEPT_FREE))
 
@@ -48,6 +51,8 @@ def free_bytes(directory: Path) -> int:
 def make(directory: Path, job: str, night: date, needed_bytes: int) -> Path:
     """A labelled image with room for a night. Raises MediumFull, DriveError."""
     size = needed_bytes + needed_bytes // 8 + SLACK_BYTES
+    with contextlib.suppress(OSError):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     free = free_bytes(directory)
     if free < size:
         raise MediumFull(
