@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from tapekit.catalog.errors import CatalogUnreadable
 from tapekit.catalog.runs import Run
@@ -15,6 +15,7 @@ from tapekit.jobs.nightly.lock import holder
 from tapekit.jobs.nightly.setting import Setting, setting
 from tapekit.jobs.nightly.trace import LeftOver, Trace
 from tapekit.jobs.past import Past
+from tapekit.keys import proof, ring
 from tapekit.model import Rung, night_of, tonight
 from tapekit.report.night import NightReport, Note
 from tapekit.report.notes import note, of_error
@@ -110,7 +111,7 @@ def _job(of: Setting, remembered: Past, policy: Policy, evidences: Evidences, no
         waiting=len(spool.waiting(of.job.spool, name)) if of.job.spool else 0,
         coming=_coming(of, remembered, now), damaged=tuple(_damaged(remembered, name)), notes=(),
     )  # fmt: skip
-    return dataclasses.replace(found, notes=tuple(_notes(of, found, remembered, policy, now)))
+    return dataclasses.replace(found, notes=(*_notes(of, found, remembered, policy, now), *key_notes(of, now)))
 
 
 def _coming(of: Setting, remembered: Past, now: datetime) -> ForecastNight | None:
@@ -150,6 +151,19 @@ def _notes(of: Setting, job: Job, remembered: Past, policy: Policy, now: datetim
     if job.report:
         yield from job.report.problems
         yield from (told for told in job.report.warnings if told.kind != "spool-waits")
+
+
+def key_notes(of: Setting, now: datetime) -> Iterator[Note]:
+    """Keys that cannot be used, or that nobody has tried for too long; last, for no night is lost by it yet."""
+    configured = of.configuration.keys
+    if configured.directory is None or of.job.encryption == "none":
+        return
+    found = ring.read(configured.directory)
+    yield from (note("key", problem) for problem in found.problems)
+    within = timedelta(seconds=configured.proven_within.seconds)
+    if late := proof.unproven(found.entries, of.state, within, now):
+        last = max((key.proven for key in late if key.proven), default=None)
+        yield note("key-unproven", last=_local(last) if last else "–")
 
 
 def overdue_notes(of: Setting, remembered: Past, policy: Policy, due: str, now: datetime) -> Iterator[Note]:

@@ -7,16 +7,16 @@ import dataclasses
 import json
 import os
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from formats.publickey import PublicKeyLine
 from tapekit.errors import TapekitError
 from tapekit.evidence import make_private
-from tapekit.keys.ring import OPEN_DATA
+from tapekit.keys.ring import OPEN_DATA, Entry
 from tapekit.units import now_text, parse_time
 
 FILE_NAME = "keys.jsonl"
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +61,14 @@ def proven(state: Path) -> dict[str, datetime]:
     return found
 
 
-def unproven(keys: Sequence[PublicKeyLine], state: Path, within: timedelta, now: datetime) -> tuple[Unproven, ...]:
+def unproven(keys: Sequence[Entry], state: Path, within: timedelta, now: datetime) -> tuple[Unproven, ...]:
     """The keys that open data and were not shown to do so within that time. None where one was: that one is enough.
 
-    The one question of `tapekit status`.
+    The one question of `tapekit status`. A key that came to the site less than that time ago counts as shown.
     """
     known = proven(state)
-    asked = [Unproven(key.name, key.role, known.get(key.key_id.hex())) for key in keys if key.role in OPEN_DATA]
-    if any(key.proven and now - key.proven <= within for key in asked):
-        return ()
-    return tuple(asked)
+    asked = [key for key in keys if key.line.role in OPEN_DATA]
+    for key in asked:
+        if now - max(known.get(key.line.key_id.hex(), _LONG_AGO), key.since) <= within:
+            return ()
+    return tuple(Unproven(key.line.name, key.line.role, known.get(key.line.key_id.hex())) for key in asked)

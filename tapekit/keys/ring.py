@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from formats import publickey
@@ -31,6 +32,8 @@ class Entry:
 
     path: Path
     line: PublicKeyLine
+    since: datetime
+    """When the file came there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,9 +96,11 @@ def read(directory: Path) -> Ring:
         return Ring(directory, (), (f"{directory}: {(error.strerror or '').lower()}",))
     for path in paths:
         try:
-            entries.append(Entry(path, read_line(path)))
+            entries.append(Entry(path, read_line(path), datetime.fromtimestamp(path.stat().st_mtime, UTC)))
         except TapekitError as error:
             problems.append(str(error))
+        except OSError as error:  # gone meanwhile
+            problems.append(f"public key: {path}: {(error.strerror or '').lower()}")
     return Ring(directory, tuple(entries), tuple(problems))
 
 

@@ -6,17 +6,27 @@ from pathlib import Path
 from formats.publickey import PublicKeyLine
 from tapekit import clock
 from tapekit.keys import proof
+from tapekit.keys.ring import Entry
 
 NOW = datetime.datetime(2026, 11, 25, 4, 0, tzinfo=datetime.UTC)
 MONTH = datetime.timedelta(35)
-OWNER = PublicKeyLine("owner", b"1" * 1216, "Marie")
-SAFE = PublicKeyLine("recovery", b"2" * 1216, "Safe")
-TECHNICIAN = PublicKeyLine("technician", b"3" * 1216, "Jean")
 
 
-def note(state: Path, key: PublicKeyLine, days_ago: int) -> None:
+def entry(role: str, name: str, letter: bytes, days_ago: int = 100) -> Entry:
+    line = PublicKeyLine(role, letter * 1216, name)
+    return Entry(Path(f"{name}.pub"), line, NOW - datetime.timedelta(days_ago))
+
+
+OWNER, SAFE, TECHNICIAN = (
+    entry("owner", "Marie", b"1"),
+    entry("recovery", "Safe", b"2"),
+    entry("technician", "Jean", b"3"),
+)
+
+
+def note(state: Path, key: Entry, days_ago: int) -> None:
     with clock.running(lambda: NOW - datetime.timedelta(days_ago)):
-        proof.note(state, key.key_id.hex(), "MON-1")
+        proof.note(state, key.line.key_id.hex(), "MON-1")
 
 
 def test_never(tmp_path: Path) -> None:
@@ -42,7 +52,7 @@ def test_a_technicians_key_proves_nothing_of_data(tmp_path: Path) -> None:
 
 
 def test_another_key_of_the_same_name_proves_nothing(tmp_path: Path) -> None:
-    note(tmp_path, PublicKeyLine("owner", b"9" * 1216, "Marie"), 0)
+    note(tmp_path, entry("owner", "Marie", b"9"), 0)
     assert proof.unproven((OWNER,), tmp_path, MONTH, NOW) != ()
 
 
@@ -50,3 +60,8 @@ def test_a_torn_line(tmp_path: Path) -> None:
     (tmp_path / proof.FILE_NAME).write_text('{"at": "20\n')
     note(tmp_path, OWNER, 1)
     assert proof.unproven((OWNER,), tmp_path, MONTH, NOW) == ()
+
+
+def test_a_new_key_is_not_told_at_once(tmp_path: Path) -> None:
+    assert proof.unproven((entry("owner", "Marie", b"1", days_ago=35),), tmp_path, MONTH, NOW) == ()
+    assert proof.unproven((entry("owner", "Marie", b"1", days_ago=36),), tmp_path, MONTH, NOW) != ()

@@ -1,14 +1,17 @@
 """A night with keys: encrypted, proven all the same, and opened by nobody from the site afterwards."""
 
+import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from drivers import image
 from formats.publickey import PublicKeyLine
+from tapekit import clock
 from tapekit.errors import Exit, KeyNeeded
-from tapekit.jobs import restore
-from tapekit.keys import ring
+from tapekit.jobs import restore, status
+from tapekit.keys import proof, ring
 from tapekit.keys.opener import NO_KEY, InHand, Opener
 from tapekit.keys.pair import Pair
 from tapekit.keys.slot import PrivateKey
@@ -115,3 +118,17 @@ def test_a_night_in_the_spool_is_encrypted_too(site: Site) -> None:
     assert (report.outcome, report.cartridges[0].name) == (Outcome.CLEAN, "TUE-1"), report.warnings
     assert not list(site.spool.glob("*.tkc"))
     assert b"illness" not in site.cartridge("TUE-1").read_bytes()
+
+
+def test_status_tells_that_nobody_has_tried_a_key(site: Site) -> None:
+    with_key(site, OWNER.public_line)
+    made = (site.now - timedelta(days=36)).timestamp()
+    os.utime(site.root / "keys" / "Marie.pub", (made, made))
+    assert [note.kind for note in status.key_notes(site.setting(), site.now)] == ["key-unproven"]
+    with clock.running(lambda: site.now):
+        proof.note(site.root / "state", OWNER.public_line.key_id.hex(), "MON-1")
+    assert list(status.key_notes(site.setting(), site.now + timedelta(days=35))) == []
+    (later,) = status.key_notes(site.setting(), site.now + timedelta(days=36))
+    assert later.values["last"].startswith("2026-03-02")
+    site.options["encryption"] = "none"
+    assert list(status.key_notes(site.setting(), site.now + timedelta(days=99))) == []
