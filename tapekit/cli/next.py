@@ -14,7 +14,7 @@ from tapekit.errors import Exit
 from tapekit.jobs import foresee, lookup
 from tapekit.model import tonight
 from tapekit.report.ics import ics, use_words
-from tapekit.report.labels import SHEETS, Label, labels_pdf
+from tapekit.report.sheets import SHEETS, Label
 from tapekit.rotation.forecast import ForecastNight, Use
 
 COLUMNS = ("night", "cartridge", "pool", "")
@@ -49,6 +49,8 @@ def command(
         site = configuration.site
         write_file(ics_file, ics(site.name, result.job, result.nights, now, site.language))
     if labels_file:
+        from tapekit.report.labels import labels_pdf  # noqa: PLC0415 - reads in a library that draws: half the command
+
         labels = [Label(name, result.scheme.pool_of(name)) for name in result.scheme.names]
         write_file(labels_file, labels_pdf(labels, dict(SHEETS)[sheet]))
     if as_json:

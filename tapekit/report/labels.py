@@ -3,7 +3,6 @@
 Code 39 is what tape libraries and their scanners read (ISO/IEC 16388): capital letters, digits and - . $ / + %.
 """
 
-import dataclasses
 import io
 from collections.abc import Sequence
 
@@ -14,6 +13,7 @@ from reportlab.pdfbase.pdfmetrics import stringWidth  # type: ignore[import-unty
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
 from tapekit.errors import UsageError
+from tapekit.report.sheets import Label, Sheet
 
 FONT = "Helvetica-Bold"
 POOL_FONT = "Helvetica"
@@ -27,45 +27,6 @@ QUIET = 10
 HAIRLINE = 0.1 * mm
 THINNEST, WIDEST = 0.17 * mm, 0.5 * mm
 """Narrow bars that office printers still print, and more than which gains nothing."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Sheet:
-    """A sheet of labels on A4, in millimetres: as many columns and rows as there are, from the upper left."""
-
-    title: str
-    columns: int
-    rows: int
-    width: float
-    height: float
-    left: float
-    top: float
-    column_step: float
-    row_step: float
-    is_cut: bool = False
-    """Plain paper: a hairline says where to cut."""
-
-    @property
-    def places(self) -> int:
-        """Labels on a sheet."""
-        return self.columns * self.rows
-
-
-SHEETS = (
-    ("l7160", Sheet("Avery L7160: 21 labels of 63.5 × 38.1 mm", 3, 7, 63.5, 38.1, 7.2, 15.1, 66.04, 38.1)),
-    ("l7163", Sheet("Avery L7163: 14 labels of 99.1 × 38.1 mm", 2, 7, 99.1, 38.1, 4.65, 15.15, 101.6, 38.1)),
-    ("l7651", Sheet("Avery L7651: 65 labels of 38.1 × 21.2 mm", 5, 13, 38.1, 21.2, 4.75, 10.7, 40.6, 21.2)),
-    ("lto", Sheet("LTO spine labels, to be cut: 30 of 78 × 15.9 mm", 2, 15, 78, 15.9, 24, 22, 84, 17, is_cut=True)),
-)
-"""Sheets by the name that a command takes; sizes are those that the makers print on the pack."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Label:
-    """What stands on a label."""
-
-    name: str
-    pool: str = ""
 
 
 def labels_pdf(labels: Sequence[Label], sheet: Sheet, first: int = 1) -> bytes:

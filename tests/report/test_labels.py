@@ -4,7 +4,8 @@ import zxingcpp
 from PIL import Image
 
 from tapekit.errors import UsageError
-from tapekit.report.labels import SHEETS, Label, Sheet, labels_pdf
+from tapekit.report.labels import labels_pdf
+from tapekit.report.sheets import SHEETS, Label, Sheet
 from tapekit.rotation.gfs import GrandfatherFatherSon
 
 NAMES = GrandfatherFatherSon().names
