@@ -8,8 +8,9 @@ from sqlalchemy.exc import ArgumentError
 
 from tapekit.catalog.store import Store
 from tapekit.config import file
-from tapekit.errors import UsageError
+from tapekit.errors import KeyNeeded, KeyRefused, UsageError
 from tapekit.evidence import state_directory
+from tapekit.keys import secret
 
 FILE_NAME = "catalog.sqlite"
 
@@ -32,11 +33,10 @@ def place(state: Path, catalog: str, password_file: str | Path | None) -> str | 
     if password_file is None:
         return catalog
     try:
-        password = Path(password_file).read_text("utf-8").splitlines()[0]
+        with secret.resolve(f"file:{password_file}", "catalog password") as found:
+            password = found.content.decode("utf-8", "surrogateescape")
         return make_url(catalog).set(password=password).render_as_string(hide_password=False)
-    except OSError as error:
-        raise UsageError(f"catalog password: {password_file}: {(error.strerror or '').lower()}") from error
-    except (IndexError, UnicodeDecodeError) as error:
-        raise UsageError(f"catalog password: {password_file}: its first line holds none") from error
+    except (KeyNeeded, KeyRefused) as error:
+        raise UsageError(str(error), error.hint) from error
     except ArgumentError as error:
         raise UsageError("catalog: not a URL", "write it like postgresql://tapekit@server/catalog") from error
