@@ -12,6 +12,7 @@ from tapekit.errors import Exit
 from tapekit.jobs import history
 from tapekit.keys import ring
 from tapekit.report.words import printable
+from tapekit.units import counted
 
 SHOW = (">event", "time", "what", "who", "about", "result")
 year_option = click.option("--year", type=click.IntRange(2000, 9999), metavar="YYYY", help="The events of one year.")
@@ -60,9 +61,11 @@ def verify_command(context: click.Context, drives: tuple[str, ...], as_json: boo
     else:
         for finding in checked.findings:
             click.echo(f"  {finding}", err=True)
-        against = f", {checked.witnesses} archives on cartridges agree" if heads and not checked.findings else ""
+        against = (
+            f", {counted(checked.witnesses, 'archive')} on cartridges agree" if heads and not checked.findings else ""
+        )
         state = "CHANGED" if checked.findings else "good"
-        click.echo(f"audit log: {state}: {checked.events} events{against}")
+        click.echo(f"audit log: {state}: {counted(checked.events, 'event')}{against}")
     if checked.findings:
         context.exit(Exit.VERIFICATION)
 
@@ -90,7 +93,7 @@ def export_command(context: click.Context, file: Path, year: int | None, languag
     else:
         raise click.UsageError("expected a FILE that ends in .csv, .json or .pdf")
     history.write(file, content)
-    click.echo(f"{file}: {len(found)} events")
+    click.echo(f"{file}: {counted(len(found), 'event')}")
 
 
 def _row(event: AuditLine) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """`tapekit keys`: who can open what is written."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,7 @@ def list_command(context: click.Context, as_json: bool) -> None:
         print_json({"directory": str(found.directory), "keys": answer, "problems": list(found.problems)})
     else:
         rows = [
-            (key["name"], key["role"], key["key"][:8], key["proven"] or "never", Path(key["file"]).name)
-            for key in answer
+            (key["name"], key["role"], key["key"][:8], _shown(key["proven"]), Path(key["file"]).name) for key in answer
         ]
         show_table(LIST, rows, f"no keys in {found.directory}: whoever holds a cartridge can read it")
         for problem in found.problems:
@@ -174,7 +174,7 @@ def show_command(context: click.Context, name: str, as_json: bool) -> None:
     click.echo(f"name    {entry.line.name}")
     click.echo(f"role    {entry.line.role}")
     click.echo(f"number  {entry.line.fingerprint}")
-    click.echo(f"proven  {at or 'never'}")
+    click.echo(f"proven  {_shown(at)}")
     click.echo(f"file    {entry.path}")
 
 
@@ -225,6 +225,10 @@ def _tell(made: Made, private: Private | None, *, as_json: bool) -> None:
 
 def _json(line: PublicKeyLine) -> dict[str, Any]:
     return {"name": line.name, "role": line.role, "key": line.key_id.hex()}
+
+
+def _shown(proven: str | None) -> str:
+    return datetime.fromisoformat(proven).astimezone().strftime("%Y-%m-%d %H:%M") if proven else "never"
 
 
 def _proven(line: PublicKeyLine, known: dict[str, Any]) -> str | None:

@@ -15,6 +15,7 @@ from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.progress import Progress
 from tapekit.stream.read import Hole, PlainStream, find_layout
 from tapekit.stream.unpack import FoundMember, LostMember, by_catalog, one_by_one
+from tapekit.units import counted
 
 COPY_BYTES = 1 << 20
 
@@ -51,7 +52,7 @@ def run(
         progress.end()
     audit.note(
         Event.EXPORTED, cartridge=cartridge.name, archive=result.archive, job=segment.job,
-        result=f"{result.members} members",
+        result=counted(result.members, "member"),
     )  # fmt: skip
     return result
 

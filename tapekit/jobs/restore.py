@@ -21,6 +21,7 @@ from tapekit.progress import Progress
 from tapekit.source.put_back import Overwrite, Refused, Skipped, Target
 from tapekit.stream.read import Hole, PlainStream, find_layout
 from tapekit.stream.unpack import FoundMember, LostMember, at_offset, one_by_one
+from tapekit.units import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,7 @@ def run(drive: Drive, request: Request, progress: Progress) -> Result:
             result = restore.run(found)
     audit.note(
         Event.RESTORED, cartridge=result.cartridge, archive=result.archive, job=segment.job,
-        result=f"{result.members} members", note=f"{len(result.damaged)} damaged" if result.damaged else "",
+        result=counted(result.members, "member"), note=f"{len(result.damaged)} damaged" if result.damaged else "",
     )  # fmt: skip
     return result
 

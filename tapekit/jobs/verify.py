@@ -29,6 +29,7 @@ from tapekit.progress import Progress
 from tapekit.source.compare import Comparison, compare
 from tapekit.stream.read import Hole, PlainStream, find_layout
 from tapekit.stream.unpack import FoundMember, LostMember, by_catalog, one_by_one
+from tapekit.units import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +139,7 @@ def run(
     audit.note(
         Event.VERIFIED, cartridge=cartridge.name, cartridge_id=cartridge.label.cartridge if cartridge.label else "",
         archive=chosen[0].archive if len(chosen) == 1 else "", result="good" if checked.ok else "damaged",
-        note=f"{len(chosen)} archives" + ", compared with the source" * with_source,
+        note=counted(len(chosen), "archive") + ", compared with the source" * with_source,
     )  # fmt: skip
     return checked
 

@@ -212,7 +212,7 @@ def test_the_log_against_the_cartridges(run: Run, saved: str, source: Path, tmp_
     done = run("audit", "verify", saved)
     assert done.code == 6
     assert "cartridge WED-1" in done.err
-    assert "audit log: CHANGED: 1 events" in done.out
+    assert "audit log: CHANGED: 1 event" in done.out
 
 
 def test_a_line_that_was_changed(run: Run, saved: str, tmp_path: Path) -> None:
