@@ -41,6 +41,12 @@ class Segment:
         return self.header is not None and self.header.cipher is not None
 
     @property
+    def encrypted_for(self) -> tuple[str, ...]:
+        """Who opens it, for people; slots of newer kinds name nobody."""
+        slots = self.header.slots if self.header else ()
+        return tuple(f"{slot.name} ({slot.role})" for slot in slots if slot.is_known)
+
+    @property
     def archive(self) -> str:
         """The archive's id, or an empty string where nothing tells it."""
         known = self.header or self.trailer

@@ -9,13 +9,16 @@ from tapekit.cli.common import (
     json_option,
     opened,
     path_json,
+    places_of,
     print_json,
     reasons,
     reasons_json,
     show_list,
 )
+from tapekit.cli.hand import SOURCES
+from tapekit.cli.writing import recipients, signing_key
 from tapekit.errors import Exit
-from tapekit.jobs import backup
+from tapekit.jobs import backup, whom
 from tapekit.source.exclude import Excludes
 from tapekit.source.walk import Options, plan_sources
 from tapekit.units import counted, duration_text, size_text
@@ -29,20 +32,35 @@ from tapekit.units import counted, duration_text, size_text
 @click.option("--exclude-caches", is_flag=True, help="Leave out what is in directories tagged by CACHEDIR.TAG.")
 @click.option("--one-file-system", is_flag=True, help="Do not go into other file systems.")
 @click.option("--compression", default="auto", show_default=True, metavar="HOW", help="auto, none or zstd[:LEVEL].")
+@click.option("--to-key", multiple=True, metavar="NAME|FILE", help="Encrypt for this public key, not for the site's.")
+@click.option("--passphrase-from", metavar="WHERE", help=f"A passphrase that opens it too: {SOURCES}")
+@click.option(
+    "--encryption", type=click.Choice((whom.AUTO, whom.NONE)), default=whom.AUTO, show_default=True,
+    help="auto: for the site's keys, once there are some.",
+)  # fmt: skip
 @json_option
 @click.pass_context
 def command(
     context: click.Context, drive: str, paths: tuple[str, ...], job: str, exclude: tuple[str, ...],
-    exclude_caches: bool, one_file_system: bool, compression: str, as_json: bool,
+    exclude_caches: bool, one_file_system: bool, compression: str, to_key: tuple[str, ...],
+    passphrase_from: str | None, encryption: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Save each PATH, and all below it, as a new archive behind what the cartridge holds.
 
     Exit code 3 means: done, but the members named were not saved whole and still.
     """
     options = Options(Excludes(exclude), one_file_system=one_file_system, exclude_caches=exclude_caches)
-    request = backup.Request(plan_sources(paths, one_file_system=one_file_system), options, job, compression)
-    with opened(context, drive, writable=True) as device, evidences() as journal:
+    sources = plan_sources(paths, one_file_system=one_file_system)
+    with (
+        recipients(context, encryption, to_key, passphrase_from) as found,
+        opened(context, drive, writable=True) as device,
+        evidences() as journal,
+    ):
+        request = backup.Request(
+            sources, options, job, compression, places_of(context).site, found, signing_key(context)
+        )
         result = backup.run(device, request, progress.shown(as_json=as_json), journal)
+        result.forget()
     warnings = [(warned.path, warned.why) for warned in result.warnings]
     if as_json:
         print_json({
@@ -50,7 +68,7 @@ def command(
             "members": result.members, "source_bytes": result.source_bytes, "stored_bytes": result.stored_bytes,
             "duration_s": result.duration_s, "warnings": reasons_json(warnings),
             "notes": [path_json(note.encode("utf-8", "surrogateescape")) for note in result.notes],
-            "remaining_bytes": result.remaining_bytes,
+            "remaining_bytes": result.remaining_bytes, "encrypted_for": list(result.encrypted_for),
         })  # fmt: skip
     else:
         show_list("not saved whole", reasons(warnings))
@@ -60,6 +78,8 @@ def command(
             f"{size_text(result.source_bytes)} in {duration_text(result.duration_s)} ({rate}/s), "
             f"{size_text(result.stored_bytes)} stored, {size_text(result.remaining_bytes)} left"
         )
+        if result.encrypted_for:
+            click.echo(f"  opens with the key of: {', '.join(result.encrypted_for)}")
         if result.notes:
             click.echo(f"left out with a note: {len(result.notes)}; tapekit list shows them")
     if result.warnings:

@@ -6,6 +6,7 @@ import click
 
 from tapekit.cli import progress
 from tapekit.cli.common import archive_option, drive_argument, opened, print_json, reasons, reasons_json, show_list
+from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.errors import Exit, UsageError
 from tapekit.jobs import export
 
@@ -13,15 +14,19 @@ from tapekit.jobs import export
 @click.command("export")
 @drive_argument
 @archive_option("latest", several=False)
+@key_option
+@passphrase_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard error, at the end.")
 @click.pass_context
-def command(context: click.Context, drive: str, archive: str, as_json: bool) -> None:
+def command(
+    context: click.Context, drive: str, archive: str, key: str | None, passphrase_from: str, as_json: bool
+) -> None:
     """Write an archive as a pax tar to standard output: tapekit export DRIVE | tar x."""
     if sys.stdout.isatty():
         raise UsageError("export: standard output is a terminal", "send it on: tapekit export DRIVE | tar tv")
     output = sys.stdout.buffer
-    with opened(context, drive) as device:
-        result = export.run(device, archive, output.write, progress.shown(as_json=as_json))
+    with opened(context, drive) as device, opener(key, passphrase_from) as found:
+        result = export.run(device, archive, output.write, progress.shown(as_json=as_json), found)
     output.flush()
     if as_json:
         print_json({

@@ -60,7 +60,8 @@ def _archive_json(archive: Archive) -> dict[str, Any]:
         "problems": trailer.problems if trailer else None,
         "source_bytes": trailer.source_bytes if trailer else None,
         "stored_bytes": trailer.stored_bytes if trailer else None,
-        "encrypted": bool(segment.header and segment.header.cipher), "problem": segment.problem or None,
+        "encrypted": segment.is_encrypted, "encrypted_for": list(segment.encrypted_for),
+        "problem": segment.problem or None,
         "evidence": {"rung": archive.evidence.rung, "at": archive.evidence.at} if archive.evidence else None,
     }  # fmt: skip
 
@@ -86,6 +87,10 @@ def _show(result: inspect.Result) -> None:
     click.echo()
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for archive in result.archives:
+        if archive.segment.is_encrypted:
+            whom = ", ".join(archive.segment.encrypted_for)
+            click.echo(f"file {archive.segment.file}: opens with the key of: {whom}")
     for archive in result.archives:
         if archive.segment.problem:
             click.echo(f"file {archive.segment.file}: {archive.segment.problem}", err=True)

@@ -7,9 +7,10 @@ import click
 
 from drivers import image
 from tapekit import config, drives
-from tapekit.cli.common import drive_argument, json_option, opened, print_json
+from tapekit.cli.common import drive_argument, json_option, opened, places_of, print_json
 from tapekit.errors import UsageError
 from tapekit.jobs import label
+from tapekit.keys import ring
 from tapekit.units import parse_size, size_text
 
 
@@ -35,7 +36,7 @@ def command(
         with opened(context, drive, writable=True) as device:
             result = label.run(
                 device, barcode=barcode, pool=pool, block_bytes=parse_size(block_size) if block_size else None,
-                destroy=destroy,
+                destroy=destroy, keys=ring.read(places_of(context).keys).recipients,
             )  # fmt: skip
     except BaseException:
         if created:

@@ -15,6 +15,7 @@ from tapekit.cli.common import (
     print_json,
     show_list,
 )
+from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.errors import Exit
 from tapekit.jobs import listing
 from tapekit.jobs.listing import Listed
@@ -26,16 +27,19 @@ from tapekit.units import time_text
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 @archive_option("latest", several=True)
 @click.option("--long", "is_long", is_flag=True, help="Mode, owner, size and time, as ls -l.")
+@key_option
+@passphrase_option
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, drive: str, patterns: tuple[str, ...], archive: str, is_long: bool, as_json: bool
-) -> None:
+    context: click.Context, drive: str, patterns: tuple[str, ...], archive: str, is_long: bool, key: str | None,
+    passphrase_from: str, as_json: bool,
+) -> None:  # fmt: skip
     """List members; PATTERN is a path with all below it, or has * ? [ as in the shell."""
     problems: list[str] = []
     members = []
-    with opened(context, drive) as device:
-        for listed in listing.run(device, archive, patterns, problems):
+    with opened(context, drive) as device, opener(key, passphrase_from) as found:
+        for listed in listing.run(device, archive, patterns, problems, found):
             if as_json:
                 members.append(_json(listed))
             else:

@@ -13,6 +13,7 @@ from tapekit.cli.common import (
     reasons_json,
     show_list,
 )
+from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.errors import Exit
 from tapekit.jobs import restore
 from tapekit.source.put_back import Overwrite
@@ -29,18 +30,20 @@ from tapekit.units import counted, size_text
     help="What to do where a file is there already.",
 )  # fmt: skip
 @click.option("--devices", is_flag=True, help="Make device nodes too.")
+@key_option
+@passphrase_option
 @json_option
 @click.pass_context
 def command(
     context: click.Context, drive: str, patterns: tuple[str, ...], to: str, archive: str, overwrite: str,
-    devices: bool, as_json: bool,
+    devices: bool, key: str | None, passphrase_from: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Put back everything, or what PATTERN names (a path with all below it, or * ? [ as in the shell).
 
     Nothing is ever written outside DIR. After damage, all that is intact is restored, and the rest is named (exit 6).
     """
-    request = restore.Request(to, patterns, archive, Overwrite(overwrite), devices)
-    with opened(context, drive) as device:
+    with opened(context, drive) as device, opener(key, passphrase_from) as found:
+        request = restore.Request(to, patterns, archive, Overwrite(overwrite), devices, found)
         result = restore.run(device, request, progress.shown(as_json=as_json))
     restore.check_selection(result, patterns)
     if as_json:

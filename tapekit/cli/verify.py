@@ -14,11 +14,14 @@ from tapekit.cli.common import (
     opened,
     path_json,
     path_text,
+    places_of,
     print_json,
     show_list,
+    state_of,
 )
+from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.errors import Exit
-from tapekit.jobs import verify
+from tapekit.jobs import verify, whom
 from tapekit.jobs.verify import Damage, SegmentResult
 from tapekit.units import counted, size_text
 
@@ -27,23 +30,34 @@ from tapekit.units import counted, size_text
 @drive_argument
 @archive_option("all", several=True)
 @click.option("--source", is_flag=True, help="Compare with the original files too.")
+@key_option
+@passphrase_option
 @json_option
 @click.pass_context
-def command(context: click.Context, drive: str, archive: str, source: bool, as_json: bool) -> None:
+def command(
+    context: click.Context, drive: str, archive: str, source: bool, key: str | None, passphrase_from: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Read every block from the medium, decode it, and check every member's content.
 
     Exit code 6 means: something is not as it was written; the members that are hit are named. Exit code 3: all is as it
-    was written, but a crash had cut an earlier archive short.
+    was written, but a crash had cut an earlier archive short, or a signature is not the expected one. Of an encrypted
+    archive, every block is checked without a key; exit code 7: content was to be decoded, and no key opened it.
     """
-    with opened(context, drive) as device, evidences() as journal:
-        result = verify.run(device, archive, progress.shown(as_json=as_json), journal, with_source=source)
+    places = places_of(context)
+    sites = whom.known_sites(places.keys, state_of(context), places.site)
+    with opened(context, drive) as device, evidences() as journal, opener(key, passphrase_from) as found:
+        trust = verify.Trust(found, sites)
+        result = verify.run(device, archive, progress.shown(as_json=as_json), journal, with_source=source, trust=trust)
     if as_json:
         print_json(_json(result))
     else:
         _show(result)
     if not result.ok:
         context.exit(Exit.VERIFICATION)
-    if any(segment.left_by_crash for segment in result.segments):
+    if (key or source) and any(segment.closed for segment in result.segments):
+        context.exit(Exit.KEY)
+    if result.doubts or any(segment.left_by_crash for segment in result.segments):
         context.exit(Exit.WARNINGS)
 
 
@@ -58,6 +72,7 @@ def _json(result: verify.Result) -> dict[str, Any]:
         "bad_members": sum(segment.bad_members for segment in result.segments),
         "members_hit": [path_json(path) for path in verify.members_hit(result)],
         "damage": [_damage_json(item) for item in damage],
+        "doubts": result.doubts,
         "archives": [_segment_json(segment) for segment in result.segments],
     }
 
@@ -71,7 +86,7 @@ def _segment_json(segment: SegmentResult) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "archive": segment.archive, "file": segment.file, "state": segment.state, "ok": segment.ok,
         "blocks": segment.blocks, "bad_blocks": segment.bad_blocks, "members": segment.members,
-        "bad_members": segment.bad_members,
+        "bad_members": segment.bad_members, "not_decoded": segment.closed or None, "signed_by": segment.signed_by,
     }  # fmt: skip
     if segment.comparison is not None:
         answer["source"] = {
@@ -83,6 +98,7 @@ def _segment_json(segment: SegmentResult) -> dict[str, Any]:
 
 def _show(result: verify.Result) -> None:
     show_list("cartridge", [item.why for item in result.damage])
+    show_list("signature", result.doubts)
     for segment in result.segments:
         lines = [f"{path_text(d.member)}: {d.why}" if d.member is not None else _place(d) for d in segment.damage]
         show_list(f"archive {segment.archive[:8] or '?'} (file {segment.file})", lines)
@@ -92,6 +108,8 @@ def _show(result: verify.Result) -> None:
             f"{counted(segment.blocks, 'block')} ({size_text(segment.stored_bytes)}) read, {segment.bad_blocks} bad; "
             f"{counted(segment.members, 'member')}, {segment.bad_members} bad"
         )
+        if segment.closed:
+            click.echo(f"  not decoded: {segment.closed}")
         if segment.comparison is not None:
             found = segment.comparison
             click.echo(

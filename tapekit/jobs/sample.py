@@ -3,6 +3,7 @@
 It proves what a site needs on its worst day: that the kit on this cartridge, alone, gives files back.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from drivers.base import Drive
@@ -98,18 +100,41 @@ def run(sample: Sample) -> int:
 
 def _run_kit(folder: Path, sample: Sample) -> None:
     command = [
-        sys.executable, "-I", "-S", "-B", str(folder / "rescue.py"), "restore", sample.node, "--to", str(folder / "to"),
+        sys.executable, "-I", "-B", str(folder / "rescue.py"), "restore", sample.node, "--to", str(folder / "to"),
         "--archive", sample.archive, *(os.fsdecode(_as_pattern(entry.path)) for entry in sample.entries),
     ]  # fmt: skip
-    try:
-        done = subprocess.run(  # noqa: S603 - the kit that we wrote ourselves, from the cartridge
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=TIMEOUT_S, env={}
-        )
-    except subprocess.TimeoutExpired as error:
-        raise VerificationFailed(f"rescue kit: not done after {TIMEOUT_S} s") from error
+    with _handed_over(sample.keys) as descriptors:
+        if descriptors:
+            command += ["--keys-fd", str(descriptors[0])]
+        else:
+            command.insert(1, "-S")  # bare: only for decryption does the kit need a package
+        try:
+            done = subprocess.run(  # noqa: S603 - the kit that we wrote ourselves, from the cartridge
+                command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=TIMEOUT_S, env={},
+                pass_fds=descriptors,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise VerificationFailed(f"rescue kit: not done after {TIMEOUT_S} s") from error
     if done.returncode:
         said = " / ".join(done.stderr.decode("utf-8", "replace").splitlines()[-MESSAGE_LINES:])
         raise VerificationFailed(f"rescue kit: exit code {done.returncode}: {said}")
+
+
+@contextlib.contextmanager
+def _handed_over(keys: SegmentKeys | None) -> Iterator[tuple[int, ...]]:
+    """A pipe that holds an archive's keys, for the kit alone: neither a file nor an argument ever does."""
+    if keys is None:
+        yield ()
+        return
+    reading, writing = os.pipe()
+    try:
+        try:
+            os.write(writing, keys.packed())
+        finally:
+            os.close(writing)
+        yield (reading,)
+    finally:
+        os.close(reading)
 
 
 def _as_pattern(path: bytes) -> bytes:

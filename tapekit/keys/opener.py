@@ -1,6 +1,7 @@
 """Opening: from a segment's header and what a person has in the hand to the segment's keys (SPEC.md section 9)."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Protocol
 
 from formats.keyslot import KeySlot
@@ -48,6 +49,20 @@ class Known:
             return NO_KEY.open(header, document)
         check_commitment(header, document, self.keys)
         return self.keys
+
+
+class Asked:
+    """A key that a person is asked for when the first encrypted segment is met, and not before."""
+
+    def __init__(self, take: Callable[[], Opener]) -> None:
+        """Nothing is asked yet."""
+        self._take = take
+        self._taken: Opener | None = None
+
+    def open(self, header: SegmentHeader, document: bytes) -> SegmentKeys:
+        """See Opener. Raises what `take` raises too."""
+        self._taken = self._taken or self._take()
+        return self._taken.open(header, document)
 
 
 @dataclasses.dataclass(frozen=True)

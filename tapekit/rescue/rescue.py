@@ -8,8 +8,8 @@
     python3 rescue.py tar DEVICE > archive.tar              the archive as a plain tar
 
 DEVICE is an image file, a disk (/dev/sdX), its second partition, or a tape drive (/dev/nst0). It is only ever read.
-Compressed archives need a zstd decoder, encrypted ones the Python package `cryptography` and the passphrase; the
-program says so when it meets one.
+Compressed archives need a zstd decoder, encrypted ones the Python package `cryptography` and the passphrase or
+private key; the program says so when it meets one.
 
 Exit status: 0 all is well; 2 the command line is wrong; 4 it could not be done; 6 done, but something was damaged
 or is missing (the messages say what); 7 a key is wrong or missing.
@@ -447,57 +447,191 @@ def open_passphrase_slot(slot: Document, context: bytes, passphrase: bytes) -> O
     return aes_gcm_open(key, bytes(12), bytes_of(slot, "wrapped"), context)
 
 
-SLOT_OPENERS: Dict[str, Callable[[Document, bytes, bytes], Optional[bytes]]] = {"passphrase": open_passphrase_slot}
-# A slot of kind "hpke" is for a key file. This kit cannot open one; tapekit itself can.
+def open_key_slot(slot: Document, context: bytes, seed: bytes) -> Optional[bytes]:
+    """HPKE (RFC 9180) with ML-KEM-768 and X25519; the seed of a private key yields both (sections 9.2 and 18)."""
+    try:
+        from cryptography.hazmat.primitives import hpke
+        from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+        suite = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+    except (ImportError, AttributeError):
+        raise Problem(
+            "opening this archive with a private key needs a newer Python package `cryptography` (50 or later)\n"
+            "  install it beside the system's: python3 -m venv /tmp/kit && /tmp/kit/bin/pip install cryptography,\n"
+            "  then run this program with /tmp/kit/bin/python"
+        ) from None
+    seeds = hashlib.shake_256(seed).digest(96)
+    mlkem, x25519 = MLKEM768PrivateKey.from_seed_bytes(seeds[:64]), X25519PrivateKey.from_private_bytes(seeds[64:])
+    public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+    if bytes_of(slot, "key") != hashlib.sha256(public).digest()[:16]:
+        return None
+    sealed = bytes_of(slot, "enc") + bytes_of(slot, "wrapped")
+    try:
+        return bytes(suite.decrypt(sealed, hpke.MLKEM768X25519PrivateKey(mlkem, x25519), context))
+    except Exception:  # noqa: BLE001 - whatever it says, it does not open
+        return None
 
 
-class Passphrase:
-    """Opens key slots with a passphrase, which is read from a file or asked for once."""
+SLOT_OPENERS: Dict[str, Callable[[Document, bytes, bytes], Optional[bytes]]] = {
+    "passphrase": open_passphrase_slot,
+    "hpke": open_key_slot,
+}
 
-    def __init__(self, file: Optional[str]) -> None:
-        self._file = file
-        self._bytes = b""
 
-    def _get(self) -> bytes:
-        if not self._bytes:
+def seed_of_key_file(document: Document, passphrase: bytes) -> bytes:
+    """The seed of a private key (section 18.1)."""
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+    n, r, p = 1 << int_of(document, "log2_n", 15, 20), int_of(document, "r", 8, 8), int_of(document, "p", 1, 1)
+    key = Scrypt(salt=bytes_of(document, "salt"), length=32, n=n, r=r, p=p).derive(passphrase)
+    rest = {k: v for k, v in document.items() if k not in ("wrapped", "sha256")}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    associated = b"tapekit key file 1\0" + text.encode("utf-8", "surrogatepass")
+    seed = aes_gcm_open(key, bytes(12), bytes_of(document, "wrapped"), associated)
+    if seed is None:
+        raise NoKey("the passphrase of the key file is wrong (or the file was changed)")
+    return seed
+
+
+PAPER_WORDS = 21
+PAPER_LETTERS = ("bdfghjklmnprstvz", "aiou")  # in turn
+
+
+def seed_of_words(words: List[str]) -> bytes:
+    """The seed of a private key from the words on paper (section 18.2)."""
+    if words and words[0].startswith("tapekit-paper"):
+        del words[0]
+    numbers: List[int] = []
+    for word in words:
+        number = 0
+        for place, letter in enumerate(word):
+            letters = PAPER_LETTERS[place % 2]
+            if letter not in letters or len(word) != 5:
+                raise NoKey(f"word {len(numbers) + 1} ({show(word)}) is no word of a paper key")
+            number = number * len(letters) + letters.index(letter)
+        numbers.append(number)
+    if len(numbers) != PAPER_WORDS:
+        raise NoKey(f"a paper key has {PAPER_WORDS} words, here are {len(numbers)}")
+    for root in range(1, 5):  # the words as a polynomial over GF(65536) vanish at x, x2, x3, x4
+        value = 0
+        for number in numbers:
+            for _ in range(root):
+                value <<= 1
+                value ^= 0x1100B * (value >> 16)
+            value ^= number
+        if value:
+            raise NoKey("one of the words of the paper key is wrong: compare them with the paper")
+    return b"".join(struct.pack(">H", number) for number in numbers[1:17])
+
+
+class Opener:
+    """Opens key slots: with a private key, or with a passphrase; what it needs is read from files or asked for once.
+
+    `keys_fd` is for a program that has the archive's own keys, and hands them over through a pipe: no slot is opened.
+    """
+
+    def __init__(self, passphrase_file: Optional[str], key: Optional[str], keys_fd: Optional[int]) -> None:
+        self._file = passphrase_file
+        self._key = key
+        self._keys_fd = keys_fd
+        self._given: Optional[Keys] = None
+        self._passphrase = b""
+        self._seed = b""
+
+    def unlock(self, header: Document, archive: bytes, segment: int) -> Keys:
+        if header.get("cipher") != "AES-256-GCM":
+            raise Problem("this archive is encrypted with a cipher that this program does not know")
+        if self._keys_fd is None:
+            keys = self._open_slots(header, archive, segment)
+        else:
+            need_cryptography()
+            keys = self._given = self._given or keys_from(self._keys_fd)
+        if not is_committed(header, archive, segment, keys):
+            raise NoKey("the archive's header was changed after it was written: it does not vouch for its keys")
+        return keys
+
+    def _open_slots(self, header: Document, archive: bytes, segment: int) -> Keys:
+        kind, what = ("hpke", "private key") if self._key else ("passphrase", "passphrase")
+        slots = [s for s in header.get("slots") or [] if isinstance(s, dict)]
+        known = [s for s in slots if text_of(s, "kind") in SLOT_OPENERS]
+        names = ", ".join(sorted({show(text_of(s, "name")) for s in known}))
+        slots = [s for s in known if s["kind"] == kind]
+        if not slots and not known:
+            raise NoKey("this archive opens in a way that this program does not know: a newer tapekit has it")
+        if not slots and self._key:
+            raise NoKey("this archive opens with a passphrase only: leave --key out")
+        if not slots:
+            raise NoKey(
+                f"this archive opens with a private key only (of {names}): --key FILE, a key file or the words of a\n"
+                "  paper key in a file, or --key paper to type them"
+            )
+        need_cryptography()
+        keys = None
+        secret = self._get_seed() if self._key else self._get_passphrase("passphrase")
+        for slot in slots[:32]:
+            role = text_of(slot, "role")
+            context = b"tapekit slot 1\0" + archive + struct.pack(">I", segment) + role.encode("utf-8", "replace")
+            opened = SLOT_OPENERS[kind](slot, context, secret)
+            if opened is not None and role in ("owner", "recovery") and len(opened) == 64:
+                return Keys(opened[:32], opened[32:])
+            if opened is not None and role == "technician" and len(opened) == 32:
+                keys = Keys(None, opened)
+        if keys is None:
+            raise NoKey(f"the {what} is wrong: it opens none of the {len(slots)} {what} slots (of {names})")
+        return keys
+
+    def _get_seed(self) -> bytes:
+        if not self._seed:
+            key = self._key or ""
+            if key == "paper":
+                self._seed = seed_of_words(self._ask("words of the paper key: ", "--key FILE").lower().split())
+                return self._seed
+            try:
+                with open(key, "rb") as source:
+                    raw = source.read(65536)
+            except OSError as error:
+                raise NoKey(f"the key file cannot be read: {error}") from None
+            if raw.lstrip()[:1] != b"{":
+                self._seed = seed_of_words(raw.decode("utf-8", "replace").lower().split())
+            else:
+                try:
+                    document = parse_document(raw)
+                    self._seed = seed_of_key_file(document, self._get_passphrase("passphrase of the key file"))
+                except Damaged as error:
+                    raise NoKey(f"the key file is damaged: {error}") from None
+        return self._seed
+
+    def _get_passphrase(self, what: str) -> bytes:
+        if not self._passphrase:
             if self._file:
                 try:
                     with open(self._file, encoding="utf-8") as source:
                         text = source.readline(65536).rstrip("\r\n")
                 except (OSError, ValueError) as error:
                     raise NoKey(f"the passphrase cannot be read: {error}") from None
-            elif sys.stdin is not None and sys.stdin.isatty():
-                text = getpass.getpass("passphrase: ")
             else:
-                raise NoKey("this archive is encrypted: give its passphrase with --passphrase-file FILE")
-            self._bytes = unicodedata.normalize("NFC", text).encode("utf-8", "surrogateescape")
-        return self._bytes
+                text = self._ask(what + ": ", "its passphrase with --passphrase-file FILE")
+            self._passphrase = unicodedata.normalize("NFC", text).encode("utf-8", "surrogateescape")
+        return self._passphrase
 
-    def unlock(self, header: Document, archive: bytes, segment: int) -> Keys:
-        if header.get("cipher") != "AES-256-GCM":
-            raise Problem("this archive is encrypted with a cipher that this program does not know")
-        slots = [s for s in header.get("slots") or [] if isinstance(s, dict) and text_of(s, "kind") in SLOT_OPENERS]
-        if not slots:
-            raise NoKey(
-                "this archive opens with a key file only (its key slots are of kind hpke, or unknown)\n"
-                "  this kit knows passphrases alone: use tapekit itself with the key file"
-            )
-        need_cryptography()
-        keys = None
-        for slot in slots[:32]:
-            role = text_of(slot, "role")
-            context = b"tapekit slot 1\0" + archive + struct.pack(">I", segment) + role.encode("utf-8", "replace")
-            opened = SLOT_OPENERS[slot["kind"]](slot, context, self._get())
-            if opened is not None and role in ("owner", "recovery") and len(opened) == 64:
-                keys = Keys(opened[:32], opened[32:])
-                break
-            if opened is not None and role == "technician" and len(opened) == 32:
-                keys = Keys(None, opened)
-        if keys is None:
-            raise NoKey(f"the passphrase is wrong: it opens none of the {len(slots)} passphrase slots")
-        if not is_committed(header, archive, segment, keys):
-            raise NoKey("the archive's header was changed after it was written: it does not vouch for its keys")
-        return keys
+    @staticmethod
+    def _ask(prompt: str, otherwise: str) -> str:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise NoKey(f"this archive is encrypted: give {otherwise}")
+        return getpass.getpass(prompt)
+
+
+def keys_from(fd: int) -> Keys:
+    """Data key and catalog key, 64 bytes, from a pipe."""
+    try:
+        with open(fd, "rb") as source:
+            raw = source.read(65)
+    except (OSError, ValueError) as error:
+        raise NoKey(f"the keys cannot be read: {error}") from None
+    if len(raw) != 64:
+        raise NoKey(f"the keys are {len(raw)} bytes, expected 64")
+    return Keys(raw[:32], raw[32:])
 
 
 def is_committed(header: Document, archive: bytes, segment: int, keys: Keys) -> bool:
@@ -1219,7 +1353,7 @@ class Segment:
             raise Problem(f"file {self.file} is encrypted, and its header, which holds the keys, is damaged")
         key = self.keys and (self.keys.data if block.kind == DATA else self.keys.catalog)
         if not key:
-            raise NoKey("this passphrase opens the list of files only, not their content")
+            raise NoKey("this key opens the list of files only, not their content")
         nonce = struct.pack(">IQ", block.segment, block.sequence)
         data = aes_gcm_open(key, nonce, block.payload, block.head)
         if data is None:
@@ -1265,11 +1399,11 @@ class Archive:
         self.segments = sorted(segments, key=lambda s: (s.number, s.file))
         self.id = segments[0].archive
 
-    def unlock(self, passphrase: Passphrase) -> None:
+    def unlock(self, opener: Opener) -> None:
         for segment in self.segments:
             if segment.header and segment.encrypted and not segment.keys:
                 try:
-                    segment.keys = passphrase.unlock(segment.read_header(), segment.archive, segment.number)
+                    segment.keys = opener.unlock(segment.read_header(), segment.archive, segment.number)
                 except Damaged as error:
                     raise Problem(f"file {segment.file}: a key slot is damaged: {error}") from None
 
@@ -2304,7 +2438,7 @@ def command_restore(
     print(f"{restorer.count} restored to {show(to)}")
 
 
-def command_check(cartridge: Cartridge, archives: List[Tuple[int, Archive]], report: Report, key: Passphrase) -> None:
+def command_check(cartridge: Cartridge, archives: List[Tuple[int, Archive]], report: Report, key: Opener) -> None:
     cartridge.check_kit()
     for number, archive in archives:
         before, count = report.damages, 0
@@ -2372,7 +2506,9 @@ def parse_arguments(arguments: List[str]) -> argparse.Namespace:
     parser.add_argument("--to", metavar="DIR", help="restore: where the files go; best an empty directory")
     parser.add_argument("--devices", action="store_true", help="restore: make device nodes too (as root)")
     parser.add_argument("--by-name", action="store_true", help="restore: to owners by their names, not by number")
+    parser.add_argument("--key", metavar="FILE", help="private key: a key file, the words of a paper key, or: paper")
     parser.add_argument("--passphrase-file", metavar="FILE", help="the passphrase is the first line of FILE")
+    parser.add_argument("--keys-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument(
         "--also", metavar="DEVICE", action="append", default=[], help="a further cartridge, with the rest of an archive"
     )
@@ -2399,7 +2535,7 @@ def run(arguments: argparse.Namespace, report: Report) -> int:
     if command == "list":
         command_list(cartridges[0], archives)
         return report.exit_code()
-    key = Passphrase(arguments.passphrase_file)
+    key = Opener(arguments.passphrase_file, arguments.key, arguments.keys_fd)
     if command == "check":
         chosen = [choose(archives, arguments.archive)] if arguments.archive else list(enumerate(archives, 1))
         command_check(cartridges[0], chosen, report, key)

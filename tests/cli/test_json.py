@@ -20,7 +20,7 @@ def test_backup(run: Run, saved: str, source: Path) -> None:
     answer = run("backup", saved, source, "--json").answer
     assert answer.keys() == {
         "cartridge", "archive", "file", "state", "members", "source_bytes", "stored_bytes", "duration_s", "warnings",
-        "notes", "remaining_bytes",
+        "notes", "remaining_bytes", "encrypted_for",
     }  # fmt: skip
     assert (answer["cartridge"], answer["file"], answer["members"], answer["source_bytes"]) == ("WED-1", 3, 3, 6)
 
@@ -35,10 +35,12 @@ def test_verify(run: Run, saved: str) -> None:
     answer = run("verify", saved, "--source", "--json").answer
     assert answer.keys() == {
         "cartridge", "ok", "blocks", "bad_blocks", "members", "bad_members", "members_hit", "damage", "archives",
+        "doubts",
     }  # fmt: skip
     (archive,) = answer["archives"]
     assert archive.keys() == {
         "archive", "file", "state", "ok", "blocks", "bad_blocks", "members", "bad_members", "source",
+        "not_decoded", "signed_by",
     }  # fmt: skip
     assert archive["source"] == {"same": 2, "changed": 0, "gone": 0, "unreadable": [], "differing": []}
 
@@ -61,7 +63,7 @@ def test_inspect(run: Run, saved: str) -> None:
     }  # fmt: skip
     assert answer["archives"][0].keys() == {
         "file", "archive", "job", "started", "finished", "state", "complete", "members", "problems", "source_bytes",
-        "stored_bytes", "encrypted", "problem", "evidence",
+        "stored_bytes", "encrypted", "encrypted_for", "problem", "evidence",
     }  # fmt: skip
     assert answer["archives"][0]["evidence"]["rung"] == "flushed"
 

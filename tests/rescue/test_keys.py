@@ -90,11 +90,11 @@ def test_a_technician_sees_the_list_alone(kit_with: Kit, tmp_path: Path) -> None
 HPKE = {"kind": "hpke", "role": "owner", "name": "site", "key": "AAAA", "enc": "AAAA", "wrapped": "AAAA"}
 
 
-def test_a_key_file_is_not_for_this_kit(kit_with: Kit, tmp_path: Path) -> None:
+def test_a_passphrase_is_no_private_key(kit_with: Kit, tmp_path: Path) -> None:
     write_image(tmp_path / "image", writer.archive(STREAM, slots=[HPKE, {"kind": "of the future"}]))
     run = kit_with("restore", OWNER)
     assert run.code == NO_KEY
-    assert "this kit knows passphrases alone" in run.err
+    assert "opens with a private key only (of site): --key FILE" in run.err
 
 
 def test_other_slots_are_passed_over(kit_with: Kit, tmp_path: Path) -> None:
