@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 
 from drivers.base import Drive
 from drivers.errors import DriveError
@@ -250,22 +251,38 @@ class Ways:
         self._gone.problems += written.problems
         self._gone.warnings += written.warnings
 
+    def broken_off(self, why: Note) -> Gone:
+        """What there is where the night did not come to its end."""
+        self._gone.problems.append(why)
+        return self._gone
+
     def _finish(self) -> None:
         """What waits in the spool goes along; then the cartridges are let go."""
         name, url = self._written[0]
-        drive = drives.open_drive(url, {}, writable=True)
-        try:
-            self._unspool(drive, name)
-        finally:
-            drive.close()
+        directory = self._setting.job.spool
+        if directory is not None and spool.waiting(directory, self._setting.name):
+            self._unspool(directory, name, url)
         if self._setting.job.eject:
             for cartridge, place in self._written:
                 self._eject(cartridge, place)
 
-    def _unspool(self, drive: Drive, name: str) -> None:
-        directory, waits = self._setting.job.spool, ""
-        if directory is None:
-            return
+    def _unspool(self, directory: Path, name: str, url: str) -> None:
+        waits = ""
+        try:
+            drive = drives.open_drive(url, {}, writable=True)
+            try:
+                waits = self._move(directory, drive)
+            finally:
+                drive.close()
+        except DriveError as error:
+            waits = waits or str(error)
+        if waits:
+            values = {"count": str(len(spool.waiting(directory, self._setting.name))), "due": name}
+            self._gone.warnings.append(Note("spool-waits", values, waits))
+
+    def _move(self, directory: Path, drive: Drive) -> str:
+        """Move what waits to a cartridge; why something still does, or nothing."""
+        waits = ""
         for path in spool.waiting(directory, self._setting.name):
             self._trace.step("unspool")
             try:
@@ -277,9 +294,7 @@ class Ways:
                 waits = waits or str(error)
                 if not isinstance(error, MediumFull):  # a smaller one behind it may fit
                     break
-        if waits:
-            values = {"count": str(len(spool.waiting(directory, self._setting.name))), "due": name}
-            self._gone.warnings.append(Note("spool-waits", values, waits))
+        return waits
 
     def _eject(self, name: str, url: str) -> None:
         self._trace.step("eject")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from tapekit import clock
-from tapekit.errors import Busy, Exit, TapekitError, UsageError, exit_code
+from tapekit.errors import REPORTED, Busy, Exit, UsageError, exit_code
 from tapekit.jobs.nightly import run
 from tapekit.jobs.nightly.deliver import deliver
 from tapekit.jobs.nightly.setting import Setting
@@ -34,7 +34,7 @@ def night(
         report = run.run(setting, progress, which, waiting)
     except Busy as error:
         return not_begun(note("busy", str(error), drive=", ".join(name for name, _ in setting.drives)), Exit.BUSY)
-    except TapekitError as error:
+    except REPORTED as error:
         return not_begun(of_error(error), exit_code(error))
     except Exception as error:
         not_begun(note("defect", f"{type(error).__name__}: {error}"), Exit.FAILED)

@@ -11,7 +11,7 @@ from datetime import date
 from tapekit import clock
 from tapekit.audit import events as audit
 from tapekit.dumps import command
-from tapekit.errors import Exit, Stopped, TapekitError, exit_code
+from tapekit.errors import REPORTED, Exit, Stopped, exit_code
 from tapekit.evidence import Evidences
 from tapekit.jobs import plan
 from tapekit.jobs.nightly import sizes, spool
@@ -25,8 +25,9 @@ from tapekit.jobs.sealing import Sealing
 from tapekit.model import night_of
 from tapekit.progress import Progress
 from tapekit.report.night import NightReport, Note, Outcome
-from tapekit.report.notes import of_error
+from tapekit.report.notes import note, of_error
 from tapekit.rotation.choose import choose
+from tapekit.rotation.overdue import TOLERANCE
 from tapekit.units import now_text
 
 
@@ -54,7 +55,9 @@ class _Run:
         self._trace = Trace(setting.traces, setting.name, night.isoformat())
         self._keeper = Keeper(setting.open_catalog, self._evidences)
         self._environment = command.environment(setting.name, night.isoformat())
-        self._policy = plan.policy(setting.configuration, self._keeper.stock(), night)
+        known = self._keeper.stock()
+        self._before = [c.started for held in known.cartridges for c in held.copies if c.job == setting.name]
+        self._policy = plan.policy(setting.configuration, known, night)
         self._ways = Ways(setting, self._policy, night, self._keeper, self._evidences, self._trace, progress)
         self._left: list[Note] = []
         self._problems: list[Note] = []
@@ -100,9 +103,11 @@ class _Run:
                 request = self._setting.request(done.dumps, self._sealing)
                 return self._ways.go(request, sum(self._sizes.values()))
         except Stopped as error:
-            return Gone(problems=[Note("stopped", {}, str(error))], exit_code=Exit.FAILED)
-        except TapekitError as error:
-            return Gone(problems=[of_error(error)], exit_code=exit_code(error))
+            return self._ways.broken_off(Note("stopped", {}, str(error)))
+        except REPORTED as error:
+            gone = self._ways.broken_off(of_error(error))
+            gone.exit_code = exit_code(error)
+            return gone
         finally:
             self._problems += done.problems
             self._ways.timings[:0] = done.timings
@@ -121,7 +126,7 @@ class _Run:
             *self._key_problems(),
         ]
         nights_left = sizes.nights_left(self._keeper, setting, gone, self._night)
-        warnings = [*gone.warnings, *sizes.warnings(watched, nights_left)]
+        warnings = [*gone.warnings, *sizes.warnings(watched, nights_left), *self._clock_warnings()]
         outcome = gone.outcome(problems, warnings)
         code = gone.exit_code if outcome in {Outcome.FAILED, Outcome.SPOOLED} else _EXIT[outcome]
         waiting = spool.waiting(setting.job.spool, setting.name) if setting.job.spool else []
@@ -146,6 +151,14 @@ class _Run:
     def _state_problems(self) -> list[Note]:
         found = dict.fromkeys(filter(None, (self._trace.problem, self._evidences.problem, audit.problem())))
         return [Note("state", {}, why) for why in found]
+
+    def _clock_warnings(self) -> list[Note]:
+        """Whether an archive of the job was begun after this run."""
+        last = max(self._before, default=self._begun)
+        if last <= self._begun + TOLERANCE:
+            return []
+        now, then = (f"{moment.astimezone():%Y-%m-%d %H:%M}" for moment in (self._begun, last))
+        return [note("clock", now=now, last=then)]
 
     def _untold(self, report: NightReport) -> list[Note]:
         """What went wrong since the report was made."""
