@@ -5,7 +5,7 @@ import dataclasses
 import queue
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from drivers.base import Drive, Mark
 from drivers.errors import DriveError, MediumError
@@ -18,7 +18,10 @@ from tapekit.blocks.cipher import ENCRYPTED_KINDS, BlockCipher
 from tapekit.blocks.codec import decompress
 from tapekit.errors import KeyNeeded
 
-READ_AHEAD_BLOCKS = 4
+READ_AHEAD_BYTES = 4 << 20
+"""What waits between two threads: a few blocks, or a single one of the largest size."""
+SMALLEST_WAITING_BYTES = 64 << 10
+"""The least that a block counts for, so that no queue grows long."""
 MOST_BAD_IN_A_ROW = 1_000_000
 """Gives up on a drive that answers nothing but errors."""
 _FLAGS_OF: dict[int, Flags] = {
@@ -113,6 +116,34 @@ def read_blocks(drive: Drive, file: int, start: int, expected: Expected | None) 
     return BlockRun(drive, file, start, expected)
 
 
+_T = TypeVar("_T")
+
+
+class _ByteQueue(queue.Queue[_T]):
+    """A queue whose bound counts bytes: it is full when what waits in it has as many; a mark counts as a unit."""
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._waiting_bytes = 0
+
+    def _qsize(self) -> int:
+        return self._waiting_bytes
+
+    def _put(self, item: _T) -> None:
+        super()._put(item)
+        self._waiting_bytes += _size(item)
+
+    def _get(self) -> _T:
+        item = super()._get()
+        self._waiting_bytes -= _size(item)
+        return item
+
+
+def _size(item: object) -> int:
+    data = item.data if isinstance(item, GoodBlock) else item
+    return max(SMALLEST_WAITING_BYTES, len(data)) if isinstance(data, bytes) else SMALLEST_WAITING_BYTES
+
+
 class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
     """Iterates over GoodBlock and BadBlock, and ends with one FileEnd. The drive belongs to it until it is left."""
 
@@ -122,8 +153,8 @@ class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
         self._drive = drive
         self._start = start
         self._expected = expected
-        self._raw: queue.Queue[bytes | BadBlock | FileEnd | Exception] = queue.Queue(READ_AHEAD_BLOCKS)
-        self._items: queue.Queue[GoodBlock | BadBlock | FileEnd | Exception] = queue.Queue(READ_AHEAD_BLOCKS)
+        self._raw: _ByteQueue[bytes | BadBlock | FileEnd | Exception] = _ByteQueue(READ_AHEAD_BYTES)
+        self._items: _ByteQueue[GoodBlock | BadBlock | FileEnd | Exception] = _ByteQueue(READ_AHEAD_BYTES)
         self._stop = False
         self._reading = threading.Thread(target=self._read_all, name="read blocks", daemon=True)
         self._checking = threading.Thread(target=self._check_all, name="check blocks", daemon=True)

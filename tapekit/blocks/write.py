@@ -44,7 +44,7 @@ class Piece:
 class SealedBlock:
     """A block ready for the drive; `pooled` is the buffer to give back afterwards."""
 
-    data: "bytes | memoryview"
+    data: memoryview
     digest: bytes
     kind: Kind
     pooled: bytearray
@@ -201,13 +201,11 @@ class SegmentWriter:
         if cipher is not None:
             return self._encrypt(cipher, head, piece, frame)
         header = block.seal(head, payload)
-        digest = block.digest(header)
+        buffer, end = piece.buffer, HEADER_BYTES + len(payload)
+        buffer[:HEADER_BYTES] = header
         if frame is not None:
-            # The buffer goes back only when the drive has the block: it stands for the frame in the pool's bound.
-            return SealedBlock(header + frame, digest, piece.kind, piece.buffer)
-        piece.buffer[:HEADER_BYTES] = header
-        data = memoryview(piece.buffer)[: HEADER_BYTES + piece.plain_bytes]
-        return SealedBlock(data, digest, piece.kind, piece.buffer)
+            buffer[HEADER_BYTES:end] = frame  # it is the shorter one: no second copy waits for the drive
+        return SealedBlock(memoryview(buffer)[:end], block.digest(header), piece.kind, buffer)
 
     def _encrypt(self, cipher: BlockCipher, head: bytes, piece: Piece, frame: bytes | None) -> SealedBlock:
         """Without a copy: a frame goes into the buffer that it was made from, anything else into the spare one."""

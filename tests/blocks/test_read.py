@@ -112,7 +112,8 @@ def test_closing_early(taken: int) -> None:
         assert item.number == number
     run.close()
     reads = len(drive.reads)
-    assert reads <= taken + 2 * read.READ_AHEAD_BLOCKS + 4  # two queues, and one in the hands of each thread
+    waiting = read.READ_AHEAD_BYTES // read.SMALLEST_WAITING_BYTES
+    assert reads <= taken + 2 * waiting + 4  # two queues, and one in the hands of each thread
     run.close()
     drive.locate(0, 300)
     assert isinstance(read_one(drive, 300, EXPECTED), GoodBlock)
