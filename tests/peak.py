@@ -13,7 +13,7 @@ from formats import block, catalog, delta, document, label, parity, pax, recordl
 from formats.errors import FormatError
 from drivers.errors import DriveError
 from drivers import image
-from tapekit.blocks.codec import decompress
+from tapekit.blocks.codec import compressor, decompress
 
 def peak_mib():
     # Not ru_maxrss: it goes on from that of the process which started this one.

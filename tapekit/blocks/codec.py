@@ -18,6 +18,8 @@ DEFAULT_LEVEL = 1
 SAMPLE_BYTES = 32 << 10
 """`auto` tries this much of a block first, and stores the block as it is where the sample gains nothing."""
 SAMPLE_GAIN = 0.95
+LAST_OF_SMALL_LEVELS, LARGE_LEVELS_WINDOW_LOG = 12, 21
+"""Levels over 12 get a window of 2 MiB: with their own, one block of 16 MiB takes up to 270 MiB of memory."""
 WINDOW_LOG_MAX = 24
 """16 MiB, the format's limit (formats/SPEC.md section 16)."""
 
@@ -53,7 +55,10 @@ class ZstdCompressor:
 
     def __post_init__(self) -> None:
         """Keep one context, used again for each block."""
-        self._zstd = zstd.ZstdCompressor(level=self.level)
+        options = {int(zstd.CompressionParameter.compression_level): self.level}
+        if self.level > LAST_OF_SMALL_LEVELS:
+            options[int(zstd.CompressionParameter.window_log)] = LARGE_LEVELS_WINDOW_LOG
+        self._zstd = zstd.ZstdCompressor(options=options)
 
     def compress(self, plain: memoryview) -> bytes | None:
         """See Compressor."""

@@ -4,14 +4,17 @@ import contextlib
 import random
 import sys
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formats.block import LARGEST_PLAIN_BYTES
 from formats.errors import Damaged
 from tapekit.blocks.codec import NoCompressor, ZstdCompressor, compressor, decompress
 from tapekit.errors import UsageError
+from tests.peak import MOST_MIB, peak_mib
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -40,6 +43,14 @@ def test_one_context_for_many_blocks() -> None:
     for plain, frame in reversed(list(zip(plains, frames, strict=True))):
         assert frame is not None
         assert decompress(frame, len(plain)) == plain
+
+
+@pytest.mark.parametrize("level", (12, 15, 22))
+def test_memory_of_the_highest_levels(level: int, tmp_path: Path) -> None:
+    path = tmp_path / "largest block"
+    path.write_bytes(bytes(LARGEST_PLAIN_BYTES))
+    peak, outcome = peak_mib(path, f"compressor('zstd:{level}').compress(memoryview(data))")
+    assert (peak < MOST_MIB, outcome) == (True, "ok")
 
 
 def test_nothing_to_gain() -> None:
