@@ -110,7 +110,7 @@ def _file(path: Path, *, is_read_only: bool) -> Engine:
     except OSError as error:
         why = (error.strerror or "").lower()
         raise CatalogError(f"catalog: {path.parent}: cannot be made: {why}", "run as the user who owns it") from error
-    if path.exists() and not os.access(path, os.R_OK):
+    if not _may_be_read(path):
         raise CatalogError(f"catalog: {path}: permission denied", "run as the user who owns it")
     if is_read_only and not path.exists():
         raise CatalogMissing(f"catalog: {path}: not there", "the first night makes it")
@@ -120,6 +120,14 @@ def _file(path: Path, *, is_read_only: bool) -> Engine:
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether this user may read it, or make it where it is not there."""
+    try:
+        return not path.exists() or os.access(path, os.R_OK)
+    except PermissionError:  # not even whether it is there can be told
+        return False
 
 
 def _is_fixed(path: Path) -> bool:

@@ -14,9 +14,11 @@ from tapekit.config.load import load
 from tapekit.errors import Exit
 from tapekit.jobs import status
 from tapekit.report.words import printable
+from tapekit.rotation.overdue import Overdue
 
 NOTES = 8
 """So many are told of each job; --json has them all."""
+_NOTHING = ("never", "not known")
 _HEADS = {Exit.DONE: "all is well", Exit.WARNINGS: "look at this", Exit.FAILED: "ALARM"}
 
 
@@ -49,7 +51,7 @@ def _lines(result: status.Result) -> Iterator[str]:
 
 def _facts(job: status.Job, now: datetime) -> Iterator[tuple[str, str]]:
     proven = f": {job.latest_proofs[-1][0].words}" if job.latest_proofs else ""
-    yield "last success", f"{_when(job.saved, now)}{proven}" if job.saved else "never"
+    yield "last success", f"{_when(job.saved, now)}{proven}" if job.saved else _NOTHING[job.overdue is Overdue.UNKNOWN]
     if job.is_running:
         step = f": {job.trace.step}" if job.trace else ""
         yield "now", f"a run is under way{step}"

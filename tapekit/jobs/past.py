@@ -26,6 +26,10 @@ from tapekit.rotation.retention import Policy
 from tapekit.units import parse_time
 
 
+class NoCatalog(CatalogError):
+    """There is none yet, or it was lost."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Past:
     """What is known of the past, by job."""
@@ -67,7 +71,9 @@ class Past:
     def overdue(self, configuration: Configuration, policy: Policy, job: str, now: datetime) -> Overdue | None:
         """Why a job is overdue. Status, evening check and metrics say what this says."""
         limit = configuration.jobs[job].overdue_after
-        return overdue(policy.rotations[job], limit, self.saved(job), self.latest_run(job), now)
+        why = overdue(policy.rotations[job], limit, self.saved(job), self.latest_run(job), now)
+        is_hidden = self.problem is not None and not isinstance(self.problem, NoCatalog)
+        return Overdue.UNKNOWN if why is Overdue.NEVER and is_hidden else why
 
 
 def recall(configuration: Configuration) -> Past:
@@ -112,7 +118,7 @@ def open_store(configuration: Configuration) -> Store:
     site = configuration.site
     place = lookup.place(state(configuration), site.catalog, site.catalog_password_file)
     if isinstance(place, Path) and not _is_there(place):
-        raise CatalogError(
+        raise NoCatalog(
             f"catalog: {place}: not there", "the first night makes it; if it was lost: tapekit catalog rebuild DRIVE"
         )
     return Store.open(place, site.name)

@@ -170,7 +170,7 @@ def overdue_notes(of: Setting, remembered: Past, policy: Policy, due: str, now: 
     """That a job is overdue, and what can be seen of the reason; nothing where it is in time."""
     why = remembered.overdue(of.configuration, policy, of.name, now)
     saved, latest = remembered.saved(of.name), remembered.latest_run(of.name)
-    if why is None:
+    if why in {None, Overdue.UNKNOWN}:  # why it cannot be known is told with the catalog
         return
     if why is Overdue.CLOCK:
         yield note("clock", now=_local(now), last=_local(max(at for at in (saved, latest) if at is not None)))

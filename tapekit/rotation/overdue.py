@@ -26,6 +26,8 @@ class Overdue(enum.StrEnum):
     """Not for as long as it may go without."""
     CLOCK = "clock"
     """The last run lies in the future, so nobody can tell."""
+    UNKNOWN = "unknown"
+    """What would tell cannot be read."""
 
 
 def overdue(

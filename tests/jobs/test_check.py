@@ -163,6 +163,21 @@ def test_a_full_cartridge_and_the_one_to_put_in_instead(second: Site) -> None:
     assert found.needed_bytes > len(FULL)
 
 
+def test_a_way_that_loses_something_is_no_small_matter(site: Site) -> None:
+    """The wrong cartridge is full and has expired: the night would overwrite the only copy of another one."""
+    (site.source / "large").write_bytes(FULL)
+    night(site, "MON-1")
+    (site.source / "large").unlink()
+    night(site, "TUE-1")
+    site.next_day(7)
+    (site.source / "large").write_bytes(FULL)
+    site.put_in("MON-1")
+    site.options = {"overdue_after": "9 days"}
+    found = checked(site)
+    assert (found.exit_code, kinds(found), [way.action for way in found.ways]) == (5, ["check-wrong"], ["overwrite"])
+    assert found.notes[0].values["otherwise"] == "overwrite MON-1, which loses the only copy of 2 March"
+
+
 def test_two_cartridges_a_night(site: Site) -> None:
     site.rotation = {"scheme": "weekdays", "pool": "daily", "sets": 2, "per_night": 2}
     content = site.content()

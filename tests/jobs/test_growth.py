@@ -12,6 +12,7 @@ from tapekit.catalog.store import Store
 from tapekit.errors import Exit
 from tapekit.jobs import growth
 from tapekit.jobs.nightly.sizes import STORED
+from tapekit.model import Place
 from tapekit.report.night import Verdict
 from tests.catalog import samples
 from tests.jobs.nightly.site import FIRST_EVENING, FIRST_NIGHT, Site
@@ -101,6 +102,9 @@ def test_when_a_night_no_longer_fits_on_each_size_of_cartridge(site: Site) -> No
     record(site, {STORED: [(10 + day) * GB for day in days]})
     put_on_shelf(site, "MON-1", "TUE-1")
     put_on_shelf(site, "WED-1", capacity_bytes=40 * GB)
+    put_on_shelf(site, "THU-1", capacity_bytes=7 * GB)
+    with store(site) as catalog:
+        catalog.move("THU-1", Place.LOST, FIRST_EVENING)
     job = asked(site)
     assert [(room.capacity_bytes // GB, room.names) for room in job.rooms] == [
         (40, ("WED-1",)),

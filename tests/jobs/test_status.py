@@ -223,4 +223,11 @@ def test_a_state_that_may_not_be_read(site: Site) -> None:
         result, job = asked(site)
     finally:
         (site.root / "state").chmod(0o700)
-    assert (result.exit_code, job.saved) == (Exit.FAILED, REPORT.ended)
+    assert (result.exit_code, job.overdue, job.saved, kinds(job)) == (Exit.FAILED, Overdue.UNKNOWN, None, ["other"])
+    assert "permission denied" in str(result.problem)
+
+
+def test_nobody_says_never_where_nothing_can_be_read(site: Site) -> None:
+    (site.root / "state" / "catalog.sqlite").mkdir(parents=True)
+    _, job = asked(site)
+    assert (job.overdue, kinds(job)) == (Overdue.UNKNOWN, ["other"])

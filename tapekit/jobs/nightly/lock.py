@@ -65,7 +65,7 @@ def _places(directory: Path, drive: str) -> list[tuple[Path, int]]:
     two of them onto one drive.
     """
     path = directory / f"{_name(drive)}.lock"
-    folders = [folder for folder in path.parents if folder.is_dir()][:1]
+    folders = [folder for folder in path.parents if os.path.isdir(folder)][:1]  # noqa: PTH112 - False where nobody may look
     return [(path, os.O_RDWR | os.O_CREAT), *((place, os.O_RDONLY) for place in (path, *folders))]
 
 
