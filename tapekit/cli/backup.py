@@ -16,9 +16,9 @@ from tapekit.cli.common import (
     show_list,
 )
 from tapekit.cli.hand import SOURCES
-from tapekit.cli.writing import recipients, signing_key
+from tapekit.cli.writing import AUTO, NONE, sealing
 from tapekit.errors import Exit
-from tapekit.jobs import backup, whom
+from tapekit.jobs import backup
 from tapekit.source.exclude import Excludes
 from tapekit.source.walk import Options, plan_sources
 from tapekit.units import counted, duration_text, size_text
@@ -35,7 +35,7 @@ from tapekit.units import counted, duration_text, size_text
 @click.option("--to-key", multiple=True, metavar="NAME|FILE", help="Encrypt for this public key, not for the site's.")
 @click.option("--passphrase-from", metavar="WHERE", help=f"A passphrase that opens it too: {SOURCES}")
 @click.option(
-    "--encryption", type=click.Choice((whom.AUTO, whom.NONE)), default=whom.AUTO, show_default=True,
+    "--encryption", type=click.Choice((AUTO, NONE)), default=AUTO, show_default=True,
     help="auto: for the site's keys, once there are some.",
 )  # fmt: skip
 @json_option
@@ -52,12 +52,12 @@ def command(
     options = Options(Excludes(exclude), one_file_system=one_file_system, exclude_caches=exclude_caches)
     sources = plan_sources(paths, one_file_system=one_file_system)
     with (
-        recipients(context, encryption, to_key, passphrase_from) as found,
+        sealing(context, encryption, to_key, passphrase_from) as sealed,
         opened(context, drive, writable=True) as device,
         evidences() as journal,
     ):
         request = backup.Request(
-            sources, options, job, compression, places_of(context).site, found, signing_key(context)
+            sources, options, job, compression, places_of(context).site, sealed.recipients, sealed.site_key
         )
         result = backup.run(device, request, progress.shown(as_json=as_json), journal)
         result.forget()

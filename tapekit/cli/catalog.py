@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tapekit.cli.common import drive_argument, evidences, json_option, opened, print_json, show_list
+from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.errors import Exit
 from tapekit.jobs import lookup, rebuild
 from tapekit.model import Copy
@@ -20,13 +21,22 @@ def command() -> None:
 @command.command("rebuild")
 @drive_argument
 @click.option("--adopt", is_flag=True, help="Take over a cartridge of another site.")
+@key_option
+@passphrase_option
 @json_option
 @click.pass_context
-def rebuild_command(context: click.Context, drive: str, adopt: bool, as_json: bool) -> None:
+def rebuild_command(
+    context: click.Context, drive: str, adopt: bool, key: str | None, passphrase_from: str, as_json: bool
+) -> None:
     """Take the cartridge in DRIVE with all its archives into the catalog, from the cartridge alone."""
     now = datetime.datetime.now(datetime.UTC)
-    with opened(context, drive) as device, evidences() as journal, lookup.open_store(context.find_root().obj) as store:
-        result = rebuild.run(device, store, journal, now, adopt=adopt)
+    with (
+        opened(context, drive) as device,
+        evidences() as journal,
+        lookup.open_store(context.find_root().obj) as store,
+        opener(key, passphrase_from) as found,
+    ):
+        result = rebuild.run(device, store, journal, now, adopt=adopt, opener=found)
     if as_json:
         print_json(_json(result))
     else:

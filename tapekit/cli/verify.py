@@ -21,7 +21,8 @@ from tapekit.cli.common import (
 )
 from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.errors import Exit
-from tapekit.jobs import verify, whom
+from tapekit.jobs import verify
+from tapekit.jobs.sealing import known_sites
 from tapekit.jobs.verify import Damage, SegmentResult
 from tapekit.units import counted, size_text
 
@@ -45,7 +46,7 @@ def command(
     archive, every block is checked without a key; exit code 7: content was to be decoded, and no key opened it.
     """
     places = places_of(context)
-    sites = whom.known_sites(places.keys, state_of(context), places.site)
+    sites = known_sites(places.keys, state_of(context), places.site)
     with opened(context, drive) as device, evidences() as journal, opener(key, passphrase_from) as found:
         trust = verify.Trust(found, sites)
         result = verify.run(device, archive, progress.shown(as_json=as_json), journal, with_source=source, trust=trust)

@@ -5,13 +5,15 @@ from datetime import datetime
 
 from drivers.base import Drive
 from formats.segment import Evidence
+from tapekit.cartridge import cartridge as opening
 from tapekit.cartridge.cartridge import Segment, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.cartridge.directory import remembered
 from tapekit.catalog.store import Store
-from tapekit.errors import CartridgeError
+from tapekit.errors import CartridgeError, KeyNeeded, KeyRefused, VerificationFailed
 from tapekit.evidence import Evidences
 from tapekit.jobs.nightly.reach import copy_of, site_of
+from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import RUNG_WORDS, Cartridge, Copy, Place, Rung
 from tapekit.units import parse_time
 
@@ -27,8 +29,10 @@ class Result:
     problems: tuple[str, ...]
 
 
-def run(drive: Drive, store: Store, evidences: Evidences, now: datetime, *, adopt: bool) -> Result:
-    """Take a cartridge and all its archives into the catalog.
+def run(
+    drive: Drive, store: Store, evidences: Evidences, now: datetime, *, adopt: bool, opener: Opener = NO_KEY
+) -> Result:
+    """Take a cartridge and all its archives into the catalog; the names in an encrypted one where a key opens them.
 
     What the catalog knows besides (places, loads, older evidence) stays. Raises CartridgeError for a cartridge without
     a readable label, one of another site without `adopt`, and one whose name another one has.
@@ -65,7 +69,7 @@ def run(drive: Drive, store: Store, evidences: Evidences, now: datetime, *, adop
             continue
         noted = _highest(carried.get(segment.archive), evidences.highest(label.cartridge, segment.archive))
         copy = _proven(copy_of(segment, before.get(segment.archive), noted))
-        _take(drive, store, label.cartridge, segment, copy, problems)
+        _take(opened, store, opener, segment, copy, problems)
         copies.append(copy)
     return Result(label.name, label.cartridge, tuple(copies), tuple(sorted(vanished)), tuple(problems))
 
@@ -88,12 +92,21 @@ def _admit(store: Store, name: str, labelled: str, site: str, *, adopt: bool) ->
         )
 
 
-def _take(drive: Drive, store: Store, label: str, segment: Segment, copy: Copy, problems: list[str]) -> None:
+def _take(
+    opened: opening.Cartridge, store: Store, opener: Opener, segment: Segment, copy: Copy, problems: list[str]
+) -> None:
+    assert opened.label is not None  # noqa: S101 - the caller has seen to it
+    label = opened.label.cartridge
     if segment.trailer is None:
         problems.append(f"archive {segment.archive[:8]}: incomplete: its members are not known")
         store.record_archive(label, copy)
         return
-    found = read_catalog(drive, segment)
+    try:
+        found = read_catalog(opened.drive, opened.unlock(segment, opener, for_data=False))
+    except (KeyNeeded, KeyRefused, VerificationFailed) as error:
+        problems.append(f"{error}: its members are not known")
+        store.record_archive(label, copy)
+        return
     with found.tables:
         problems += (f"archive {segment.archive[:8]}: {problem}" for problem in found.problems)
         store.record_archive(label, copy, found.tables.entries())

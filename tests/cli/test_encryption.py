@@ -138,7 +138,7 @@ def test_a_key_that_cannot_be_read_is_told(run: Run, url: str, source: Path, tmp
     (tmp_path / "keys" / "paul.pub").write_text("tapekit-key-1 owner AAAA")
     ran = run("backup", url, source)
     assert ran.code == 0
-    assert "not encrypted for this key: public key: " in ran.err
+    assert "a key that cannot be used: public key: " in ran.err
 
 
 def test_a_passphrase_alone(run: Run, source: Path, tmp_path: Path) -> None:

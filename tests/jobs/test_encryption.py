@@ -2,14 +2,16 @@
 
 import dataclasses
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from formats import block
 from formats.block import Kind
+from tapekit.catalog.store import Store
 from tapekit.errors import KeyNeeded, VerificationFailed
-from tapekit.jobs import backup, duplicate, export, listing, restore, verify
+from tapekit.jobs import backup, duplicate, export, listing, rebuild, restore, verify
 from tapekit.keys.opener import NO_KEY, InHand, Known, Opener
 from tapekit.keys.pair import Pair
 from tapekit.keys.seal import Recipients
@@ -170,6 +172,19 @@ def test_a_copy_opens_with_the_same_keys(cartridge: Image, source: Path, tmp_pat
         duplicate.run(drive, target, "latest", Silent(), evidences(), site_key(tmp_path / "state"))
     assert b"illness" in read(copy, "export", opener(OWNER), tmp_path)
     assert verified(copy).segments[0].signed_by == verified(cartridge).segments[0].signed_by is not None
+
+
+def test_the_catalog_is_rebuilt_with_the_technicians_key(cartridge: Image, source: Path, tmp_path: Path) -> None:
+    """And without one it knows the archive, and no name."""
+    write(cartridge, source)
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    for by, members in ((NO_KEY, 0), (opener(TECHNICIAN), 3)):
+        with Store.open(tmp_path / f"{members}.sqlite", "here") as store, cartridge.drive() as drive:
+            told = rebuild.run(drive, store, evidences(), now, adopt=True, opener=by)
+            found = store.find("patients")
+        assert len(told.archives) == 1
+        assert len(found) == (members > 0)
+        assert any("its members are not known" in problem for problem in told.problems) == (members == 0)
 
 
 def _flip(path: Path, place: int) -> None:

@@ -18,8 +18,9 @@ from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.nightly.trace import Trace
 from tapekit.jobs.nightly.write import Writer, Written
-from tapekit.keys.opener import NO_KEY
+from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.keys.seal import Recipients
+from tapekit.keys.site import SiteKey
 from tapekit.model import Cartridge, Rung, Stock
 from tapekit.progress import Progress
 from tapekit.report.night import CartridgeState, Nights, Note, Outcome, Overwritten, Timing
@@ -82,6 +83,8 @@ class Ways:
         self._proven = frozenset(cartridge.label for cartridge in keeper.stock().cartridges)
         """Labels that the catalog knew before tonight."""
         self._saved: backup.Result | None = None
+        self._opener: Opener = NO_KEY
+        self._site_key: SiteKey | None = None
         """The night as it was written first; it knows what opens it, until it is over."""
 
     def stock(self) -> Stock:
@@ -91,6 +94,7 @@ class Ways:
     def go(self, request: backup.Request, source_bytes: int) -> Gone:
         """Write the night. Raises Stopped; everything else is in the answer."""
         gone, rotation = self._gone, self._policy.rotations[self._setting.name]
+        self._site_key = request.site_key
         for drive in self._look()[0]:
             if drive.cartridge and outlook.is_ours(drive.cartridge, self._keeper.stock(), self._setting.site):
                 self._keeper.loaded(drive.cartridge)
@@ -185,7 +189,7 @@ class Ways:
     def _write(self, url: str, request: backup.Request) -> None:
         written = self._writer.write(url, request)
         done, gone = written.backup, self._gone
-        self._saved = done
+        self._saved, self._opener = done, done.opener
         gone.archive, gone.members = done.archive, done.members
         gone.source_bytes, gone.stored_bytes = done.source_bytes, done.stored_bytes
         self._arrived(url, written.backup.cartridge, written.rungs, written)
@@ -196,8 +200,8 @@ class Ways:
         source = drives.open_drive(self._written[0][1], {}, writable=False)
         target = drives.open_drive(url, {}, writable=True)
         try:
-            done = duplicate.run(source, target, self._gone.archive, self._progress, self._evidences)
-            rungs = self._writer.prove_copy(target, done.archive)
+            done = duplicate.run(source, target, self._gone.archive, self._progress, self._evidences, self._site_key)
+            rungs = self._writer.prove_copy(target, done.archive, self._opener)
         finally:
             source.close()
             target.close()
@@ -239,7 +243,7 @@ class Ways:
         try:
             drive = drives.open_drive(url, {}, writable=False)
             try:
-                self._keeper.learn(drive, opener=self._saved.opener if self._saved else NO_KEY)
+                self._keeper.learn(drive, opener=self._opener)
             finally:
                 drive.close()
         except (DriveError, FormatError) as error:
@@ -286,7 +290,7 @@ class Ways:
         for path in spool.waiting(directory, self._setting.name):
             self._trace.step("unspool")
             try:
-                spool.move(path, drive, self._progress, self._evidences)
+                spool.move(path, drive, self._progress, self._evidences, self._site_key)
                 self._keeper.learn(drive)
             except Stopped:
                 raise

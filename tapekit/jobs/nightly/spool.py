@@ -16,6 +16,7 @@ from drivers.base import Drive
 from tapekit.errors import REPORTED, MediumFull, VerificationFailed
 from tapekit.evidence import Evidences
 from tapekit.jobs import duplicate, inspect, label, verify
+from tapekit.keys.site import SiteKey
 from tapekit.progress import Progress
 from tapekit.units import size_text
 
@@ -79,13 +80,15 @@ def opened(path: Path, *, writable: bool = False) -> Iterator[Drive]:
         drive.close()
 
 
-def move(path: Path, target: Drive, progress: Progress, evidences: Evidences) -> duplicate.Result:
+def move(
+    path: Path, target: Drive, progress: Progress, evidences: Evidences, site_key: SiteKey | None = None
+) -> duplicate.Result:
     """Copy a waiting night behind what a cartridge holds, and read it back there; only then is it let go.
 
     Raises what `duplicate.run` and `verify.run` raise, and VerificationFailed; the night then waits on.
     """
     with opened(path) as source:
-        done = duplicate.run(source, target, "latest", progress, evidences)
+        done = duplicate.run(source, target, "latest", progress, evidences, site_key)
     found = verify.run(target, done.archive, progress, evidences)
     if not all(segment.ok for segment in found.segments):
         raise VerificationFailed(

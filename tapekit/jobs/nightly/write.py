@@ -13,6 +13,7 @@ from tapekit.errors import REPORTED, VerificationFailed
 from tapekit.evidence import Evidences
 from tapekit.jobs import backup, sample, verify
 from tapekit.jobs.nightly.trace import Trace
+from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import Rung
 from tapekit.progress import Progress
 from tapekit.report.night import Note, Step, Timing
@@ -83,9 +84,9 @@ class Writer:
             written.warnings.append(Note("not-verified", {"cartridge": written.backup.cartridge}))
         return self._choose_sample(drive, written)
 
-    def prove_copy(self, drive: Drive, archive: str) -> list[Rung]:
+    def prove_copy(self, drive: Drive, archive: str, opener: Opener = NO_KEY) -> list[Rung]:
         """Read a copy back. Raises VerificationFailed."""
-        found = verify.run(drive, archive, self._progress, self._evidences)
+        found = verify.run(drive, archive, self._progress, self._evidences, trust=verify.Trust(opener))
         _raise_damage(found)
         return [Rung.WRITTEN, Rung.FLUSHED, Rung.READ_BACK]
 
