@@ -16,7 +16,7 @@ from tapekit.report.log import is_journal, lines, note_line
 from tapekit.report.stored import to_json
 from tapekit.report.words import Words
 from tapekit.rotation.decide import InReach, State, Way
-from tapekit.units import size_text
+from tapekit.units import counted, size_text
 
 
 @click.command("nightly")
@@ -80,9 +80,11 @@ def _found(drive: InReach, words: str) -> str:
         return f"{drive.state.value}{f' ({words})' if words else ''}"
     held = drive.cartridge
     nights = sorted({copy.night for copy in held.copies})
-    span = f", nights {nights[0]} to {nights[-1]}" if nights else ""
+    span = (
+        f", nights {nights[0]} to {nights[-1]}" if len(nights) > 1 else "".join(f", night {night}" for night in nights)
+    )
     room = f", {size_text(held.remaining_bytes)} free" if held.remaining_bytes is not None else ""
-    return f"{held.name}: {len(held.copies)} archives{span}{room}"
+    return f"{held.name}: {counted(len(held.copies), 'archive')}{span}{room}"
 
 
 def _way(rehearsed: Rehearsal, way: Way) -> Iterator[str]:

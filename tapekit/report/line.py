@@ -55,8 +55,8 @@ def _claims(report: NightReport, words: Words) -> str:
 
 
 def _first(report: NightReport, words: Words) -> str:
-    """The first thing that a person should know, and how many more there are."""
-    notes = (*report.problems, *report.warnings)
+    """The first thing that a person should know, and how many more there are; not what the line says itself."""
+    notes = [note for note in (*report.problems, *report.warnings) if note.kind != "spooled"]
     if not notes:
         return ""
     first = what(notes[0], words)

@@ -159,8 +159,8 @@ NOTES: dict[str, Wording] = {
     "spooled": Wording(
         ("the night waits on the server's own disk", "la nuit attend sur le disque du serveur"),
         ("no cartridge could take it", "aucune cartouche ne pouvait la prendre"),
-        ("put in the cartridge that this report names as next: the next run writes what waits",
-         "mettez celle que ce rapport indique pour la nuit suivante : l’exécution écrira aussi ce qui attend"),
+        ("put in the cartridge that this report names as next; that run writes what waits, too",
+         "mettez celle que ce rapport indique pour la nuit suivante ; elle recevra aussi ce qui attend"),
     ),
     "spool-waits": Wording(
         ("nights that wait on the server's own disk: {count}", "nuits en attente sur le disque du serveur : {count}"),
@@ -329,8 +329,8 @@ NOTES: dict[str, Wording] = {
     "drive": Wording(
         ("the drive {drive} did not do its work", "le lecteur {drive} n’a pas fonctionné"),
         _DETAIL,
-        ("switch the drive off and on, look at its cable, and run the job again",
-         "éteignez et rallumez le lecteur, vérifiez son câble, et relancez la tâche"),
+        ("see that it is switched on, connected, and has its cartridge; then run the job again",
+         "vérifiez qu’il est allumé, branché, et qu’il a sa cartouche, puis relancez la tâche"),
     ),
     "busy": Wording(
         ("the drive {drive} was in use", "le lecteur {drive} était occupé"),

@@ -80,6 +80,11 @@ def test_tomorrow_is_counted_where_the_site_is() -> None:
     assert line(report, "en", ZoneInfo("Europe/Paris")).endswith("today.")
 
 
+def test_a_night_on_the_server_is_not_told_twice() -> None:
+    report = dataclasses.replace(nights.SPOOLED, problems=(), warnings=(Note("spooled"), *nights.SPOOLED.problems))
+    assert line(report, "en", UTC) == line(nights.SPOOLED, "en", UTC)
+
+
 def test_several_notes_and_cartridges() -> None:
     report = dataclasses.replace(
         nights.SPOOLED, warnings=(note("clock", now="1", last="2"),), next_cartridges=("A", "B", "C")

@@ -21,7 +21,7 @@ def test_each_outcome_has_its_priority() -> None:
 def test_what_is_wrong_stands_in_lines_of_its_own() -> None:
     night, problem = lines(nights.FAILED, "en", with_priority=True, zone=UTC)
     assert night == "<3>nightly: Not saved: the drive rdx did not do its work. Put WED-1 in tomorrow."
-    assert problem.startswith("<3>the drive rdx did not do its work (rdx: no answer): switch the drive off and on")
+    assert problem.startswith("<3>the drive rdx did not do its work (rdx: no answer): see that it is switched on")
 
 
 def test_no_name_makes_a_line_or_a_priority() -> None:
