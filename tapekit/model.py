@@ -14,7 +14,7 @@ NOON = 12
 
 
 class Rung(enum.IntEnum):
-    """The evidence ladder of a copy, lowest first (docs/technician.md, "Evidence")."""
+    """The evidence ladder of a copy, lowest first (docs/technician.md, "The evidence ladder")."""
 
     WRITTEN = 1
     FLUSHED = 2

@@ -9,10 +9,10 @@ from tapekit.rotation.words import Words
 
 GRADES = ("yearly", "monthly", "weekly", "daily")
 _WHY = {
-    "yearly": Words("last open night of the year", "dernière nuit ouverte de l’année"),
-    "monthly": Words("last open night of the month", "dernière nuit ouverte du mois"),
-    "weekly": Words("last open night of the week", "dernière nuit ouverte de la semaine"),
-    "daily": Words("a night within the week", "une nuit dans la semaine"),
+    "yearly": Words("last open night of the year", "dernière nuit prévue de l’année"),
+    "monthly": Words("last open night of the month", "dernière nuit prévue du mois"),
+    "weekly": Words("last open night of the week", "dernière nuit prévue de la semaine"),
+    "daily": Words("a night within the week", "une nuit de la semaine"),
 }
 
 
