@@ -91,3 +91,12 @@ def test_a_new_passphrase_is_typed_twice() -> None:
     assert person.asked == ["new passphrase", "new passphrase, again"]
     with pytest.raises(KeyRefused, match="not the same"):
         hand.new_passphrase("prompt", Answers(["the same one", "another"]).person)
+
+
+def test_a_file_of_the_first_version_opens_for_ever(tmp_path: Path) -> None:
+    """It is never made again: people keep theirs for decades."""
+    path = tmp_path / "k"
+    path.write_bytes((Path(__file__).parents[2] / "fixtures/keys/version-1.key").read_bytes())
+    path.chmod(0o600)
+    assert opened(path) == bytes(range(32))
+    assert keyfile.read(path).name == "Élodie"
