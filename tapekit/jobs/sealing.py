@@ -9,7 +9,7 @@ from tapekit.errors import TapekitError, UsageError
 from tapekit.keys import ring
 from tapekit.keys.ring import Ring
 from tapekit.keys.seal import NOBODY, Recipients
-from tapekit.keys.secret import Secret
+from tapekit.keys.secret import Secret, protect_memory
 from tapekit.keys.site import FILE_NAME, SiteKey, site_key
 
 
@@ -36,6 +36,8 @@ def sealing(
     found = ring.read(keys) if is_encrypted else Ring(keys)
     recipients = _recipients(found, named, passphrase)
     problems = () if named else found.problems
+    if recipients:
+        protect_memory()
     try:
         return Sealing(recipients, site_key(state), problems)
     except TapekitError as error:

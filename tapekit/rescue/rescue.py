@@ -457,7 +457,7 @@ def open_key_slot(slot: Document, context: bytes, seed: bytes) -> Optional[bytes
         suite = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
     except (ImportError, AttributeError):
         raise Problem(
-            "opening this archive with a private key needs a newer Python package `cryptography` (50 or later)\n"
+            "opening this archive with a private key needs a newer Python package `cryptography` (48 or later)\n"
             "  install it beside the system's: python3 -m venv /tmp/kit && /tmp/kit/bin/pip install cryptography,\n"
             "  then run this program with /tmp/kit/bin/python"
         ) from None
@@ -479,50 +479,94 @@ SLOT_OPENERS: Dict[str, Callable[[Document, bytes, bytes], Optional[bytes]]] = {
 }
 
 
-def seed_of_key_file(document: Document, passphrase: bytes) -> bytes:
+def seed_of_key_file(document: Document, passphrase: Callable[[], bytes]) -> bytes:
     """The seed of a private key (section 18.1)."""
     from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+    def without(*names: str) -> bytes:
+        rest = {k: v for k, v in document.items() if k not in names}
+        return json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+    if text_of(document, "sha256") != hashlib.sha256(without("sha256")).hexdigest():
+        raise Damaged("its checksum does not match")
     n, r, p = 1 << int_of(document, "log2_n", 15, 20), int_of(document, "r", 8, 8), int_of(document, "p", 1, 1)
-    key = Scrypt(salt=bytes_of(document, "salt"), length=32, n=n, r=r, p=p).derive(passphrase)
-    rest = {k: v for k, v in document.items() if k not in ("wrapped", "sha256")}
-    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    associated = b"tapekit key file 1\0" + text.encode("utf-8", "surrogatepass")
+    key = Scrypt(salt=bytes_of(document, "salt"), length=32, n=n, r=r, p=p).derive(passphrase())
+    associated = b"tapekit key file 1\0" + without("wrapped", "sha256")
     seed = aes_gcm_open(key, bytes(12), bytes_of(document, "wrapped"), associated)
     if seed is None:
-        raise NoKey("the passphrase of the key file is wrong (or the file was changed)")
+        raise NoKey("the passphrase of the key file is wrong")
     return seed
 
 
-PAPER_WORDS = 21
+PAPER_WORDS, WORDS_PER_LINE = 21, 3
 PAPER_LETTERS = ("bdfghjklmnprstvz", "aiou")  # in turn
 
 
+def words_in(text: str) -> List[str]:
+    """The words of a paper key, or of the text of its QR code."""
+    words = text.lower().split()
+    return words[1:] if words and words[0].startswith("tapekit-paper") else words
+
+
+def number_of_word(word: str, number: int) -> int:
+    """What a word stands for; `number` is its own on the paper, from 1."""
+    value = 0
+    for place, letter in enumerate(word):
+        letters = PAPER_LETTERS[place % 2]
+        if letter not in letters or len(word) != 5:
+            raise NoKey(f"word {number} ({show(word)}) is no word of a paper key")
+        value = value * len(letters) + letters.index(letter)
+    return value
+
+
+def times_x(value: int, times: int) -> int:
+    """In the field GF(65536) of section 18.2."""
+    for _ in range(times):
+        value <<= 1
+        value ^= 0x1100B * (value >> 16)
+    return value
+
+
 def seed_of_words(words: List[str]) -> bytes:
-    """The seed of a private key from the words on paper (section 18.2)."""
-    if words and words[0].startswith("tapekit-paper"):
-        del words[0]
-    numbers: List[int] = []
-    for word in words:
-        number = 0
-        for place, letter in enumerate(word):
-            letters = PAPER_LETTERS[place % 2]
-            if letter not in letters or len(word) != 5:
-                raise NoKey(f"word {len(numbers) + 1} ({show(word)}) is no word of a paper key")
-            number = number * len(letters) + letters.index(letter)
-        numbers.append(number)
+    """The seed of a private key from the words on paper (section 18.2). One wrong word is named."""
+    numbers = [number_of_word(word, number) for number, word in enumerate(words, 1)]
     if len(numbers) != PAPER_WORDS:
         raise NoKey(f"a paper key has {PAPER_WORDS} words, here are {len(numbers)}")
-    for root in range(1, 5):  # the words as a polynomial over GF(65536) vanish at x, x2, x3, x4
-        value = 0
+    values = [0] * 4  # of the words as a polynomial, at x, x2, x3, x4: it vanishes there
+    for root in range(4):
         for number in numbers:
-            for _ in range(root):
-                value <<= 1
-                value ^= 0x1100B * (value >> 16)
-            value ^= number
-        if value:
-            raise NoKey("one of the words of the paper key is wrong: compare them with the paper")
-    return b"".join(struct.pack(">H", number) for number in numbers[1:17])
+            values[root] = times_x(values[root], root + 1) ^ number
+    if not any(values):
+        return b"".join(struct.pack(">H", number) for number in numbers[1:17])
+    for place in range(PAPER_WORDS):  # one error e at x^n: the values are e x^n, e x^2n, e x^3n, e x^4n
+        if all(times_x(values[i], PAPER_WORDS - 1 - place) == values[i + 1] for i in range(3)):
+            line, column = divmod(place, WORDS_PER_LINE)
+            raise NoKey(
+                f"word {column + 1} of line {line + 1} of the paper key ({show(words[place])}) is wrong:\n"
+                "  compare it with the paper, letter by letter"
+            )
+    raise NoKey("more than one of the words of the paper key are wrong: compare them with the paper")
+
+
+def typed_words() -> List[str]:
+    """The words, typed line by line as they stand on the paper; a line that cannot be right is asked for again."""
+    words: List[str] = []
+    while len(words) < PAPER_WORDS:
+        print(f"line {len(words) // WORDS_PER_LINE + 1}: ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            raise NoKey("the words of the paper key are not complete")
+        new = words_in(line)
+        try:
+            if len(new) != WORDS_PER_LINE and (words or len(new) != PAPER_WORDS):
+                raise NoKey(f"a line has {WORDS_PER_LINE} words, here are {len(new)}")
+            for number, word in enumerate(new, 1):
+                number_of_word(word, number)
+        except NoKey as error:
+            print(f"  {error}: this line again", file=sys.stderr)
+            continue
+        words += new
+    return words
 
 
 class Opener:
@@ -585,7 +629,9 @@ class Opener:
         if not self._seed:
             key = self._key or ""
             if key == "paper":
-                self._seed = seed_of_words(self._ask("words of the paper key: ", "--key FILE").lower().split())
+                self._need_terminal("--key FILE")
+                print("the words of the paper key, line by line:", file=sys.stderr)
+                self._seed = seed_of_words(typed_words())
                 return self._seed
             try:
                 with open(key, "rb") as source:
@@ -593,11 +639,11 @@ class Opener:
             except OSError as error:
                 raise NoKey(f"the key file cannot be read: {error}") from None
             if raw.lstrip()[:1] != b"{":
-                self._seed = seed_of_words(raw.decode("utf-8", "replace").lower().split())
+                self._seed = seed_of_words(words_in(raw.decode("utf-8", "replace")))
             else:
                 try:
                     document = parse_document(raw)
-                    self._seed = seed_of_key_file(document, self._get_passphrase("passphrase of the key file"))
+                    self._seed = seed_of_key_file(document, lambda: self._get_passphrase("passphrase of the key file"))
                 except Damaged as error:
                     raise NoKey(f"the key file is damaged: {error}") from None
         return self._seed
@@ -611,15 +657,15 @@ class Opener:
                 except (OSError, ValueError) as error:
                     raise NoKey(f"the passphrase cannot be read: {error}") from None
             else:
-                text = self._ask(what + ": ", "its passphrase with --passphrase-file FILE")
+                self._need_terminal("its passphrase with --passphrase-file FILE")
+                text = getpass.getpass(what + ": ")
             self._passphrase = unicodedata.normalize("NFC", text).encode("utf-8", "surrogateescape")
         return self._passphrase
 
     @staticmethod
-    def _ask(prompt: str, otherwise: str) -> str:
+    def _need_terminal(otherwise: str) -> None:
         if sys.stdin is None or not sys.stdin.isatty():
             raise NoKey(f"this archive is encrypted: give {otherwise}")
-        return getpass.getpass(prompt)
 
 
 def keys_from(fd: int) -> Keys:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from tapekit.catalog.store import Store
 from tapekit.config import schema
+from tapekit.config.file import SYSTEM_FILE
+from tapekit.config.places import KEYS_FOLDER
 from tapekit.config.schema import Configuration, Job
 from tapekit.dumps import postgresql
 from tapekit.errors import UsageError
@@ -83,8 +85,9 @@ class Setting:
     def sealing(self) -> Sealing:
         """Whom the night is encrypted for, and what signs it. Raises KeyRefused."""
         directory = self.configuration.keys.directory
-        is_encrypted = self.job.encryption != "none" and directory is not None
-        return sealing(directory or self.state, self.state, is_encrypted=is_encrypted)
+        return sealing(
+            directory or SYSTEM_FILE.parent / KEYS_FOLDER, self.state, is_encrypted=self.job.encryption != "none"
+        )
 
     def request(self, dumps: Path | None, sealed: Sealing) -> Request:
         """What is to be written: the sources, and the dumps where there are any."""

@@ -78,7 +78,7 @@ class Site:
             "site": {"name": "test", "state": str(self.root / "state"), **self.site}, "calendar": self.calendar,
             "drives": {"rdx": f"image:{self.drive}"}, "pools": self.pools,
             "rotations": {"turns": self.rotation}, "jobs": {"office": {k: v for k, v in job.items() if v is not None}},
-            "notifications": self.notifications, "keys": self.keys,
+            "notifications": self.notifications, "keys": {"directory": str(self.root / "keys"), **self.keys},
         }  # fmt: skip
 
     def setting(self) -> Setting:

@@ -26,7 +26,7 @@ OWNER = Pair.new("owner", "Marie")
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """Its source has a name and a content that can be searched for."""
-    site = Site(tmp_path, keys={"directory": str(tmp_path / "keys")})
+    site = Site(tmp_path)
     (site.source / "patients of today").write_bytes(b"name and illness\n" * 1000)
     site.put_in("MON-1")
     return site
@@ -48,10 +48,11 @@ def restored(site: Site, opener: Opener, to: Path) -> list[bytes]:
 
 
 def test_encrypted_and_proven(site: Site, tmp_path: Path) -> None:
+    site.options["sample_restore"] = 1
     report = with_key(site, OWNER.public_line).run()
     assert report.outcome is Outcome.CLEAN, (report.problems, report.warnings)
     assert not report.is_readable_by_anyone
-    assert {Rung.READ_BACK, Rung.COMPARED} <= set(report.rungs)
+    assert {Rung.READ_BACK, Rung.COMPARED, Rung.SAMPLE_RESTORED} <= set(report.rungs)
     content = site.cartridge("MON-1").read_bytes()
     assert b"illness" not in content
     assert b"patients of" not in content
