@@ -20,6 +20,7 @@ from tapekit.jobs.nightly.outlook import Seen
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.past import Past
 from tapekit.jobs.status import overdue_notes
+from tapekit.keys import ring
 from tapekit.model import Cartridge, Stock
 from tapekit.report.check import Check, Planned, message
 from tapekit.report.night import Note, Outcome
@@ -188,7 +189,7 @@ class _Checking:
     # --- the rest -----------------------------------------------------------------------------------------------
 
     def _others(self, keeper: Keeper) -> Iterator[Note]:
-        """Silence, the spool, sources that are not there, a catalog that does not work."""
+        """Silence, the spool, sources that are not there, a catalog or keys that do not work."""
         of, due = self._of, ", ".join(self._due)
         late = list(overdue_notes(of, self._past, self._policy, due, clock.now()))
         yield from late
@@ -200,5 +201,17 @@ class _Checking:
                 if not os.path.lexists(source.path):
                     yield note("source-missing", source=str(source.path))
         yield from keeper.problems
-        if late or keeper.problems:
+        if (why := self._no_key()) is not None:
+            yield note("key", why)
+        if late or keeper.problems or why is not None:
             self._code = max(self._code, Exit.FAILED)
+
+    def _no_key(self) -> str | None:
+        """Why the night would be refused: there are keys, and none of them gives data back."""
+        directory = self._of.configuration.keys.directory
+        if directory is not None and self._of.job.encryption != "none":
+            try:
+                ring.read(directory).checked_recipients()
+            except TapekitError as error:
+                return str(error)
+        return None

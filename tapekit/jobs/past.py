@@ -19,7 +19,7 @@ from tapekit.jobs import lookup, plan
 from tapekit.jobs.nightly import latest
 from tapekit.model import Copy, Rung, Stock, night_of
 from tapekit.report.night import NightReport
-from tapekit.report.prometheus import JobState
+from tapekit.report.prometheus import JobState, NeverRun
 from tapekit.report.stored import BadReport, from_value, value_of
 from tapekit.rotation.overdue import Overdue, overdue
 from tapekit.rotation.retention import Policy
@@ -93,15 +93,21 @@ def recall(configuration: Configuration) -> Past:
         return Past(Stock(()), last, succeeded, error)
 
 
-def metrics(configuration: Configuration, now: datetime, report: NightReport | None = None) -> Iterator[JobState]:
-    """Every job that has run, for the metrics; `report` is of a run that may not be remembered yet."""
+def metrics(
+    configuration: Configuration, now: datetime, report: NightReport | None = None
+) -> Iterator[JobState | NeverRun]:
+    """Every job, for the metrics; `report` is of a run that may not be remembered yet."""
     past = recall(configuration)
     if report is not None:
         past = past.with_run(report)
     policy = plan.policy(configuration, past.stock, night_of(now))
     for job in configuration.jobs:
-        last = report_of(past.last.get(job))
-        if last is not None:
+        # One that runs now, or was cut off, has no report: the one before it tells.
+        last = report_of(past.last.get(job)) or latest.last(state(configuration), job)
+        last = last or report_of(past.succeeded.get(job))
+        if last is None:
+            yield NeverRun(configuration.site.name, job)
+        else:
             yield JobState(last, past.saved(job), past.overdue(configuration, policy, job, now) is not None)
 
 

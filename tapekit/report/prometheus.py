@@ -24,6 +24,14 @@ class JobState:
     is_overdue: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
+class NeverRun:
+    """A job of which no run is known."""
+
+    site: str
+    job: str
+
+
 _Sample = tuple[dict[str, str], float]
 _Samples = Callable[[JobState], Iterable[_Sample]]
 
@@ -94,18 +102,27 @@ _METRICS: tuple[tuple[str, str, _Samples], ...] = (
 )
 
 
-def metrics(jobs: Iterable[JobState]) -> str:
+_OF_NEVER = {"last_success_timestamp_seconds": 0, "overdue": 1}
+"""What there is to say of a job that never ran."""
+
+
+def metrics(jobs: Iterable[JobState | NeverRun]) -> str:
     """All metrics of all jobs as text; every name once, with its help."""
     lines, known = [], list(jobs)
     for name, help_text, samples in _METRICS:
         lines += [f"# HELP tapekit_{name} {help_text}", f"# TYPE tapekit_{name} gauge"]
         for job in known:
+            if isinstance(job, NeverRun):
+                if name in _OF_NEVER:
+                    labels = {"site": job.site, "job": job.job}
+                    lines.append(f"tapekit_{name}{_labels(labels)} {float(_OF_NEVER[name])!r}")
+                continue
             labels = {"site": job.last.site, "job": job.last.job}
             lines += [f"tapekit_{name}{_labels(labels | more)} {float(value)!r}" for more, value in samples(job)]
     return "\n".join([*lines, ""])
 
 
-def write(path: Path, jobs: Iterable[JobState]) -> None:
+def write(path: Path, jobs: Iterable[JobState | NeverRun]) -> None:
     """Write the file at once, readable by the collector; raises OSError."""
     write_atomically(path, metrics(jobs), mode=0o644)
 

@@ -224,6 +224,18 @@ def test_what_else_is_wrong(second: Site) -> None:
     assert kinds(checked(second)) == ["spool-waits"]
 
 
+def test_keys_of_which_none_gives_data_back(second: Site) -> None:
+    second.put_in("TUE-1")
+    (second.root / "keys").mkdir()
+    (second.root / "keys" / "marie.pub").write_text("no key")
+    of = second.setting()
+    keys = of.configuration.keys.model_copy(update={"directory": second.root / "keys"})
+    of = dataclasses.replace(of, configuration=of.configuration.model_copy(update={"keys": keys}))
+    with clock.running(lambda: second.now):
+        found = check.run(of)
+    assert (found.exit_code, kinds(found)) == (Exit.FAILED, ["key"])
+
+
 def test_without_the_catalog(second: Site) -> None:
     second.put_in("TUE-1")
     for path in (second.root / "state").glob("catalog.sqlite*"):

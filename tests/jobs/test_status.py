@@ -17,6 +17,7 @@ from tapekit.jobs.nightly.lock import locked
 from tapekit.jobs.nightly.trace import Trace
 from tapekit.model import Place, Rung
 from tapekit.report.night import NightReport, Note, Outcome
+from tapekit.report.prometheus import JobState
 from tapekit.report.stored import value_of
 from tapekit.rotation.overdue import Overdue
 from tapekit.schedule import install
@@ -79,6 +80,7 @@ def test_before_the_first_run_there_is_silence_and_asking_makes_no_catalog(site:
     result, job = asked(site)
     assert (result.exit_code, job.overdue, job.saved) == (Exit.FAILED, Overdue.NEVER, None)
     assert "never" in kinds(job)
+    assert [type(state).__name__ for state in past.metrics(site.configuration(), result.now)] == ["NeverRun"]
     assert not (site.root / "state").exists()
 
 
@@ -91,6 +93,7 @@ def test_silence_alarms(site: Site, days: float, code: Exit, why: Overdue | None
     assert (result.exit_code, job.overdue) == (code, why)
     assert kinds(job) == {None: [], Overdue.LATE: ["overdue"], Overdue.CLOCK: ["clock"]}[why]
     (metrics,) = past.metrics(site.configuration(), result.now)
+    assert isinstance(metrics, JobState)
     assert metrics.is_overdue == bool(job.overdue)
 
 
@@ -191,6 +194,8 @@ def test_a_run_that_left_no_trace_was_cut_off_too(site: Site) -> None:
     result, job = asked(site, timedelta(1, hours=2))
     assert (job.is_running, kinds(job), job.saved) == (False, ["cut-off"], REPORT.ended)
     assert result.exit_code is Exit.WARNINGS
+    (metrics,) = past.metrics(site.configuration(), result.now)
+    assert metrics == JobState(REPORT, REPORT.ended)
 
 
 def test_nights_that_wait_are_told_once(site: Site) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tapekit.report.night import SourceSize
-from tapekit.report.prometheus import JobState, metrics, write
+from tapekit.report.prometheus import JobState, NeverRun, metrics, write
 from tests.report import nights
 
 LABEL = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"'
@@ -61,6 +61,12 @@ def test_a_failed_night_leaves_the_last_success_where_it_was() -> None:
     assert value(text, "last_evidence_rung") == 0
     assert value(text, "last_exit_code") == 4
     assert value(text, "overdue") == 1
+
+
+def test_a_job_that_never_ran_is_overdue() -> None:
+    text = metrics([JobState(nights.CLEAN, nights.CLEAN.ended), NeverRun("Pharmacie du Port", "new")])
+    assert (value(text, "overdue", job="new"), value(text, "last_success_timestamp_seconds", job="new")) == (1, 0)
+    assert len([key for key in parse(text) if ("job", "new") in key[1]]) == 2
 
 
 def test_several_jobs_stand_under_one_name() -> None:
