@@ -1,5 +1,6 @@
 """`tapekit nightly`: a night of a job, from the drive to the report; or only what it would do."""
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -9,9 +10,11 @@ import click
 from tapekit.cli import progress
 from tapekit.cli.common import job_argument, json_option, notes_json, print_json
 from tapekit.config.load import load
+from tapekit.errors import UsageError
+from tapekit.jobs.nightly import misconfigured
 from tapekit.jobs.nightly.night import checked, night
 from tapekit.jobs.nightly.rehearsal import Rehearsal, rehearse
-from tapekit.jobs.nightly.setting import setting
+from tapekit.jobs.nightly.setting import Setting, setting
 from tapekit.report.log import is_journal, lines, note_line
 from tapekit.report.stored import to_json
 from tapekit.report.words import Words
@@ -30,7 +33,7 @@ def command(context: click.Context, job: str, day: datetime | None, dry_run: boo
 
     What goes wrong is met by the way that loses least, and told. The exit code says how the night ended.
     """
-    chosen = setting(load(context.find_root().obj), job)
+    chosen = _setting(context.find_root().obj, job)
     which = day.date() if day else None
     if dry_run:
         rehearsed = rehearse(chosen, checked(which, is_rehearsed=True))
@@ -46,6 +49,16 @@ def command(context: click.Context, job: str, day: datetime | None, dry_run: boo
         for line in lines(report, chosen.language, with_priority=is_journal()):
             click.echo(line)
     context.exit(report.exit_code)
+
+
+def _setting(file: str | None, job: str) -> Setting:
+    """The job; where the configuration is wrong and nobody sits here, those who hear of bad nights are told."""
+    try:
+        return setting(load(file), job)
+    except UsageError as error:
+        if not sys.stderr.isatty():
+            misconfigured.tell(file, job, error)
+        raise
 
 
 def _waiting(used: str) -> None:

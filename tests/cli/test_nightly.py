@@ -11,6 +11,7 @@ from drivers import image
 from tapekit.jobs.nightly import lock
 from tapekit.report.night import NightReport
 from tests.cli.conftest import Run
+from tests.report.sinks import WebSink, serving
 
 CONFIGURATION = """
 [site]
@@ -109,6 +110,21 @@ def test_an_unknown_job_and_a_bad_configuration(run: Run, site: Path) -> None:
     ran = run("nightly", "office")
     assert ran.code == 2
     assert "jobs.office.verfy" in ran.err
+
+
+def test_a_bad_configuration_is_told_to_those_whom_it_names(run: Run, site: Path) -> None:
+    with serving(WebSink()) as sink:
+        told = f'[notifications]\nproblems = ["json://127.0.0.1:{sink.port}/"]'
+        configure(site, more=f"verfy = 1\n{told}")
+        assert run("nightly", "office").code == 2
+        configure(site, more=told)
+        assert run("nightly", "offce").code == 2
+        assert run("nightly", "office").code == 0
+        configure(site, more=f"{told}\nalway = 1")  # those who would be told cannot be read
+        assert run("nightly", "office").code == 2
+    wrong_field, wrong_job = sink.bodies
+    assert "jobs.office.verfy" in wrong_field
+    assert "there is no 'offce'" in wrong_job
 
 
 def test_a_dry_run_says_what_the_night_would_do(run: Run, site: Path) -> None:

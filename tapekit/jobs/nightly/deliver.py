@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from tapekit import clock
-from tapekit.config.schema import Notification
+from tapekit.config.schema import Notification, Notifications
 from tapekit.evidence import Evidences
 from tapekit.jobs import past, plan
 from tapekit.jobs.nightly import latest
@@ -106,10 +106,16 @@ def _send(setting: Setting, report: NightReport, wait: Callable[[float], None]) 
 
 def send(setting: Setting, message: notify.Message, wait: Callable[[float], None] = time.sleep) -> list[Note]:
     """Send a message to those who hear of every night, and if all is not clean to the others too; what did not go."""
-    notifications = setting.configuration.notifications
+    return send_to(setting.configuration.notifications, setting.state, message, wait)
+
+
+def send_to(
+    notifications: Notifications, state: Path, message: notify.Message, wait: Callable[[float], None]
+) -> list[Note]:
+    """The same, where there is no whole configuration."""
     always, problems = (_targets(listed) for listed in (notifications.always, notifications.problems))
     others = [target for target in problems if target not in always]
-    unsent = setting.state / UNSENT
+    unsent = state / UNSENT
     if message.outcome is Outcome.CLEAN:
         results = notify.Notifier(always, unsent, wait).send(message)
         notify.Notifier(others, unsent, wait).send_kept()

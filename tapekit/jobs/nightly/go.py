@@ -339,7 +339,7 @@ class Ways:
         way = decision.way
         assert way is not None  # noqa: S101 - it was taken
         if way.action is Action.SPOOL:
-            self._gone.warnings += self._refusals(decision, asked)
+            self._gone.warnings[:0] = self._refusals(decision, asked)
         elif not way.is_wanted:
             choice = asked.choice
             due = ", ".join(choice.names or choice.skipped)
