@@ -236,7 +236,7 @@ class Snapshot(Table):
     """A pair of commands: the sources are read between them."""
 
     create: Command
-    """Makes the snapshot; where it fails, the job fails."""
+    """Makes the snapshot; where it fails, that is told, and what is there is saved."""
     remove: Command
     """Removes it, whatever has happened."""
     timeout: Period = Duration(5, "minute")
@@ -325,11 +325,11 @@ class Job(Table):
     wait: Period = Duration(2, "hour")
     """How long to wait for another run on the drive."""
     before: tuple[Hook, ...] = ()
-    """Commands before anything is read; where one fails, the job fails."""
+    """Commands before anything is read; one that fails is told, and the night goes on."""
     after: tuple[Hook, ...] = ()
-    """Commands after a success."""
+    """Commands after a night that is on a cartridge."""
     on_failure: tuple[Hook, ...] = ()
-    """Commands after a failure."""
+    """Commands after a night that is on none: it failed, or waits in the spool."""
     snapshot: Snapshot | None = None
     """Commands that make and remove a snapshot of the sources."""
     databases: tuple[Database, ...] = ()

@@ -70,6 +70,7 @@ def test_no_cartridge_goes_to_the_spool_and_from_there_to_the_next_one(site: Sit
     site.put_in(None)
     report = site.run()
     assert (report.outcome, report.exit_code, report.waiting) == (Outcome.SPOOLED, Exit.CARTRIDGE, 1)
+    assert [note.kind for note in report.warnings] == ["drive", "spooled"]  # why it is there comes first
     assert not report.rungs
     site.next_day()
     site.put_in("TUE-1")
