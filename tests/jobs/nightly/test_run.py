@@ -1,6 +1,7 @@
 """Nights on image files: what is due is written and proven, and a night that meets trouble is never lost."""
 
 import random
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_the_wrong_cartridge_is_written_behind_and_told(site: Site) -> None:
     assert (report.outcome, report.exit_code) == (Outcome.WARNINGS, Exit.WARNINGS)
     assert "another-cartridge" in kinds(report)
     assert [cartridge.name for cartridge in report.cartridges] == ["MON-1"]
+
+
+def test_a_late_night_takes_its_own_cartridge_and_what_was_protected_then_stays(site: Site) -> None:
+    site.rotation = {**site.rotation, "reuse": "overwrite"}
+    site.put_in("MON-1")
+    first = site.run()
+    site.now += timedelta(days=7, hours=15)  # on Tuesday, after noon
+    report = site.run(first.night + timedelta(days=7))
+    assert (report.outcome, report.due, report.next_cartridges) == (Outcome.CLEAN, ("MON-1",), ("TUE-1",))
+    (cartridge,) = site.stock().cartridges
+    assert [copy.night for copy in cartridge.copies] == [first.night, first.night + timedelta(days=8)]
 
 
 def test_no_cartridge_goes_to_the_spool_and_from_there_to_the_next_one(site: Site, tmp_path: Path) -> None:

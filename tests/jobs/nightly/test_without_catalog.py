@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from tapekit import clock
 from tapekit.catalog import database
 from tapekit.catalog.errors import CatalogError
 from tapekit.catalog.store import Store
 from tapekit.errors import Exit
 from tapekit.jobs import inspect
+from tapekit.jobs.nightly.deliver import deliver
 from tapekit.report.night import NightReport, Outcome
 from tests.jobs.cartridges import Image, evidences
 from tests.jobs.nightly.site import Site
+from tests.report.sinks import WebSink, serving
 
 Break = Callable[[Site], None]
 
@@ -179,21 +182,37 @@ def disk(site: Site) -> Iterator[Path]:
     subprocess.run(["umount", state], check=True)
 
 
+def delivered(site: Site) -> NightReport:
+    """A night whose page lies in the state too, and whose message does not go."""
+    with serving(WebSink()) as sink, clock.running(lambda: site.now):
+        sink.status = 500
+        site.notifications = {
+            "html": str(site.root / "state" / "html"), "always": [f"json://127.0.0.1:{sink.port}/"]
+        }  # fmt: skip
+        return deliver(site.setting(), site.run(), wait=lambda _seconds: None)
+
+
+def not_delivered(report: NightReport) -> set[str]:
+    return {note.kind for note in report.warnings}
+
+
 def test_a_full_state_disk(site: Site, disk: Path) -> None:
     before = archives(site)
     free = shutil.disk_usage(disk).free
     (disk / "fills it").write_bytes(bytes(free))
-    report = site.run()
-    assert (report.outcome, report.overwritten) == (Outcome.WARNINGS, ())
+    report = delivered(site)
+    assert (report.outcome, report.exit_code, report.overwritten) == (Outcome.WARNINGS, Exit.WARNINGS, ())
     assert set(kinds(report)) == {"catalog-missed", "state"}, report.problems
+    assert not_delivered(report) == {"report-file", "not-kept"}
     assert archives(site) == [*before, report.archive]
 
 
 def test_a_state_that_is_read_only(site: Site, disk: Path) -> None:
     before = archives(site)
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    report = site.run()
-    assert (report.outcome, report.overwritten) == (Outcome.WARNINGS, ())
+    report = delivered(site)
+    assert (report.outcome, report.exit_code, report.overwritten) == (Outcome.WARNINGS, Exit.WARNINGS, ())
     assert set(kinds(report)) == {"catalog-missed", "state"}, report.problems
+    assert not_delivered(report) == {"report-file", "not-kept"}
     assert all("read-only" in note.detail.lower() for note in report.problems)
     assert archives(site) == [*before, report.archive]
