@@ -1,6 +1,8 @@
 """Keys of people: made, added, taken out, replaced; what is done is noted in the audit log."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 from drivers.base import Drive
@@ -44,6 +46,18 @@ class Private:
             if path != PRINTED and path.exists():
                 raise KeyRefused(f"keys: {path}: is there already", "choose another name; a key is never overwritten")
 
+    @contextlib.contextmanager
+    def whole_or_not(self) -> Iterator[None]:
+        """What fails within this context leaves no half of a key behind, neither a file nor a sheet."""
+        try:
+            yield
+        except BaseException:
+            for path in filter(None, (self.file, self.paper)):
+                if path != PRINTED:
+                    with contextlib.suppress(OSError):
+                        path.unlink()
+            raise
+
 
 @dataclasses.dataclass(frozen=True)
 class Made:
@@ -69,25 +83,26 @@ class Tested:
 def new(role: str, name: str, private: Private, person: Person, places: Places, public: Path | None) -> Made:
     """Make a key pair. The public half goes into the site's directory, or to the file `public`.
 
-    Raises KeyRefused, UsageError; then nothing is left behind but what a message names.
+    Raises KeyRefused, UsageError; then nothing is left behind.
     """
     private.check()
     _check_name(name)
     if public is None and any(name == line.name for line in ring.read(places.keys).recipients):
         raise KeyRefused(f"keys: there is a key of {name}", "tapekit keys rotate replaces it")
-    made = _make(role, name, private, person, places.site)
-    line = made.line
-    if public is not None:
-        try:
-            with public.open("x", encoding="utf-8") as file:
-                file.write(publickey.build(line) + "\n")
-        except OSError as error:
-            raise KeyRefused(f"keys: {public}: {(error.strerror or '').lower()}") from error
-        where = public
-    else:
-        where = ring.add(places.keys, line)
-    _note(Event.KEY_MADE, line)
+    with private.whole_or_not():
+        made = _make(role, name, private, person, places.site)
+        where = ring.add(places.keys, made.line) if public is None else _write_public(public, made.line)
+    _note(Event.KEY_MADE, made.line)
     return dataclasses.replace(made, public=where)
+
+
+def _write_public(path: Path, line: PublicKeyLine) -> Path:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(publickey.build(line) + "\n")
+    except OSError as error:
+        raise KeyRefused(f"keys: {path}: {(error.strerror or '').lower()}") from error
+    return path
 
 
 def rotate(name: str, private: Private, person: Person, places: Places) -> Made:
@@ -96,8 +111,9 @@ def rotate(name: str, private: Private, person: Person, places: Places) -> Made:
     entry = ring.read(places.keys).named(name)
     if entry.line.role == publickey.SITE:
         raise UsageError(f"keys: {name}: a site's key is not replaced here", "tapekit keys remove, and add its new one")
-    made = _make(entry.line.role, entry.line.name, private, person, places.site)
-    ring.replace(entry, made.line)
+    with private.whole_or_not():
+        made = _make(entry.line.role, entry.line.name, private, person, places.site)
+        ring.replace(entry, made.line)
     _note(Event.KEY_REPLACED, made.line, note=f"before: {entry.line.fingerprint}")
     return dataclasses.replace(made, public=entry.path)
 
@@ -157,7 +173,8 @@ def take_over(pair: Pair, private: Private, person: Person, places: Places) -> M
     private.check()
     known = [line for line in ring.read(places.keys).recipients if line.key == pair.public]
     named = Pair(pair.role, known[0].name if known else pair.name, pair.secret)
-    return Made(named.public_line, Path(), _write(named, private, person, places.site))
+    with private.whole_or_not():
+        return Made(named.public_line, Path(), _write(named, private, person, places.site))
 
 
 def _make(role: str, name: str, private: Private, person: Person, site: str) -> Made:

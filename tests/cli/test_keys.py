@@ -170,6 +170,17 @@ def test_wrong_input(
     assert not (tmp_path / "keys").exists(), "no key is there that nobody has the other half of"
 
 
+def test_what_fails_leaves_no_half_behind(run: Run, tmp_path: Path, passphrase: str) -> None:
+    """A key file whose public half is nowhere opens nothing, and a person would keep it for one that does."""
+    (tmp_path / "keys").write_text("a file in the way")
+    both = ("--file", tmp_path / "m.key", "--paper", tmp_path / "m.txt", "--passphrase-from", passphrase)
+    done = run("keys", "new", "owner", "Marie", *both)
+    assert (done.code, f"{tmp_path}/keys" in done.err) == (7, True)
+    assert not [name for name in ("m.key", "m.txt") if (tmp_path / name).exists()]
+    done = run("keys", "new", "owner", "Marie", *both, "--public", tmp_path / "no" / "m.pub")
+    assert (done.code, (tmp_path / "m.key").exists()) == (7, False)
+
+
 def test_a_damaged_key_among_them_is_said(run: Run, tmp_path: Path) -> None:
     run("keys", "new", "owner", "Marie", "--paper", tmp_path / "1.txt")
     path = tmp_path / "keys" / "Marie.pub"

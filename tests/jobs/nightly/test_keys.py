@@ -1,14 +1,21 @@
 """A night with keys: encrypted, proven all the same, and opened by nobody from the site afterwards."""
 
+import base64
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from drivers import image
+from formats import block
 from formats.publickey import PublicKeyLine
 from tapekit import clock
+from tapekit.audit import events
+from tapekit.audit.log import AuditLog
 from tapekit.errors import Exit, KeyNeeded
 from tapekit.jobs import restore, status
 from tapekit.keys import proof, ring
@@ -133,3 +140,26 @@ def test_status_tells_that_nobody_has_tried_a_key(site: Site) -> None:
     assert later.values["last"].startswith("2026-03-02")
     site.options["encryption"] = "none"
     assert list(status.key_notes(site.setting(), site.now + timedelta(days=99))) == []
+
+
+def test_with_everything_on_the_server_no_block_opens(site: Site) -> None:
+    """Every 32 bytes of every file that a thief finds, raw and as text, are tried as a key on a block of the night."""
+    site.options["sample_restore"] = 1
+    with events.keeping(lambda: AuditLog(site.root / "state", "test")):
+        with_key(site, OWNER.public_line).run()
+    image_bytes = site.cartridge("MON-1").read_bytes()
+    place = next(
+        at.start() for at in re.finditer(b"TKBLOCK1", image_bytes) if image_bytes[at.start() + 8] == block.Kind.DATA
+    )
+    head = image_bytes[place : place + 64]
+    stored = image_bytes[place + 128 : place + 128 + int.from_bytes(head[12:16], "big")]
+    nonce = head[32:36] + head[40:48]
+    found = b"".join(path.read_bytes() for path in sorted((site.root / "state").rglob("*")) if path.is_file())
+    found += b"".join(path.read_bytes() for path in (site.root / "keys").rglob("*.pub"))
+    texts = [base64.b64decode(text[: len(text) // 4 * 4]) for text in re.findall(rb"[A-Za-z0-9+/]{43,}", found)]
+    texts += [bytes.fromhex(text.decode()) for text in re.findall(rb"(?:[0-9a-f]{2}){32,}", found)]
+    windows = {whole[at : at + 32] for whole in (found, *texts) for at in range(len(whole) - 31)}
+    assert len(windows) > 10_000
+    for key in windows:
+        with pytest.raises(InvalidTag):
+            AESGCM(key).decrypt(nonce, stored, head)
