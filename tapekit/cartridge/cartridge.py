@@ -1,6 +1,7 @@
 """Opening a cartridge: its label and what each of its files holds. Needs neither key nor catalog database."""
 
 import dataclasses
+from collections.abc import Iterable
 
 from drivers.base import Content, Drive, MediumState
 from drivers.errors import BlankMedium, EndOfData, ForeignMedium, NoMedium
@@ -95,6 +96,12 @@ class Cartridge:
     def name(self) -> str:
         """What people call it."""
         return self.label.name if self.label else "(label unreadable)"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its labelling was cut off: no filemark ends the rescue kit, and no archive is behind it."""
+        self.drive.to_end_of_data()
+        return self.drive.position().file < FIRST_SEGMENT_FILE
 
     def segment_files(self) -> range:
         """Numbers of the files that hold segments."""
@@ -237,12 +244,21 @@ def choose(segments: list[Segment], wanted: str) -> Segment:
         if not found:
             raise NoSuchArchive("archive: there is none on this cartridge")
         return found[0]
-    found = [s for s in segments if s.archive.startswith(wanted.lower())]
+    found = list(by_archive(s for s in segments if s.archive.startswith(wanted.lower())).values())
     if len(found) != 1 or not wanted:
         known = ", ".join(s.archive[:8] for s in segments if s.archive) or "none"
         why = "there is none on this cartridge" if not found else "more than one begins like that"
         raise NoSuchArchive(f"archive {wanted}: {why}", f"archives on this cartridge: {known}")
     return found[0]
+
+
+def by_archive(segments: Iterable[Segment]) -> dict[str, Segment]:
+    """Each archive's segment, by its id; the whole one where a copy was cut off, and made again behind it."""
+    found: dict[str, Segment] = {}
+    for part in segments:
+        if part.archive not in found or part.is_complete:
+            found[part.archive] = part
+    return found
 
 
 def label_block(found: Label) -> bytes:

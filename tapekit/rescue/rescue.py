@@ -1524,10 +1524,12 @@ class Cartridge:
 
 
 def archives_of(segments: List[Segment]) -> List[Archive]:
-    by_id: Dict[bytes, List[Segment]] = {}
+    by_id: Dict[bytes, Dict[int, Segment]] = {}
     for segment in segments:
-        by_id.setdefault(segment.archive, []).append(segment)
-    return [Archive(group) for group in by_id.values()]
+        parts = by_id.setdefault(segment.archive, {})
+        if segment.number not in parts or segment.trailer:  # a copy that was cut off is made again behind it
+            parts[segment.number] = segment
+    return [Archive(list(parts.values())) for parts in by_id.values()]
 
 
 def choose(archives: List[Archive], wish: str) -> Tuple[int, Archive]:

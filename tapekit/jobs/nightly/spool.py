@@ -13,6 +13,7 @@ from pathlib import Path
 
 from drivers import image
 from drivers.base import Drive
+from tapekit.cartridge.cartridge import by_archive, choose, open_cartridge
 from tapekit.errors import REPORTED, MediumFull, VerificationFailed
 from tapekit.evidence import Evidences
 from tapekit.jobs import duplicate, inspect, label, verify
@@ -80,22 +81,20 @@ def opened(path: Path, *, writable: bool = False) -> Iterator[Drive]:
         drive.close()
 
 
-def move(
-    path: Path, target: Drive, progress: Progress, evidences: Evidences, site_key: SiteKey | None = None
-) -> duplicate.Result:
+def move(path: Path, target: Drive, progress: Progress, evidences: Evidences, site_key: SiteKey | None = None) -> None:
     """Copy a waiting night behind what a cartridge holds, and read it back there; only then is it let go.
 
     Raises what `duplicate.run` and `verify.run` raise, and VerificationFailed; the night then waits on.
     """
     with opened(path) as source:
-        done = duplicate.run(source, target, "latest", progress, evidences, site_key)
-    found = verify.run(target, done.archive, progress, evidences)
+        archive = choose(open_cartridge(source).segments(), "latest").archive
+        there = by_archive(open_cartridge(target).segments()).get(archive)
+        if there is None or not there.is_complete:  # a run that was killed may have copied it, and left it here
+            duplicate.run(source, target, archive, progress, evidences, site_key)
+    found = verify.run(target, archive, progress, evidences)
     if not all(segment.ok for segment in found.segments):
-        raise VerificationFailed(
-            f"{target.url}: archive {done.archive[:8]}: the copy from the spool reads back different"
-        )
+        raise VerificationFailed(f"{target.url}: archive {archive[:8]}: the copy from the spool reads back different")
     discard(path)
-    return done
 
 
 def discard(path: Path) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tapekit.errors import MediumFull, VerificationFailed
-from tapekit.jobs import backup
+from tapekit.jobs import backup, duplicate
 from tapekit.jobs.nightly import spool
 from tapekit.progress import Silent
 from tests.jobs.cartridges import Image, evidences, new_image, request, restored
+from tests.jobs.nightly import contents
 
 NIGHT = date(2026, 11, 23)
 
@@ -94,3 +95,39 @@ def test_names_of_jobs_lead_nowhere_else(tmp_path: Path) -> None:
 def test_it_can_be_restored_from_the_spool(tmp_path: Path, source: Path) -> None:
     Image(spooled(tmp_path / "spool", source)).restore(tmp_path / "to")
     assert (restored(tmp_path / "to", source) / "file").read_bytes() == (source / "file").read_bytes()
+
+
+def test_a_copy_that_was_cut_off_is_made_again_and_counts_once(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = spooled(tmp_path / "spool", source)
+    target = new_image(tmp_path / "c.tkc", block_bytes=1 << 20)
+    with monkeypatch.context() as cut, target.drive(writable=True) as drive:
+        cut.setattr(duplicate._Duplication, "_write_trailer", fail)
+        with pytest.raises(VerificationFailed, match="cut"):
+            spool.move(path, drive, Silent(), evidences())
+    with target.drive(writable=True) as drive:
+        spool.move(path, drive, Silent(), evidences())
+    (held,) = contents.read(target.path).archives
+    assert held.is_complete
+    target.restore(tmp_path / "to", archive=held.archive)
+    assert (restored(tmp_path / "to", source) / "file").read_bytes() == (source / "file").read_bytes()
+
+
+def test_a_copy_whose_run_was_killed_before_it_let_the_spool_go_is_not_made_twice(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = spooled(tmp_path / "spool", source)
+    target = new_image(tmp_path / "c.tkc", block_bytes=1 << 20)
+    with target.drive(writable=True) as drive:
+        with monkeypatch.context() as killed:
+            killed.setattr(spool, "discard", lambda _path: None)
+            spool.move(path, drive, Silent(), evidences())
+        spool.move(path, drive, Silent(), evidences())
+        drive.to_end_of_data()
+        assert drive.position().file == 3
+    assert not path.exists()
+
+
+def fail(*_arguments: object) -> None:
+    raise VerificationFailed("cut off")
