@@ -48,7 +48,7 @@ def label(connection: Connection, site: int, cartridge: Cartridge, replaces: str
         select(cartridges).where(cartridges.c.site_id == site, cartridges.c.name == cartridge.name)
     ).one_or_none()
     if replaces and replaces != cartridge.label:
-        _end_label(connection, site, replaces, cartridge.labelled)
+        end_label(connection, site, replaces, cartridge.labelled)
     known = {
         "pool": cartridge.pool, "is_write_protected": cartridge.is_write_protected, "is_worm": cartridge.is_worm,
         "capacity_bytes": cartridge.capacity_bytes, "remaining_bytes": cartridge.remaining_bytes,
@@ -67,11 +67,14 @@ def label(connection: Connection, site: int, cartridge: Cartridge, replaces: str
     if present is not None and present.label == cartridge.label:
         return
     if present is not None:
-        _end_label(connection, site, present.label, cartridge.labelled)
+        end_label(connection, site, present.label, cartridge.labelled)
     if row is not None and Place(row.place) in GONE:  # its name is that of another medium, or of a new beginning
         connection.execute(
             update(cartridges).where(cartridges.c.id == cartridge_id).values(place=cartridge.place.value)
         )
+    again = (labels.c.cartridge_id == cartridge_id) & (labels.c.label == cartridge.label)
+    if connection.execute(update(labels).where(again).values(replaced=None)).rowcount:
+        return  # it was to be replaced, and is still there
     _insert(connection, labels, cartridge_id=cartridge_id, label=cartridge.label, labelled=cartridge.labelled)
     if cartridge.labelled is not None:
         happened(connection, cartridge_id, cartridge.labelled, LABELLED, cartridge.label)
@@ -152,6 +155,20 @@ def overwritten(connection: Connection, site: int, label_id: str, at: datetime) 
     forget_archives(connection, site)
 
 
+def end_label(connection: Connection, site: int, label_id: str, at: datetime | None) -> None:
+    """A label is gone from its medium, and all copies under it."""
+    rows = connection.execute(
+        select(labels.c.id)
+        .join(cartridges, cartridges.c.id == labels.c.cartridge_id)
+        .where(cartridges.c.site_id == site, labels.c.label == label_id, labels.c.replaced.is_(None))
+    ).scalars().all()  # fmt: skip
+    for row in rows:
+        connection.execute(delete(copies).where(copies.c.label_id == row))
+        ended = at or connection.execute(select(labels.c.labelled).where(labels.c.id == row)).scalar()
+        connection.execute(update(labels).where(labels.c.id == row).values(replaced=ended))
+    forget_archives(connection, site)
+
+
 def place(connection: Connection, site: int, name: str, where: Place, at: datetime, note: str) -> None:
     """A cartridge was taken somewhere; out of the drive, it is not locked any more."""
     cartridge_id = cartridge_row(connection, site, name).id
@@ -214,20 +231,6 @@ def label_row(connection: Connection, site: int, label_id: str) -> Any:  # noqa:
             f"cartridge with label {label_id[:8]}: not in the catalog", "make it known: tapekit catalog rebuild DRIVE"
         )
     return found
-
-
-def _end_label(connection: Connection, site: int, label_id: str, at: datetime | None) -> None:
-    """A label is gone from its medium, and all copies under it."""
-    rows = connection.execute(
-        select(labels.c.id)
-        .join(cartridges, cartridges.c.id == labels.c.cartridge_id)
-        .where(cartridges.c.site_id == site, labels.c.label == label_id, labels.c.replaced.is_(None))
-    ).scalars().all()  # fmt: skip
-    for row in rows:
-        connection.execute(delete(copies).where(copies.c.label_id == row))
-        ended = at or connection.execute(select(labels.c.labelled).where(labels.c.id == row)).scalar()
-        connection.execute(update(labels).where(labels.c.id == row).values(replaced=ended))
-    forget_archives(connection, site)
 
 
 def _archive(connection: Connection, site: int, found: Copy) -> int:

@@ -108,10 +108,12 @@ class Store(contextlib.AbstractContextManager["Store"]):
         with self._writing() as (connection, site):
             record.failed(connection, site, label, archive, at, note)
 
-    def mark_overwritten(self, label: str, at: datetime) -> None:
-        """What was on a cartridge is no more."""
+    def mark_overwritten(self, label: str, at: datetime, *, is_relabelled: bool = False) -> None:
+        """What was on a cartridge is no more; nor is its label, where it is about to get another one."""
         with self._writing() as (connection, site):
             record.overwritten(connection, site, label, at)
+            if is_relabelled:
+                record.end_label(connection, site, label, at)
 
     def move(self, name: str, place: Place, at: datetime, note: str = "") -> None:
         """A cartridge was taken somewhere, or is retired or lost; out of the drive, it is not locked any more."""

@@ -116,6 +116,11 @@ def run(drive: Drive, request: Request, progress: Progress, evidences: Evidences
             f"{drive.url}: {cartridge.label_problem}: nothing is added to a cartridge whose label is damaged",
             "restore what it holds, then label it anew",
         )
+    if cartridge.is_unfinished:
+        raise CartridgeError(
+            f"{drive.url}: cartridge {cartridge.name}: its labelling was cut off: there is no whole rescue kit on it",
+            "label it again; nothing else is on it",
+        )
     if cartridge.medium.write_protected:
         raise WriteProtected(f"{drive.url}: cartridge {cartridge.name} is write-protected")
     packing = compressor(request.compression)

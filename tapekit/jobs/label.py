@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from drivers.base import Content, Drive
-from drivers.errors import ForeignMedium, NoMedium, WriteProtected
+from drivers.errors import BlankMedium, ForeignMedium, NoMedium, WriteProtected
 from formats.block import HEADER_BYTES
 from formats.errors import Damaged
 from formats.label import FORMAT_VERSION, Label, check_block_size
@@ -90,7 +90,10 @@ def _allow(drive: Drive, destroy: str | None) -> str:
             f"{drive.url}: not blank: it holds {medium.description}", medium.found,
             f"if that may be lost for good, say so: --destroy {medium.found}",
         )  # fmt: skip
-    cartridge = open_cartridge(drive)
+    try:
+        cartridge = open_cartridge(drive)
+    except BlankMedium:
+        return ""  # laid out for a cartridge, and cut off before there was one
     name = cartridge.label.name if cartridge.label else UNREADABLE_NAME
     contents = _contents(cartridge)
     if not contents and cartridge.label:

@@ -211,13 +211,17 @@ def _rank(way: Way, cartridge: Cartridge, night: Night) -> tuple[int, ...]:
 
 
 def _blank(drive: InReach, night: Night, stock: Stock) -> tuple[list[Ranked], list[Words]]:
-    """A blank medium becomes the chosen cartridge where there is none of that name yet, a spare one otherwise."""
+    """A blank medium becomes the chosen cartridge where none has that name, a spare one otherwise.
+
+    One that a run was about to label when it was killed has its name still, and no label.
+    """
     if drive.is_write_protected:
         return [], [Words("blank, and write-protected", "vierge, et protégé en écriture")]
     if drive.capacity_bytes is not None and drive.capacity_bytes < night.needed_bytes:
         return [], [Words("blank, and too small", "vierge, et trop petit")]
     taken = {cartridge.name for cartridge in stock.cartridges}
-    new = next((name for name in night.choice.names if name not in taken and night.is_stock_known), None)
+    labelled = {cartridge.name for cartridge in stock.cartridges if cartridge.label}
+    new = next((name for name in night.choice.names if name not in labelled and night.is_stock_known), None)
     stem = "SPARE" if night.is_stock_known else f"SPARE-{night.today:%y%m%d}"
     spare = next(name for number in range(1, len(taken) + 2) if (name := f"{stem}-{number}") not in taken)
     way = Way(Action.LABEL, drive.drive, new or spare, is_wanted=new is not None)

@@ -71,7 +71,7 @@ def foresee(
     cartridge: Cartridge | None, rotation: Rotation, stock: Stock, policy: Policy, night: date, needed_bytes: int
 ) -> Use:
     """What a night will do with a cartridge that is in the drive by then."""
-    if cartridge is None:
+    if cartridge is None or not cartridge.label:
         return Use.NEW
     can_append = not may_append(cartridge, stock, policy, needed_bytes)
     can_overwrite = not may_overwrite(cartridge, stock, policy, night, needed_bytes=needed_bytes)

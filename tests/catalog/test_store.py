@@ -90,6 +90,15 @@ def test_overwritten_is_gone_and_the_label_stays(store: Store) -> None:
         list(store.members("1" * 32))
 
 
+def test_a_label_that_is_about_to_go_is_back_where_it_was_not_replaced(store: Store) -> None:
+    store.record_label(cartridge())
+    store.record_archive(LABEL, copy())
+    store.mark_overwritten(LABEL, at(5), is_relabelled=True)
+    assert (named(store).label, named(store).copies) == ("", ())
+    store.record_label(cartridge())
+    assert (named(store).label, named(store).copies) == (LABEL, ())
+
+
 def test_loads_use_places_and_locks(store: Store) -> None:
     store.record_label(cartridge())
     store.record_load(LABEL, at(1), remaining_bytes=500, is_write_protected=True)

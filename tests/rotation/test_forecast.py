@@ -36,6 +36,12 @@ def test_room_that_is_asked_for_and_not_taken() -> None:
     assert [each.cartridges[0].use for each in nights] == [Use.APPEND] * 5 + [Use.OVERWRITE] * 5
 
 
+def test_a_label_that_is_no_more() -> None:
+    made = dataclasses.replace(cartridge("MON-1"), label="")
+    (tonight,) = forecast("nightly", stock(made), policy(), night("03-02"), night("03-02"))
+    assert tonight.cartridges[0].use is Use.NEW
+
+
 def test_what_is_in_the_way() -> None:
     rule = policy(weekdays(days=10))
     made = [cartridge("MON-1", copy(night("02-23")), left=5), cartridge("TUE-1", copy(night("02-24")), left=5)]

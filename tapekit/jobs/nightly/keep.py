@@ -13,7 +13,7 @@ from functools import partial
 from drivers.base import Drive
 from tapekit import clock
 from tapekit.cartridge import cartridge as opening
-from tapekit.cartridge.cartridge import Segment, open_cartridge
+from tapekit.cartridge.cartridge import Segment, by_archive, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.catalog.errors import CatalogError, CatalogUnreadable
 from tapekit.catalog.record import Use
@@ -150,7 +150,7 @@ class Keeper:
         """
         with self._writing() as store:
             if store is not None:
-                store.mark_overwritten(cartridge.label, clock.now())
+                store.mark_overwritten(cartridge.label, clock.now(), is_relabelled=True)
         return self.is_whole
 
     def learn(self, drive: Drive, replaces: str | None = None, opener: Opener = NO_KEY) -> None:
@@ -171,7 +171,7 @@ class Keeper:
                 seen = cartridge_of(opened, segments, known, self._evidences)
                 store.record_label(seen, replaces=replaces)
                 unlocked = partial(_unlocked, opened, opener)
-                self._learn_archives(drive, store, seen, known, {s.archive: s for s in segments}, unlocked)
+                self._learn_archives(drive, store, seen, known, by_archive(segments), unlocked)
                 self._learn_evidence(store, seen, known)
 
     def _learn_archives(

@@ -11,7 +11,7 @@ from formats.label import Label
 from formats.segment import Evidence
 from tapekit import drives
 from tapekit.cartridge.cartridge import Cartridge as OpenCartridge
-from tapekit.cartridge.cartridge import Segment, open_cartridge
+from tapekit.cartridge.cartridge import Segment, by_archive, open_cartridge
 from tapekit.cartridge.directory import remembered
 from tapekit.errors import UsageError
 from tapekit.evidence import Evidences
@@ -88,6 +88,12 @@ def _look_into(name: str, drive: Drive, stock: Stock, evidences: Evidences) -> I
     label = opened.label
     if label is None:
         return InDrive(name, drive.url, Found.DAMAGED, words=opened.label_problem)
+    if opened.is_unfinished:
+        return InDrive(
+            name, drive.url, Found.BLANK, capacity_bytes=opened.medium.capacity_bytes,
+            remaining_bytes=opened.medium.capacity_bytes, is_write_protected=opened.medium.write_protected,
+            words=f"{drive.url}: its labelling was cut off: nothing is on it",
+        )  # fmt: skip
     known = stock.labelled(label.cartridge) or stock.named(label.name)
     cartridge = cartridge_of(opened, opened.segments(), known, evidences)
     return InDrive(
@@ -129,7 +135,7 @@ def copies(label: str, segments: Sequence[Segment], known: Cartridge, evidences:
             before.get(segment.archive),
             evidences.highest(label, segment.archive) or carried.get(segment.archive),
         )
-        for segment in segments
+        for segment in by_archive(segments).values()
         if segment.archive
     )
 

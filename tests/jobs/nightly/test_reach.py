@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from drivers import image
+from drivers.errors import BlankMedium
+from tapekit.errors import CartridgeError
+from tapekit.jobs import label
 from tapekit.jobs.nightly.reach import Found, InDrive, look
 from tapekit.model import Cartridge, Copy, Place, Rung, Stock
 from tests.jobs.cartridges import evidences, new_image
@@ -81,3 +84,23 @@ def test_a_file_that_cannot_be_created_is_looked_at_without_making_it(tmp_path: 
     before = (tmp_path / "c.tkc").read_bytes()
     assert seen(tmp_path / "c.tkc").found is Found.BLANK
     assert (tmp_path / "c.tkc").read_bytes() == before
+
+
+@pytest.mark.parametrize("has_label", (False, True))
+def test_a_labelling_that_was_cut_off_leaves_a_blank_medium(tmp_path: Path, *, has_label: bool) -> None:
+    made = new_image(tmp_path / "c.tkc")
+    with made.drive(writable=True) as drive:
+        block = drive.read_block()
+        assert isinstance(block, bytes)
+        drive.format({})
+        if has_label:
+            drive.write_block(block)
+            drive.write_filemark()
+            drive.write_block(b"a part of the kit")
+    assert seen(made.path).found is Found.BLANK
+    (tmp_path / "source").mkdir()
+    with pytest.raises((BlankMedium, CartridgeError)):
+        made.back_up(tmp_path / "source")
+    with made.drive(writable=True) as drive:
+        label.run(drive, barcode="WED-1", pool=None, block_bytes=None, destroy=None)
+    assert seen(made.path).found is Found.CARTRIDGE

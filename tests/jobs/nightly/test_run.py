@@ -209,3 +209,17 @@ def test_damage_and_its_end_are_learnt_from_the_journal_in_its_order(site: Site)
         site.run()
         (known,) = site.stock().cartridges
         assert (known.copies[0].archive, known.copies[0].failed is not None) == (archive, is_failed)
+
+
+def test_the_last_verified_copy_is_never_overwritten(site: Site) -> None:
+    site.rotation = {"scheme": "round-robin", "pool": "daily", "count": 2, "reuse": "overwrite"}
+    site.pools = {"daily": {"retention": "1 day"}}
+    for number in range(6):
+        site.put_in(f"R-0{number % 2 + 1}")
+        report = site.run()
+        assert [cartridge.name for cartridge in report.cartridges] == [f"R-0{number % 2 + 1}"]
+        site.options = {"verify": "none"}
+        site.next_day()
+    first, second = site.stock().cartridges
+    assert [copy.is_verified for copy in first.copies] == [True, False, False]
+    assert [copy.is_verified for copy in second.copies] == [False]
