@@ -57,6 +57,7 @@ def _json(found: Check, untold: list[Note], language: str) -> dict[str, Any]:
         "site": found.site, "job": found.job, "night": str(found.night), "exit_code": int(found.exit_code),
         "closed": str(found.why_closed) if found.why_closed else None, "line": line(found, language),
         "due": list(found.due), "needed_bytes": found.needed_bytes, "ways": [_way(way) for way in found.ways],
+        "waiting": found.waiting,
         "warnings": notes_json(found.notes, language),
         "untold": notes_json(untold, language),
     }  # fmt: skip

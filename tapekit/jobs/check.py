@@ -95,6 +95,7 @@ class _Checking:
         self._code = Exit.DONE
         self._due: tuple[str, ...] = ()
         self._needed = 0
+        self._waiting = len(spool.waiting(of.job.spool, of.name)) if of.job.spool else 0
 
     def check(self) -> Check:
         keeper = Keeper(self._of.open_catalog, self._evidences)
@@ -109,7 +110,7 @@ class _Checking:
         code = self._code or (Exit.WARNINGS if self._notes else Exit.DONE)
         return Check(
             self._of.site, self._of.name, self._night, code, due=self._due, needed_bytes=self._needed,
-            ways=tuple(self._ways), notes=tuple(self._notes),
+            ways=tuple(self._ways), waiting=self._waiting, notes=tuple(self._notes),
         )  # fmt: skip
 
     def _expected(self, keeper: Keeper) -> dict[str, int]:
@@ -193,9 +194,8 @@ class _Checking:
         of, due = self._of, ", ".join(self._due)
         late = list(overdue_notes(of, self._past, self._policy, due, clock.now()))
         yield from late
-        waiting = len(spool.waiting(of.job.spool, of.name)) if of.job.spool else 0
-        if waiting:
-            yield note("spool-waits", count=str(waiting), due=due)
+        if self._waiting and self._code:  # with the right cartridge in, the night sees to it
+            yield note("spool-waits", count=str(self._waiting), due=due)
         if not of.job.snapshot and not of.job.before:  # which may be what brings them
             for source in of.job.sources:
                 if not os.path.lexists(source.path):

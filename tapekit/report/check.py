@@ -37,6 +37,8 @@ class Check:
     due: tuple[str, ...] = ()
     needed_bytes: int = 0
     ways: tuple[Planned, ...] = ()
+    waiting: int = 0
+    """Nights in the spool; they go onto the cartridge that is due, behind the night."""
     notes: tuple[Note, ...] = ()
     """What is wrong, what a person can mend before leaving first."""
 
@@ -54,7 +56,8 @@ def line(check: Check, language: str) -> str:
         return words("check.closed", night=night, why=check.why_closed.of(language))
     if not check.notes:
         names = words.listed([printable(way.cartridge) for way in check.ways])
-        return words("check.ready", night=night, cartridges=names)
+        ready = words("check.ready", night=night, cartridges=names)
+        return words("check.waiting", ready=ready, count=str(check.waiting)) if check.waiting else ready
     first = worded(check.notes[0], words)
     what = first.what if first.what.startswith(tuple(check.notes[0].values.values())) else _capital(first.what)
     told = words("check.first", what=what, to_do=first.to_do) if first.to_do else f"{what}."

@@ -47,6 +47,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "and": ("and", "et"),
     # The evening check.
     "check.ready": ("Ready for the night of {night}: {cartridges}.", "Prêt pour la nuit du {night} : {cartridges}."),
+    "check.waiting": (
+        "{ready} Nights that wait on the server's own disk, to be written too: {count}.",
+        "{ready} Nuits en attente sur le disque du serveur, à écrire aussi : {count}.",
+    ),
     "check.closed": ("No night on {night}: {why}.", "Pas de nuit le {night} : {why}."),
     "check.first": ("{what}: {to_do}.", "{what} : {to_do}."),
     "check.more": ("{first} (And {count} more.)", "{first} (Et {count} de plus.)"),

@@ -219,9 +219,15 @@ def test_what_else_is_wrong(second: Site) -> None:
     (second.spool / "office.2026-03-01.tkc").touch()
     second.options = {"sources": [str(second.source), "/srv/not/mounted"]}
     found = checked(second)
-    assert (found.exit_code, kinds(found)) == (Exit.WARNINGS, ["spool-waits", "source-missing"])
+    assert (found.exit_code, kinds(found), found.waiting) == (Exit.WARNINGS, ["source-missing"], 1)
     second.options |= {"before": [{"command": ["mount", "/srv"]}]}
-    assert kinds(checked(second)) == ["spool-waits"]
+    found = checked(second)
+    assert (found.exit_code, kinds(found)) == (Exit.DONE, [])
+    assert line(found, "en").endswith("TUE-1. Nights that wait on the server's own disk, to be written too: 1.")
+    second.put_in("MON-1")
+    assert kinds(checked(second)) == ["check-wrong", "spool-waits"]
+    second.put_in(None)
+    assert kinds(checked(second)) == ["check-drive", "spool-waits"]
 
 
 def test_keys_of_which_none_gives_data_back(second: Site) -> None:
