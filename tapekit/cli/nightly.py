@@ -38,7 +38,7 @@ def command(context: click.Context, job: str, day: datetime | None, dry_run: boo
     if dry_run:
         rehearsed = rehearse(chosen, checked(which, is_rehearsed=True))
         if as_json:
-            print_json(_json(rehearsed))
+            print_json(rehearsal_json(rehearsed))
         else:
             _show(rehearsed)
         context.exit(rehearsed.exit_code)
@@ -111,7 +111,8 @@ def _way(rehearsed: Rehearsal, way: Way) -> Iterator[str]:
     yield f"  size: {to_save} to save, at most {needed} needed, {there}"
 
 
-def _json(rehearsed: Rehearsal) -> dict[str, Any]:
+def rehearsal_json(rehearsed: Rehearsal) -> dict[str, Any]:
+    """What a night would do, for programs."""
     asked, first = rehearsed.steps[0]
     return {
         "job": rehearsed.job, "night": rehearsed.night.isoformat(), "due": list(asked.choice.names),

@@ -1,5 +1,6 @@
 """The keys that docs/json.md lists are those that the commands print."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -10,7 +11,14 @@ from typing import Any
 
 import pytest
 
+from tapekit import clock
+from tapekit.cli.nightly import rehearsal_json
+from tapekit.jobs.nightly.rehearsal import rehearse
+from tapekit.report.night import Note
+from tapekit.report.stored import value_of
 from tests.docs.transcript import ROOT, Shell
+from tests.jobs.nightly.site import Site
+from tests.report import nights
 from tools.check_docs import rows
 
 PAGE = (ROOT / "docs/json.md").read_text()
@@ -74,3 +82,28 @@ def test_error_keys(tmp_path: Path) -> None:
     section = PAGE.split("\n## ", 1)[0]
     assert set(answer) == {row[0].strip("`") for row in rows(section)}
     assert answer["exit_code"] == ran.returncode == 4
+
+
+def test_the_keys_of_a_night() -> None:
+    note = Note("drive", {"drive": "rdx"}, "no answer")
+    report = dataclasses.replace(nights.WARNINGS, problems=(note,), left_overs=(note,))
+    in_prose = re.compile(r"(problems|warnings|left_overs)\[\]\..*|overwritten\[\]\.(nights|lost)\[\]\..*")
+    assert {key for key in keys(value_of(report)) if not in_prose.fullmatch(key)} == documented("nightly")
+
+
+def test_the_keys_of_a_dry_run(tmp_path: Path) -> None:
+    pools: dict[str, object] = {"daily": {"retention": "1 day"}}
+    rotation: dict[str, object] = {"scheme": "round-robin", "pool": "daily", "count": 2, "reuse": "overwrite"}
+    site = Site(tmp_path, 24 << 20, rotation=rotation, pools=pools)
+    for name in ("first", "second"):
+        site.put_in(name)
+        assert site.run().exit_code == 0
+        site.next_day()
+    site.put_in("first")
+    with clock.running(lambda: site.now):
+        foreseen = rehearse(site.setting(), site.now.date())
+    noted = re.compile(r"(refused|warnings)\[\]\..*|others\[\]\..*")
+    assert foreseen.ways[0].loss
+    assert {key for key in keys(rehearsal_json(foreseen)) if not noted.fullmatch(key)} == documented(
+        "nightly --dry-run"
+    )
