@@ -13,6 +13,7 @@ from tools.benchmarks.contenders import (
     PLAIN_RIVALS,
     SHA256,
     TAPEKIT,
+    TAPEKIT_ENCRYPTED,
     TAPEKIT_PLAIN,
     TAR,
     ZSTD_RIVALS,
@@ -32,8 +33,10 @@ SMALL_FILES, QUICK_SMALL_FILES = 40_000, 4_000
 SMALL_FILE_BYTES = 12 * 1024  # on average, rounded up
 
 OURS = (TAPEKIT, TAPEKIT_PLAIN)
+"""Verified and restored too."""
 
 OF_SHA256_BACKUP, OF_SHA256_VERIFY = 0.5, 0.6
+OF_PLAIN_ENCRYPTED = 0.8
 TIMES_TAR = 4.0
 IDLE_SHARE = 0.95  # what a program that only computes gets of a core on an idle machine, at least
 PEAK_BYTES = 200 * MIB
@@ -158,6 +161,7 @@ def _targets(result: Result) -> list[Target]:
         *(_ahead(result, data, TAPEKIT_PLAIN, rival) for data in result.data for rival in PLAIN_RIVALS),
         *(_ahead(result, data, TAPEKIT, rival) for data in result.data for rival in ZSTD_RIVALS),
         _speed(result, large, TAPEKIT_PLAIN, "verify", OF_SHA256_VERIFY),
+        *(_encrypted(result, data) for data in result.data),
     ]
     peak = result.peak_bytes(OURS)
     what = f"peak memory < {PEAK_BYTES // MIB} MiB"
@@ -173,6 +177,14 @@ def _speed(result: Result, data: DataSet, name: str, step: str, wanted: float) -
     if ours is None or hashing is None:
         return Target(what, None, met=False)
     return Target(what, f"{hashing / ours:.2f}", hashing / ours >= wanted)
+
+
+def _encrypted(result: Result, data: DataSet) -> Target:
+    what = f"{data.name}: {TAPEKIT_ENCRYPTED}: backup >= {OF_PLAIN_ENCRYPTED} of the speed without encryption"
+    ours, plain = result.wall_s(data, TAPEKIT_ENCRYPTED), result.wall_s(data, TAPEKIT_PLAIN)
+    if ours is None or plain is None:
+        return Target(what, None, met=False)
+    return Target(what, f"{plain / ours:.2f}", plain / ours >= OF_PLAIN_ENCRYPTED)
 
 
 def _times(result: Result, data: DataSet, rival: str, wanted: float) -> Target:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from formats import publickey
+from tapekit.keys.pair import Pair
 from tools.benchmarks.measure import Command, run_unmeasured
 
 TAPEKIT = "tapekit"
 TAPEKIT_PLAIN = "tapekit, none"
+TAPEKIT_ENCRYPTED = "tapekit, none, encrypted"
 TAR = "tar"
 PLAIN_RIVALS = ("dar, none", "borg, none", "restic, none")
 ZSTD_RIVALS = ("dar, zstd 1", "borg, zstd 1", "restic, zstd")
@@ -71,6 +74,13 @@ def _label(_: Path, target: Path, size_bytes: int) -> Command:
     return tapekit("label", image(target), "--size", str(size_bytes), "--barcode", "BENCH-1")
 
 
+def _encrypted(source: Path, target: Path) -> Command:
+    """For a key that is made for this run, and that nobody keeps."""
+    public = target / "key.pub"
+    public.write_text(publickey.build(Pair.new("owner", "benchmark").public_line), encoding="utf-8")
+    return _tapekit("--compression", "none", "--to-key", str(public))(source, target)
+
+
 def _tar(source: Path, target: Path) -> Command:
     return Command(["tar", "--format=pax", "-cf", str(target / "archive.tar"), "-C", str(source), "."])
 
@@ -125,6 +135,7 @@ ENCRYPT = "openssl enc -aes-256-ctr -pbkdf2 -pass pass:benchmark"
 
 CONTENDERS: tuple[Contender, ...] = (
     Contender(TAPEKIT_PLAIN, (TAPEKIT,), _tapekit("--compression", "none"), _label),
+    Contender(TAPEKIT_ENCRYPTED, (TAPEKIT,), _encrypted, _label),
     Contender(TAPEKIT, (TAPEKIT,), _tapekit(), _label),
     Contender(TAR, ("tar",), _tar),
     Contender("tar | zstd 1", ("tar", "zstd"), _tar_piped("zstd -q -1")),
