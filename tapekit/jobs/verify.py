@@ -11,7 +11,7 @@ from formats import catalog
 from formats.block import Kind
 from formats.catalog import Entry
 from formats.errors import Damaged
-from formats.publickey import SITE, PublicKeyLine
+from formats.publickey import PublicKeyLine
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
 from tapekit.blocks.cipher import NAMES_ONLY
@@ -23,6 +23,7 @@ from tapekit.errors import KeyNeeded, KeyRefused, VerificationFailed
 from tapekit.evidence import Evidences
 from tapekit.jobs.interrupt import StopRequest
 from tapekit.jobs.label import kit_digest
+from tapekit.jobs.origin import gone, signed_by
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import Rung
 from tapekit.progress import Progress
@@ -115,6 +116,7 @@ def run(
         segments = cartridge.segments()
         known = remembered(segments)
         damage += [Damage(found.why, file=found.file) for found in contradictions(segments, known)]
+        damage += [Damage(why) for why in gone(cartridge, segments, known, evidences)]
         chosen = segments if wanted == "all" else [choose(segments, wanted)]
         total = sum(s.trailer.stored_bytes for s in chosen if s.trailer)
         progress.begin("reading back", total or None)
@@ -303,22 +305,6 @@ def _compare(cartridge: Cartridge, segment: Segment, stop: StopRequest) -> Compa
     assert header is not None  # noqa: S101 - the caller has seen to it
     with read_catalog(cartridge.drive, segment).tables as tables:
         return compare(os.fsencode(header.root), tables.entries(), stop.check)
-
-
-def signed_by(segment: Segment, sites: Sequence[PublicKeyLine]) -> tuple[str | None, str]:
-    """Who signed a segment's trailer, in words, and what is doubtful about that. None: nobody did."""
-    if segment.signer is None:
-        return None, ""
-    known = next((site.name for site in sites if site.key == segment.signer), None)
-    if known is not None:
-        return known, ""
-    fingerprint = PublicKeyLine(SITE, segment.signer, "").fingerprint
-    claimed = segment.header.site if segment.header else ""
-    if claimed and any(site.name == claimed for site in sites):
-        return fingerprint, (
-            f"archive {segment.archive[:8]}: says it is of {claimed}, and is signed by another key: {fingerprint}"
-        )
-    return fingerprint, ""
 
 
 def members_hit(result: Result) -> Sequence[bytes]:
