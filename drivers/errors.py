@@ -82,19 +82,20 @@ class DeviceFailure(DriveError):
     """The device or the way to it failed in a manner that no retry mends."""
 
 
-_BY_ERRNO: tuple[tuple[tuple[int, ...], type[DriveError], str], ...] = (
-    ((errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTDIR), NoDevice, "no such device or file"),
-    ((errno.EACCES, errno.EPERM), NoPermission, "permission denied"),
-    ((errno.EBUSY, errno.ETXTBSY), Busy, "in use by another program, or mounted"),
-    ((errno.EROFS,), WriteProtected, "write-protected"),
-    ((errno.ENOMEDIUM,), NoMedium, "no cartridge in the drive"),
-    ((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), HostFull, "no space left on the file system that holds it"),
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_BY_ERRNO: tuple[tuple[tuple[int, ...], type[DriveError], str, str | None], ...] = (
+    ((errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTDIR), NoDevice, "no such device or file", None),
+    ((errno.EACCES, errno.EPERM), NoPermission, "permission denied", "run as root, or as the user who owns it"),
+    ((errno.EBUSY, errno.ETXTBSY), Busy, "in use by another program, or mounted", None),
+    ((errno.EROFS,), WriteProtected, "write-protected", None),
+    ((errno.ENOMEDIUM,), NoMedium, "no cartridge in the drive", None),
+    (_FULL, HostFull, "no space left on the file system that holds it", "make room there"),
 )
 
 
 def translated(error: OSError, where: str) -> DriveError:
     """The typed error for an operating-system error that no driver gives a meaning of its own."""
-    for numbers, error_type, why in _BY_ERRNO:
+    for numbers, error_type, why, hint in _BY_ERRNO:
         if error.errno in numbers:
-            return error_type(f"{where}: {why}")
+            return error_type(f"{where}: {why}", hint)
     return DeviceFailure(f"{where}: {error.strerror or error}")

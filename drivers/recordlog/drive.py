@@ -44,7 +44,7 @@ class RecordLogDrive:
         content = Content.CARTRIDGE if self._found.reader else Content.FOREIGN if self._found.name else Content.BLANK
         return MediumState(
             present=True, content=content, write_protected=self._write_protected,
-            capacity_bytes=log.capacity_bytes if log else storage.size_bytes,
+            capacity_bytes=log.capacity_bytes if log else max(0, storage.size_bytes - LOG_START),
             remaining_bytes=log.remaining_bytes if log else 0, largest_block_bytes=LARGEST_BLOCK_BYTES,
             serial=self._identity.serial, found=self._found.name, description=self._found.sentence,
         )  # fmt: skip
@@ -52,7 +52,7 @@ class RecordLogDrive:
     def format(self, front: Mapping[str, bytes]) -> None:
         """See Drive."""
         storage, before = self._writable(), self._found.reader
-        disk_front.write(storage, front)
+        disk_front.write(storage, front, self.url)
         self._examine()
         if before is not None:
             self._forget(before.start)
@@ -169,5 +169,7 @@ class RecordLogDrive:
         if self._log is None:
             if self._found.name:
                 raise ForeignMedium(f"{self.url}: holds {self._found.sentence}", self._found.name)
-            raise BlankMedium(f"{self.url}: blank: nothing was ever written on it")
+            raise BlankMedium(
+                f"{self.url}: blank: nothing was ever written on it", "label it first: tapekit label DRIVE"
+            )
         return self._log

@@ -25,8 +25,8 @@ class Found:
     sentence: str = ""
 
 
-def write(storage: Storage, files: Mapping[str, bytes]) -> None:
-    """Lay down an empty cartridge. Raises MediumTooSmall.
+def write(storage: Storage, files: Mapping[str, bytes], where: str) -> None:
+    """Lay down an empty cartridge on what messages call `where`. Raises MediumTooSmall.
 
     The log comes first: cut short there, the disk still holds either its old log or none. The tables come last.
     """
@@ -35,7 +35,7 @@ def write(storage: Storage, files: Mapping[str, bytes]) -> None:
         info, record_log = gpt.layout(storage.size_bytes, sector, uuid.uuid4(), uuid.uuid4())
         table = gpt.build(storage.size_bytes, sector, uuid.uuid4(), (info, record_log))
     except TooLarge as error:
-        raise MediumTooSmall(str(error), "tapekit needs a medium of at least 8 MiB") from error
+        raise MediumTooSmall(f"{where}: {error}", "tapekit needs a medium of at least 8 MiB") from error
     now = datetime.datetime.now()  # noqa: DTZ005 - FAT keeps local time
     volume = fat.build_volume(
         info.size_bytes, sector, VOLUME_LABEL, int.from_bytes(os.urandom(4), "big"), info.first_byte // sector,

@@ -187,11 +187,11 @@ class _Backup:
             trailer, ended = self._write(progress, stop)
             self._drive.write_filemark()
         except DriveError as error:
-            if error.hint is None:
-                error.hint = (
-                    f"archive {self._header.archive[:8]} is incomplete: restore what it holds with --archive; "
-                    "the archives before it are as they were"
-                )
+            incomplete = (
+                f"archive {self._header.archive[:8]} is incomplete: restore what it holds with --archive; "
+                "the archives before it are as they were"
+            )
+            error.hint = f"{error.hint}; {incomplete}" if error.hint else incomplete
             self._note(INCOMPLETE)
             raise
         progress.end()

@@ -24,8 +24,8 @@ from tapekit.units import now_text, size_text
 UNREADABLE_NAME = "damaged"
 """What --destroy must repeat for a cartridge whose label cannot be read."""
 DISK_BLOCK_BYTES = 1 << 20
-SMALLEST_SHARE = 8
-"""A block is at most an eighth of a small medium."""
+SMALLEST_SHARE = 16
+"""A block is at most a sixteenth of a small medium: an archive needs room for a handful beside label and rescue kit."""
 
 
 @dataclasses.dataclass(frozen=True)

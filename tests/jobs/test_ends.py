@@ -178,6 +178,14 @@ def little_room(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", place], check=True)
 
 
+@pytest.mark.parametrize("size_bytes", (6308352, 8 << 20, 12 << 20))
+def test_the_smallest_media_take_an_archive(size_bytes: int, tmp_path: Path, small: Path) -> None:
+    """Whatever can be labelled is of use: its blocks are small enough."""
+    cartridge = new_image(tmp_path / "image.tkc", size_bytes, block_bytes=None)
+    assert cartridge.back_up(small).state == COMPLETE
+    check_earlier(cartridge, small, tmp_path / "earlier")
+
+
 def test_a_full_file_system_under_an_image(little_room: Path, tmp_path: Path, source: Path, small: Path) -> None:
     cartridge = new_image(little_room / "image.tkc", 64 << 20, 64 << 10)
     cartridge.back_up(small)
@@ -185,6 +193,7 @@ def test_a_full_file_system_under_an_image(little_room: Path, tmp_path: Path, so
     with pytest.raises(DriveError, match="no space left") as raised:
         cartridge.back_up(source)
     assert exit_code(raised.value) == Exit.FAILED
+    assert "make room" in str(raised.value.hint)
     assert "incomplete" in str(raised.value.hint)
     check_earlier(cartridge, small, tmp_path / "earlier")
     (little_room / "in-the-way").unlink()
