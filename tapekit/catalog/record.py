@@ -147,11 +147,11 @@ def failed(connection: Connection, site: int, label_id: str, archive: str, at: d
     happened(connection, label_.cartridge_id, at, FAILED, f"{archive}: {note}" if note else archive)
 
 
-def overwritten(connection: Connection, site: int, label_id: str, at: datetime) -> None:
+def overwritten(connection: Connection, site: int, label_id: str, at: datetime, note: str = "") -> None:
     """What was on a cartridge is no more; its label stays."""
     row = label_row(connection, site, label_id)
     connection.execute(delete(copies).where(copies.c.label_id == row.id))
-    happened(connection, row.cartridge_id, at, OVERWRITTEN)
+    happened(connection, row.cartridge_id, at, OVERWRITTEN, note)
     forget_archives(connection, site)
 
 

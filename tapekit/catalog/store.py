@@ -103,15 +103,30 @@ class Store(contextlib.AbstractContextManager["Store"]):
         with self._writing() as (connection, site):
             record.reached(connection, site, label, archive, rung, at)
 
+    def record_proofs(self, label: str, found: Iterable[tuple[str, Rung | None, datetime]]) -> None:
+        """What copies on a cartridge have reached, or (None) that they were found damaged, in the order of the times.
+
+        The same as one call of the two above and below for each, at the price of one.
+        """
+        with self._writing() as (connection, site):
+            for archive, rung, at in found:
+                if rung is None:
+                    record.failed(connection, site, label, archive, at, "")
+                else:
+                    record.reached(connection, site, label, archive, rung, at)
+
     def record_failure(self, label: str, archive: str, at: datetime, note: str = "") -> None:
         """A copy was found damaged."""
         with self._writing() as (connection, site):
             record.failed(connection, site, label, archive, at, note)
 
-    def mark_overwritten(self, label: str, at: datetime, *, is_relabelled: bool = False) -> None:
-        """What was on a cartridge is no more; nor is its label, where it is about to get another one."""
+    def mark_overwritten(self, label: str, at: datetime, note: str = "", *, is_relabelled: bool = False) -> None:
+        """What was on a cartridge is no more; nor is its label, where it is about to get another one.
+
+        `note` says what was on it.
+        """
         with self._writing() as (connection, site):
-            record.overwritten(connection, site, label, at)
+            record.overwritten(connection, site, label, at, note)
             if is_relabelled:
                 record.end_label(connection, site, label, at)
 

@@ -16,8 +16,9 @@ from tapekit.cli.common import (
     show_list,
 )
 from tapekit.cli.hand import SOURCES
+from tapekit.cli.remember import problem_json, remembering
 from tapekit.cli.writing import AUTO, NONE, sealing
-from tapekit.errors import Exit
+from tapekit.errors import Exit, MediumFull, Stopped
 from tapekit.jobs import backup
 from tapekit.source.exclude import Excludes
 from tapekit.source.walk import Options, plan_sources
@@ -55,11 +56,18 @@ def command(
         sealing(context, encryption, to_key, passphrase_from) as sealed,
         opened(context, drive, writable=True) as device,
         evidences() as journal,
+        remembering(context, journal) as memory,
     ):
+        memory.check_writable(device)
         request = backup.Request(
             sources, options, job, compression, places_of(context).site, sealed.recipients, sealed.site_key
         )
-        result = backup.run(device, request, progress.shown(as_json=as_json), journal)
+        try:
+            result = backup.run(device, request, progress.shown(as_json=as_json), journal)
+        except (MediumFull, Stopped):
+            memory.learn(device)  # the archive is closed, and holds what it holds
+            raise
+        memory.learn(device, opener=result.opener)
         result.forget()
     warnings = [(warned.path, warned.why) for warned in result.warnings]
     if as_json:
@@ -69,6 +77,7 @@ def command(
             "duration_s": result.duration_s, "warnings": reasons_json(warnings),
             "notes": [path_json(note.encode("utf-8", "surrogateescape")) for note in result.notes],
             "remaining_bytes": result.remaining_bytes, "encrypted_for": list(result.encrypted_for),
+            "catalog_problem": problem_json(memory),
         })  # fmt: skip
     else:
         show_list("not saved whole", reasons(warnings))

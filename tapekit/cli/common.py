@@ -13,8 +13,9 @@ from drivers.base import Drive
 from tapekit import config, drives
 from tapekit.cli import complete
 from tapekit.config.places import Places, places
-from tapekit.errors import TapekitError
+from tapekit.errors import Busy, TapekitError
 from tapekit.evidence import Evidences, state_directory
+from tapekit.jobs.nightly.lock import locked
 from tapekit.report.night import Note
 from tapekit.report.notes import worded
 from tapekit.report.words import Words
@@ -37,13 +38,33 @@ def archive_option(default: str, *, several: bool) -> Callable[[Any], Any]:
 
 
 @contextlib.contextmanager
-def opened(context: click.Context, drive: str, *, writable: bool = False) -> Iterator[Drive]:
-    """The drive that a command names, closed again whatever happens."""
-    device = drives.open_drive(drive, config.drives(context.find_root().obj), writable=writable)
-    try:
-        yield device
-    finally:
-        device.close()
+def opened(context: click.Context, drive: str, *, writable: bool = False, alone: bool = False) -> Iterator[Drive]:
+    """The drive that a command names, closed again whatever happens; held for it alone where it writes, or says so."""
+    named = config.drives(context.find_root().obj)
+    url = ":".join(drives.resolve(drive, named))
+    with _held(state_of(context), url, f"tapekit {context.info_name}", alone=writable or alone):
+        device = drives.open_drive(drive, named, writable=writable)
+        try:
+            yield device
+        finally:
+            device.close()
+
+
+@contextlib.contextmanager
+def _held(state: Path, url: str, holder: str, *, alone: bool) -> Iterator[None]:
+    """The lock of a drive, so that no night and no command gets in between. Raises Busy, at once.
+
+    Where this machine has no state yet, no night runs; where no lock can be kept, the drive itself keeps others out.
+    """
+    with contextlib.ExitStack() as stack:
+        if state.is_dir():
+            try:
+                stack.enter_context(locked(state / "locks", [url], holder, 0, is_shared=not alone))
+            except Busy:
+                raise
+            except TapekitError:
+                pass
+        yield
 
 
 def places_of(context: click.Context) -> Places:
@@ -59,7 +80,7 @@ def state_of(context: click.Context) -> Path:
 @contextlib.contextmanager
 def evidences() -> Iterator[Evidences]:
     """The evidence journal of this machine; a journal that cannot be kept is said, and stops nothing."""
-    journal = Evidences(state_directory())
+    journal = Evidences(state_of(click.get_current_context()))
     try:
         yield journal
     finally:

@@ -6,11 +6,13 @@ from pathlib import Path
 import click
 
 from drivers import image
-from tapekit import config, drives
-from tapekit.cli.common import drive_argument, json_option, opened, places_of, print_json
+from tapekit import clock, config, drives
+from tapekit.cli.common import drive_argument, evidences, json_option, opened, places_of, print_json
+from tapekit.cli.remember import problem_json, remembering
 from tapekit.errors import UsageError
 from tapekit.jobs import label
 from tapekit.keys import ring
+from tapekit.rotation.loss import Loss
 from tapekit.units import parse_size, size_text
 
 
@@ -33,10 +35,14 @@ def command(
     """
     created = _create_image(context, drive, size)
     try:
-        with opened(context, drive, writable=True) as device:
+        with (
+            opened(context, drive, writable=True) as device,
+            evidences() as journal,
+            remembering(context, journal) as memory,
+        ):
             result = label.run(
                 device, barcode=barcode, pool=pool, block_bytes=parse_size(block_size) if block_size else None,
-                destroy=destroy, keys=ring.read(places_of(context).keys).recipients,
+                destroy=destroy, keys=ring.read(places_of(context).keys).recipients, memory=memory,
             )  # fmt: skip
     except BaseException:
         if created:
@@ -48,13 +54,24 @@ def command(
         print_json({
             "cartridge": made.cartridge, "name": made.name, "barcode": made.barcode, "pool": made.pool,
             "block_size": made.block_size, "capacity_bytes": result.capacity_bytes,
-            "destroyed": result.destroyed or None,
+            "destroyed": result.destroyed or None, "lost": None if result.loss is None else _lost_json(result.loss),
+            "catalog_problem": problem_json(memory),
         })  # fmt: skip
         return
     if result.destroyed:
         click.echo(f"destroyed: {result.destroyed}")
+    if result.loss:
+        click.echo(f"no more anywhere: {result.loss.words(clock.now().astimezone().date())}")
     capacity = size_text(result.capacity_bytes)
     click.echo(f"labelled {made.name}: {capacity}, blocks of {made.block_size >> 10} KiB, read back")
+
+
+def _lost_json(loss: Loss) -> list[dict[str, str]]:
+    return [
+        {"job": lost.job, "what": lost.kind.value, "first": first.isoformat(), "last": last.isoformat()}
+        for lost in loss.jobs
+        for first, last in lost.spans
+    ]
 
 
 def _create_image(context: click.Context, drive: str, size: str | None) -> str | None:

@@ -20,6 +20,7 @@ COMMANDS = (
     ("list", "List the members of archives."),
     ("restore", "Put members of an archive back below a directory."),
     ("export", "Write an archive as a pax tar to standard output."),
+    ("eject", "Let a cartridge go, and write down that it is out."),
     ("init", "Write a configuration file, after a look at the devices and a few questions."),
     ("config", "Check and show the configuration."),
     ("schedule", "Run the jobs at their times, by systemd or cron."),

@@ -6,6 +6,7 @@ from tapekit.cli import progress
 from tapekit.cli.common import (
     archive_option,
     drive_argument,
+    evidences,
     json_option,
     opened,
     print_json,
@@ -14,6 +15,7 @@ from tapekit.cli.common import (
     show_list,
 )
 from tapekit.cli.hand import key_option, opener, passphrase_option
+from tapekit.cli.remember import problem_json, remembering
 from tapekit.errors import Exit
 from tapekit.jobs import restore
 from tapekit.source.put_back import Overwrite
@@ -42,9 +44,14 @@ def command(
 
     Nothing is ever written outside DIR. After damage, all that is intact is restored, and the rest is named (exit 6).
     """
-    with opened(context, drive) as device, opener(key, passphrase_from) as found:
+    with (
+        opened(context, drive) as device,
+        evidences() as journal,
+        remembering(context, journal) as memory,
+        opener(key, passphrase_from) as found,
+    ):
         request = restore.Request(to, patterns, archive, Overwrite(overwrite), devices, found)
-        result = restore.run(device, request, progress.shown(as_json=as_json))
+        result = restore.run(device, request, progress.shown(as_json=as_json), memory.keep_for_restore)
     restore.check_selection(result, patterns)
     if as_json:
         print_json({
@@ -52,7 +59,8 @@ def command(
             "members": result.members, "restored_bytes": result.restored_bytes,
             "damaged": reasons_json(result.damaged), "refused": reasons_json(result.refused),
             "skipped": reasons_json(result.skipped), "warnings": reasons_json(result.warnings),
-            "problems": result.problems, "unmatched": result.unmatched,
+            "problems": result.problems, "unmatched": result.unmatched, "locked": bool(memory.kept),
+            "catalog_problem": problem_json(memory),
         })  # fmt: skip
     else:
         show_list("damaged, not restored", reasons(result.damaged))
@@ -66,6 +74,8 @@ def command(
             f"restored to {to}: {counted(result.members, 'member')}, {size_text(result.restored_bytes)}, "
             f"of archive {result.archive[:8]}{state} on {result.cartridge}"
         )
+        if memory.kept:
+            click.echo(f"nothing is written on {memory.kept} until it is let go: tapekit eject {drive}", err=True)
     context.exit(_exit_code(result))
 
 

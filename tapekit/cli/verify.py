@@ -20,6 +20,7 @@ from tapekit.cli.common import (
     state_of,
 )
 from tapekit.cli.hand import key_option, opener, passphrase_option
+from tapekit.cli.remember import problem_json, remembering
 from tapekit.errors import Exit
 from tapekit.jobs import verify
 from tapekit.jobs.sealing import known_sites
@@ -47,11 +48,17 @@ def command(
     """
     places = places_of(context)
     sites = known_sites(places.keys, state_of(context), places.site)
-    with opened(context, drive) as device, evidences() as journal, opener(key, passphrase_from) as found:
+    with (
+        opened(context, drive) as device,
+        evidences() as journal,
+        remembering(context, journal) as memory,
+        opener(key, passphrase_from) as found,
+    ):
         trust = verify.Trust(found, sites)
         result = verify.run(device, archive, progress.shown(as_json=as_json), journal, with_source=source, trust=trust)
+        memory.learn(device, opener=found)
     if as_json:
-        print_json(_json(result))
+        print_json(_json(result) | {"catalog_problem": problem_json(memory)})
     else:
         _show(result)
     if not result.ok:

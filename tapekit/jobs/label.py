@@ -5,9 +5,10 @@ import datetime
 import hashlib
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from drivers.base import Content, Drive
-from drivers.errors import BlankMedium, ForeignMedium, NoMedium, WriteProtected
+from drivers.base import Drive
+from drivers.errors import NoMedium, WriteProtected
 from formats.block import HEADER_BYTES
 from formats.errors import Damaged
 from formats.label import FORMAT_VERSION, Label, check_block_size
@@ -16,13 +17,16 @@ from tapekit import __version__
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
 from tapekit.cartridge import kit
-from tapekit.cartridge.cartridge import KIT_FILE, LABEL_FILE, Cartridge, label_block, open_cartridge
-from tapekit.errors import UsageError, VerificationFailed, WouldDestroy
+from tapekit.cartridge.cartridge import KIT_FILE, LABEL_FILE, label_block
+from tapekit.errors import CartridgeError, UsageError, VerificationFailed
+from tapekit.jobs.destroy import Doomed, allow
 from tapekit.keys.seal import canary
-from tapekit.units import now_text, size_text
+from tapekit.rotation.loss import Loss
+from tapekit.units import now_text
 
-UNREADABLE_NAME = "damaged"
-"""What --destroy must repeat for a cartridge whose label cannot be read."""
+if TYPE_CHECKING:
+    from tapekit.jobs.memory import Memory
+
 DISK_BLOCK_BYTES = 1 << 20
 SMALLEST_SHARE = 16
 """A block is at most a sixteenth of a small medium: an archive needs room for a handful beside label and rescue kit."""
@@ -30,22 +34,25 @@ SMALLEST_SHARE = 16
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """The new label, and what was on the medium before it, in words."""
+    """The new label; what was on the medium before it, in words, and what is no more anywhere with it."""
 
     label: Label
     capacity_bytes: int
     destroyed: str
+    loss: Loss | None
+    """None where no catalog tells of other copies."""
 
 
 def run(
     drive: Drive, *, barcode: str | None, pool: str | None, block_bytes: int | None, destroy: str | None,
-    keys: Sequence[PublicKeyLine] = (),
+    keys: Sequence[PublicKeyLine] = (), memory: "Memory | None" = None,
 ) -> Result:  # fmt: skip
     """Label the medium in a drive.
 
     `destroy` is the name of what may be lost: the cartridge's own, or the word for foreign content that the refusal
-    tells. Who holds one of `keys` can try later whether it opens this cartridge. Raises WouldDestroy and ForeignMedium,
-    WriteProtected, UsageError.
+    tells. Who holds one of `keys` can try later whether it opens this cartridge. `memory` knows of other copies, and
+    learns what happened. Raises WouldDestroy and ForeignMedium, WriteProtected, UsageError; CatalogError where it would
+    go on to count what is overwritten.
     """
     medium = drive.medium()
     if not medium.present:
@@ -53,7 +60,7 @@ def run(
     if medium.write_protected:
         raise WriteProtected(f"{drive.url}: write-protected", "move the slider, or open it where it can be written")
     _check_barcode(barcode)
-    destroyed = _allow(drive, destroy)
+    doomed = allow(drive, destroy, memory)
     size = _block_bytes(drive, block_bytes)
     labelled = now_text()
     tar = kit.build(int(datetime.datetime.fromisoformat(labelled).timestamp()) * 10**9)
@@ -64,8 +71,10 @@ def run(
         canary=canary(cartridge, keys),
     )  # fmt: skip
     block = label_block(label)
-    if destroyed:
-        audit.note(Event.DESTROYED, cartridge=destroy or "", subject=destroyed)
+    if memory is not None:
+        _tell(memory, label, doomed)
+    if doomed.contents:
+        audit.note(Event.DESTROYED, cartridge=destroy or "", subject=doomed.contents)
     drive.format({**kit.files(), "label.json": block[HEADER_BYTES:]})
     drive.rewind()
     drive.write_block(block)
@@ -75,48 +84,23 @@ def run(
     drive.write_filemark()
     _read_back(drive, label, block)
     audit.note(Event.LABELLED, cartridge=label.name, cartridge_id=label.cartridge)
-    return Result(label, drive.medium().capacity_bytes, destroyed)
+    if memory is not None:
+        memory.learn(drive, doomed.label or None, is_admitted=True)
+        memory.put_back(label.name)
+    return Result(label, drive.medium().capacity_bytes, doomed.contents, doomed.loss)
 
 
-def _allow(drive: Drive, destroy: str | None) -> str:
-    """What will cease to exist, in words; raises unless there is nothing, or `destroy` names it."""
-    medium = drive.medium()
-    if medium.content is Content.BLANK:
-        return ""
-    if medium.content is Content.FOREIGN:
-        if destroy == medium.found:
-            return medium.description
-        raise ForeignMedium(
-            f"{drive.url}: not blank: it holds {medium.description}", medium.found,
-            f"if that may be lost for good, say so: --destroy {medium.found}",
-        )  # fmt: skip
-    try:
-        cartridge = open_cartridge(drive)
-    except BlankMedium:
-        return ""  # laid out for a cartridge, and cut off before there was one
-    name = cartridge.label.name if cartridge.label else UNREADABLE_NAME
-    contents = _contents(cartridge)
-    if not contents and cartridge.label:
-        return ""
-    if destroy == name:
-        return contents
-    asked = f", and --destroy says {destroy!r}" if destroy is not None else ""
-    raise WouldDestroy(
-        f"{drive.url}: cartridge {name} holds {contents}{asked}",
-        f"all of that would cease to exist; if it may, say so: --destroy {name}",
-    )
-
-
-def _contents(cartridge: Cartridge) -> str:
-    """The archives on a cartridge in words; empty where there are none."""
-    segments = cartridge.segments()
-    if not segments:
-        return "" if cartridge.label else "nothing that can be read"
-    total = sum(s.trailer.stored_bytes for s in segments if s.trailer)
-    first, last = segments[0].started, segments[-1].started
-    when = f"of {first}" if len(segments) == 1 else f"from {first} to {last}"
-    jobs = ", ".join(sorted({s.job for s in segments}))
-    return f"{len(segments)} archive{'s' * (len(segments) > 1)} {when} ({jobs}; {size_text(total)})"
+def _tell(memory: "Memory", label: Label, doomed: Doomed) -> None:
+    """Write down what goes before it does. Raises CartridgeError, CatalogError."""
+    stock = memory.stock()
+    other = stock.named(label.name) if stock else None
+    if other is not None and other.label not in {"", doomed.label} and other.copies and other.is_in_service:
+        raise CartridgeError(
+            f"cartridge {label.name}: the catalog knows another one of that name, with {len(other.copies)} archives",
+            f"choose another name; or, if that one is gone: tapekit cartridges retire {label.name} --lost",
+        )
+    if doomed.label and doomed.contents:
+        memory.overwritten(doomed.label, doomed.contents)
 
 
 def _block_bytes(drive: Drive, wanted: int | None) -> int:

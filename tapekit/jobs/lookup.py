@@ -1,13 +1,13 @@
-"""Where the catalog is, for the commands that look something up in it."""
+"""Where the catalog is, for the commands that look something up in it or write down what they did."""
 
+import os
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from tapekit.catalog.store import Store
-from tapekit.config import file
+from tapekit.config.places import Places, places
 from tapekit.errors import KeyNeeded, KeyRefused, UsageError
 from tapekit.evidence import state_directory
 from tapekit.keys import secret
@@ -17,13 +17,22 @@ FILE_NAME = "catalog.sqlite"
 
 def open_store(chosen: str | None) -> Store:
     """The catalog that the configuration names, or the one in the state directory. Raises UsageError, CatalogError."""
-    path = file.find(chosen)
-    site: Any = file.parse(path)[1].get("site", {}) if path is not None else {}
-    known = {name: site.get(name) for name in ("name", "state", "catalog", "catalog_password_file")}
-    if any(not isinstance(value, str | None) for value in known.values()):
-        raise UsageError(f"configuration: {path}: site: expected texts", "tapekit config check says which")
-    state = Path(known["state"]) if known["state"] else state_directory()
-    return Store.open(place(state, known["catalog"] or "sqlite", known["catalog_password_file"]), known["name"] or "")
+    return _open(places(chosen))
+
+
+def open_kept(chosen: str | None) -> Store | None:
+    """The catalog of a machine that keeps one: a site is configured, or it is there; None where neither is so.
+
+    Raises UsageError, CatalogError.
+    """
+    found = places(chosen)
+    is_kept = found.is_configured or os.path.lexists((found.state or state_directory()) / FILE_NAME)
+    return _open(found) if is_kept else None
+
+
+def _open(found: Places) -> Store:
+    chosen = place(found.state or state_directory(), found.catalog, found.catalog_password_file)
+    return Store.open(chosen, found.site)
 
 
 def place(state: Path, catalog: str, password_file: str | Path | None) -> str | Path:

@@ -12,6 +12,7 @@ from tapekit.cartridge.directory import remembered
 from tapekit.catalog.store import Store
 from tapekit.errors import CartridgeError, KeyNeeded, KeyRefused, VerificationFailed
 from tapekit.evidence import Evidences
+from tapekit.jobs.learn import admit
 from tapekit.jobs.nightly.reach import copy_of, site_of
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import RUNG_WORDS, Cartridge, Copy, Place, Rung
@@ -45,17 +46,17 @@ def run(
             "restore what it holds, then label it anew",
         )
     segments = opened.segments()
-    known = store.stock().labelled(label.cartridge)
-    if known is None:
-        _admit(store, label.name, label.labelled, site_of(segments), adopt=adopt)
+    stock = store.stock()
+    known = stock.labelled(label.cartridge)
     medium = drive.medium()
-    store.record_label(
-        Cartridge(
-            label.name, label.cartridge, label.pool, place=Place.SHELF, labelled=parse_time(label.labelled),
-            capacity_bytes=medium.capacity_bytes, remaining_bytes=medium.remaining_bytes,
-            is_write_protected=medium.write_protected, is_worm=medium.worm,
-        )
+    seen = Cartridge(
+        label.name, label.cartridge, label.pool, site_of(segments), Place.SHELF, labelled=parse_time(label.labelled),
+        capacity_bytes=medium.capacity_bytes, remaining_bytes=medium.remaining_bytes,
+        is_write_protected=medium.write_protected, is_worm=medium.worm,
     )  # fmt: skip
+    if known is None:
+        admit(seen, stock, store.site, adopt=adopt)
+    store.record_label(seen)
     before = {copy.archive: copy for copy in known.copies} if known else {}
     carried = {entry.archive: entry.evidence for entry in remembered(segments).values()}
     vanished = before.keys() - {segment.archive for segment in segments}
@@ -72,24 +73,6 @@ def run(
         _take(opened, store, opener, segment, copy, problems)
         copies.append(copy)
     return Result(label.name, label.cartridge, tuple(copies), tuple(sorted(vanished)), tuple(problems))
-
-
-def _admit(store: Store, name: str, labelled: str, site: str, *, adopt: bool) -> None:
-    """Whether an unknown cartridge may be taken in. Raises CartridgeError."""
-    is_foreign = bool(site) and site != store.site
-    if is_foreign and not adopt:
-        raise CartridgeError(
-            f"cartridge {name}: it belongs to site {site!r}, this is {store.site!r}", "to take it over, say so: --adopt"
-        )
-    other = store.stock().named(name)
-    if other is None or not other.label:
-        return
-    is_newer = other.labelled is None or parse_time(labelled) > other.labelled
-    if is_foreign or not is_newer:
-        raise CartridgeError(
-            f"cartridge {name}: the catalog knows another cartridge of that name, label {other.label[:8]}",
-            "retire one of them, or give this one another name with a new label",
-        )
 
 
 def _take(

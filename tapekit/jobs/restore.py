@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from drivers.base import Drive
 from formats import catalog, pax
@@ -53,8 +53,8 @@ class Result:
     unmatched: list[str] = dataclasses.field(default_factory=list)
 
 
-def run(drive: Drive, request: Request, progress: Progress) -> Result:
-    """Restore what the patterns name, or everything.
+def run(drive: Drive, request: Request, progress: Progress, begins: Callable[[Drive], object] | None = None) -> Result:
+    """Restore what the patterns name, or everything; `begins` is told when there is an archive to restore from.
 
     Raises NoSuchArchive, KeyNeeded, KeyRefused, TapekitError for the target, DriveError.
     """
@@ -62,6 +62,8 @@ def run(drive: Drive, request: Request, progress: Progress) -> Result:
     with StopRequest() as stop:
         cartridge = open_cartridge(drive)
         segment = cartridge.unlock(choose(cartridge.segments(), request.archive), request.opener)
+        if begins is not None:
+            begins(drive)
         found = read_catalog(drive, segment)
         with found.tables:
             restore = _Restore(cartridge, segment, request, patterns, progress, stop)

@@ -11,7 +11,7 @@ from tests.cli.conftest import Run
 def test_label(run: Run, tmp_path: Path) -> None:
     ran = run("label", f"image:{tmp_path}/new.tkc", "--size", "16M", "--barcode", "B", "--pool", "P", "--json")
     assert ran.answer.keys() == {
-        "cartridge", "name", "barcode", "pool", "block_size", "capacity_bytes", "destroyed",
+        "cartridge", "name", "barcode", "pool", "block_size", "capacity_bytes", "destroyed", "lost", "catalog_problem",
     }  # fmt: skip
     assert (ran.answer["name"], ran.answer["pool"], ran.answer["destroyed"]) == ("B", "P", None)
 
@@ -20,7 +20,7 @@ def test_backup(run: Run, saved: str, source: Path) -> None:
     answer = run("backup", saved, source, "--json").answer
     assert answer.keys() == {
         "cartridge", "archive", "file", "state", "members", "source_bytes", "stored_bytes", "duration_s", "warnings",
-        "notes", "remaining_bytes", "encrypted_for",
+        "notes", "remaining_bytes", "encrypted_for", "catalog_problem",
     }  # fmt: skip
     assert (answer["cartridge"], answer["file"], answer["members"], answer["source_bytes"]) == ("WED-1", 3, 3, 6)
 
@@ -35,7 +35,7 @@ def test_verify(run: Run, saved: str) -> None:
     answer = run("verify", saved, "--source", "--json").answer
     assert answer.keys() == {
         "cartridge", "ok", "blocks", "bad_blocks", "members", "bad_members", "members_hit", "damage", "archives",
-        "doubts",
+        "doubts", "catalog_problem",
     }  # fmt: skip
     (archive,) = answer["archives"]
     assert archive.keys() == {
@@ -82,7 +82,7 @@ def test_restore(run: Run, saved: str, source: Path, tmp_path: Path) -> None:
     ran = run("restore", saved, "*one", "nothing", "--to", tmp_path / "to", "--json")
     assert ran.answer.keys() == {
         "cartridge", "archive", "state", "members", "restored_bytes", "damaged", "refused", "skipped", "warnings",
-        "problems", "unmatched",
+        "problems", "unmatched", "locked", "catalog_problem",
     }  # fmt: skip
     assert (ran.code, ran.answer["members"], ran.answer["unmatched"]) == (3, 1, ["nothing"])
 

@@ -109,7 +109,7 @@ def test_a_cartridge_of_another_site_must_be_adopted(tmp_path: Path, store: Stor
     save(cartridge, source, site="there")
     with pytest.raises(CartridgeError, match="belongs to site 'there'") as raised:
         learn(cartridge, store)
-    assert raised.value.hint == "to take it over, say so: --adopt"
+    assert raised.value.hint == "to take it over, say so: tapekit catalog rebuild --adopt DRIVE"
     assert store.stock().cartridges == ()
     assert len(learn(cartridge, store, adopt=True).archives) == 1
     learn(cartridge, store)

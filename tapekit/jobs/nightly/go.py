@@ -98,6 +98,7 @@ class Ways:
         for drive in self._look()[0]:
             if drive.cartridge and outlook.is_ours(drive.cartridge, self._keeper.stock(), self._setting.site):
                 self._keeper.loaded(drive.cartridge)
+        self._keeper.seen(self._seen.found)
         turn = outlook.turn_of(rotation, self._night)
         error: TapekitError | DriveError | FormatError | None = None
         while len(self._written) < rotation.per_night and not gone.is_spooled:

@@ -5,36 +5,26 @@ Where it cannot be written, it is still read; where it cannot be read either, wh
 """
 
 import contextlib
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from functools import partial
 
 from drivers.base import Drive
 from tapekit import clock
-from tapekit.cartridge import cartridge as opening
-from tapekit.cartridge.cartridge import Segment, by_archive, open_cartridge
-from tapekit.cartridge.catalog import read_catalog
 from tapekit.catalog.errors import CatalogError, CatalogUnreadable
 from tapekit.catalog.record import Use
 from tapekit.catalog.store import Store
-from tapekit.errors import KeyNeeded, KeyRefused, TapekitError, VerificationFailed
-from tapekit.evidence import Evidences, Noted
-from tapekit.jobs.nightly.reach import cartridge_of
+from tapekit.errors import TapekitError
+from tapekit.evidence import Evidences
+from tapekit.jobs import restoring
+from tapekit.jobs.learn import learn
+from tapekit.jobs.nightly.reach import LOOKED_INTO, InDrive
 from tapekit.keys.opener import NO_KEY, Opener
-from tapekit.model import Cartridge, Copy, Place, Rung, Stock
+from tapekit.model import Cartridge, Place, Stock
 from tapekit.report.night import NightReport, Note
 from tapekit.report.stored import BadReport, from_value, value_of
-from tapekit.units import parse_time
 
 RECENT = 50
 """A report that is amended is among the latest runs."""
-_IMPLIED = {
-    Rung.FLUSHED: (Rung.WRITTEN,),
-    Rung.READ_BACK: (Rung.WRITTEN, Rung.FLUSHED),
-    Rung.COMPARED: (Rung.WRITTEN, Rung.FLUSHED, Rung.READ_BACK),
-}
-"""What is true as well where the journal has a rung; a sample restored says nothing of all the rest."""
 
 
 class Keeper:
@@ -136,6 +126,14 @@ class Keeper:
             if store is not None:
                 store.record_use(label, used)
 
+    def seen(self, found: Sequence[InDrive]) -> None:
+        """A cartridge that was in a drive for a restore, and is not in it any more, may be written again."""
+        with self._writing() as store:
+            for drive in found if store else ():
+                if store is not None and drive.found in LOOKED_INTO:
+                    label = drive.cartridge.label if drive.cartridge else None
+                    restoring.taken_out(store, drive.url, label, clock.now())
+
     def ejected(self, name: str) -> None:
         """A cartridge was let go; where it is then, a person knows."""
         with self._writing() as store:
@@ -154,57 +152,10 @@ class Keeper:
         return self.is_whole
 
     def learn(self, drive: Drive, replaces: str | None = None, opener: Opener = NO_KEY) -> None:
-        """Bring in what a cartridge holds and the catalog does not know yet; no names of what nothing opens.
-
-        Raises DriveError, FormatError.
-        """
-        if self._store is None or not self.is_whole:
-            return
-        opened = open_cartridge(drive)
-        if opened.label is None:
-            return
-        label = opened.label.cartridge
-        segments = opened.segments()
+        """Bring in what a cartridge holds and the catalog does not know yet. Raises DriveError, FormatError."""
         with self._writing() as store:
             if store is not None:
-                known = store.stock().labelled(label)
-                seen = cartridge_of(opened, segments, known, self._evidences)
-                store.record_label(seen, replaces=replaces)
-                unlocked = partial(_unlocked, opened, opener)
-                self._learn_archives(drive, store, seen, known, by_archive(segments), unlocked)
-                self._learn_evidence(store, seen, known)
-
-    def _learn_archives(
-        self, drive: Drive, store: Store, seen: Cartridge, known: Cartridge | None, segments: Mapping[str, Segment],
-        unlocked: Callable[[Segment], Segment],
-    ) -> None:  # fmt: skip
-        before = {(copy.archive, copy.state) for copy in known.copies} if known else set()
-        for copy in seen.copies:
-            if (copy.archive, copy.state) in before:
-                continue
-            segment = unlocked(segments[copy.archive])
-            if segment.is_encrypted and segment.cipher is None:
-                store.record_archive(seen.label, dataclasses.replace(copy, evidence=()))
-                continue
-            with read_catalog(drive, segment).tables as tables:
-                store.record_archive(seen.label, dataclasses.replace(copy, evidence=()), tables.entries())
-
-    def _learn_evidence(self, store: Store, seen: Cartridge, known: Cartridge | None) -> None:
-        """What the journal has of a cartridge, in its order; nothing of archives whose last line is known already."""
-        label, archives = seen.label, {copy.archive for copy in seen.copies}
-        lines = [noted for noted in self._evidences.lines() if noted.cartridge == label and noted.archive in archives]
-        before = {copy.archive: copy for copy in known.copies} if known else {}
-        last = {noted.archive: noted for noted in lines}
-        behind = {archive for archive, noted in last.items() if not _is_known(noted, before.get(archive))}
-        for noted in lines:
-            if noted.archive not in behind:
-                continue
-            at = parse_time(noted.at)
-            if noted.rung is None:
-                store.record_failure(label, noted.archive, at)
-                continue
-            for rung in (*_IMPLIED.get(noted.rung, ()), noted.rung):
-                store.record_evidence(label, noted.archive, rung, at)
+                learn(drive, store, self._evidences, replaces, opener)
 
     # --- going on without -------------------------------------------------------------------------------------
 
@@ -234,19 +185,3 @@ class Keeper:
 def problem_of(error: TapekitError) -> Note:
     """Why the catalog cannot be used, as a note."""
     return Note("catalog" if isinstance(error, CatalogUnreadable) else "catalog-missed", {}, str(error))
-
-
-def _is_known(noted: Noted, copy: Copy | None) -> bool:
-    """Whether the catalog has a line of the journal, and so all before it."""
-    if copy is None:
-        return False
-    at = parse_time(noted.at)
-    return copy.failed == at if noted.rung is None else (noted.rung, at) in copy.evidence and copy.failed is None
-
-
-def _unlocked(cartridge: opening.Cartridge, opener: Opener, segment: Segment) -> Segment:
-    """The segment opened for its names, or as it is where they are not for us."""
-    try:
-        return cartridge.unlock(segment, opener, for_data=False)
-    except (KeyNeeded, KeyRefused, VerificationFailed):
-        return segment

@@ -23,9 +23,11 @@ POLL_S = 1.0
 @contextlib.contextmanager
 def locked(
     directory: Path, drives: Sequence[str], holder: str, wait_s: float, sleep: Callable[[float], None] = time.sleep,
-    waiting: Callable[[str], None] | None = None,
+    waiting: Callable[[str], None] | None = None, *, is_shared: bool = False,
 ) -> Iterator[None]:  # fmt: skip
     """Hold the locks of some drives, by URL; `holder` says to others what runs, `waiting` is told who they are.
+
+    Several that only read may share them.
 
     Raises Busy where another run holds one of them for longer than `wait_s`, TapekitError where no lock can be kept.
     """
@@ -36,7 +38,8 @@ def locked(
             held.callback(os.close, descriptor)
             about = os.fstat(descriptor)
             if (about.st_dev, about.st_ino) not in taken:  # two links to one drive, or a directory in place of files
-                _acquire(descriptor, drive, wait_s, sleep, waiting or _nobody)
+                how = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
+                _acquire(descriptor, how, drive, wait_s, sleep, waiting or _nobody)
                 _write(descriptor, {"run": holder, "process": os.getpid(), "since": now_text()})
             taken.add((about.st_dev, about.st_ino))
         yield
@@ -88,12 +91,12 @@ def _name(drive: str) -> str:
 
 
 def _acquire(
-    descriptor: int, drive: str, wait_s: float, sleep: Callable[[float], None], waiting: Callable[[str], None]
+    descriptor: int, how: int, drive: str, wait_s: float, sleep: Callable[[float], None], waiting: Callable[[str], None]
 ) -> None:
     waited = 0.0
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError as error:
             used = f"{drive}: in use by {_holder(descriptor)}"
             if waited >= wait_s:

@@ -32,6 +32,10 @@ class Found(enum.StrEnum):
     """The drive itself cannot be opened."""
 
 
+LOOKED_INTO = frozenset((Found.CARTRIDGE, Found.BLANK, Found.FOREIGN, Found.NOTHING))
+"""What tells which cartridge is in a drive, and which one is not."""
+
+
 @dataclasses.dataclass(frozen=True)
 class InDrive:
     """A drive, and what was found in it. `cartridge` is there for Found.CARTRIDGE alone."""
