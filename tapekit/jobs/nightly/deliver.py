@@ -29,8 +29,16 @@ UNSENT = "unsent"
 def deliver(setting: Setting, report: NightReport, wait: Callable[[float], None] = time.sleep) -> NightReport:
     """Bring a report everywhere; the answer is the report with what did not get there.
 
-    The page is written before anything is sent, which may take minutes, and once more if there is more to tell then.
+    Never raises: the night is over, and a defect in one of its pictures is no reason to call it a failure.
     """
+    try:
+        return _deliver(setting, report, wait)
+    except Exception as error:  # noqa: BLE001
+        return report.with_notes(warnings=[note("defect", f"{type(error).__name__}: {error}")])
+
+
+def _deliver(setting: Setting, report: NightReport, wait: Callable[[float], None]) -> NightReport:
+    """The page is written before anything is sent, which may take minutes, and again if there is more to tell then."""
     keeper = Keeper(setting.open_catalog, Evidences(setting.state))
     try:
         history = _history(setting, report, keeper)
@@ -87,6 +95,8 @@ def _write(setting: Setting, report: NightReport, history: History) -> list[Note
                 write(path)
         except OSError as error:
             notes.append(note("report-file", (error.strerror or type(error).__name__).lower(), path=str(path)))
+        except Exception as error:  # noqa: BLE001 - the rest is delivered all the same
+            notes.append(note("report-file", f"{type(error).__name__}: {error}", path=str(path)))
     return notes
 
 

@@ -10,6 +10,7 @@ from tapekit.catalog.store import Store
 from tapekit.errors import Exit
 from tapekit.jobs.nightly import latest
 from tapekit.jobs.nightly.deliver import deliver
+from tapekit.report import html, text
 from tapekit.report.night import NightReport, Outcome
 from tests.jobs.nightly.site import Site
 from tests.report.sinks import WebSink, serving
@@ -105,6 +106,23 @@ def test_folders_that_cannot_be_made_are_warnings(site: Site, tmp_path: Path) ->
     report = night(site)
     assert (report.exit_code, [note.kind for note in report.warnings]) == (Exit.WARNINGS, ["report-file"] * 2)
     assert {note.detail for note in report.warnings} == {"not a directory", "file exists"}
+
+
+def test_a_defect_in_the_page_costs_the_page_alone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> str:
+        raise ZeroDivisionError("a picture of no nights")
+
+    with serving(WebSink()) as sink:
+        site.notifications["always"] = [f"json://127.0.0.1:{sink.port}/"]
+        with monkeypatch.context() as patched:
+            patched.setattr(html, "page", fail)
+            report = night(site)
+        assert [(note.kind, note.detail) for note in report.warnings] == [
+            ("report-file", "ZeroDivisionError: a picture of no nights")
+        ]
+        assert len(sink.bodies) == 1
+    monkeypatch.setattr(text, "text", fail)
+    assert [note.kind for note in night(site).warnings] == ["defect"]
 
 
 def test_a_bad_night_gets_no_other_exit_code(site: Site, tmp_path: Path) -> None:
