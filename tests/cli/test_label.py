@@ -75,7 +75,7 @@ def test_what_the_journal_alone_knows_counts_too(
     assert "the last verified copy of second" in run("label", saved, "--destroy", "WED-1").err
 
 
-def _busy(*_arguments: object) -> None:
+def _busy(*_arguments: object, **_more: object) -> None:
     raise CatalogBusy("another run is writing to it")
 
 
