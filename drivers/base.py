@@ -35,11 +35,6 @@ class Identity:
     serial: str = ""
     firmware: str = ""
 
-    @property
-    def key(self) -> str:
-        """The same for one device wherever it is connected; empty where it has no number of its own."""
-        return f"{self.vendor} {self.model} {self.serial}".strip() if self.serial else ""
-
 
 @dataclasses.dataclass(frozen=True)
 class MediumState:

@@ -1,6 +1,5 @@
 """`disk:/dev/…`: a cartridge on a block device: a USB disk, an RDX cartridge, a loop device."""
 
-import contextlib
 import fcntl
 import os
 import re
@@ -95,26 +94,10 @@ def _identity(path: str, device: int) -> Identity:
     if (folder / "partition").exists():
         folder = folder.parent
 
-    about = folder / "device"
-    return Identity(path, _text(about / "vendor"), _text(about / "model"), _serial(folder), _text(about / "rev"))
+    def attribute(name: str) -> str:
+        try:
+            return (folder / "device" / name).read_text().strip()
+        except OSError:
+            return ""
 
-
-def _serial(folder: Path) -> str:
-    """Serial number of a disk, by its folder in sysfs: its own, that in its vital product data, or of its USB device.
-
-    Page 0x80 of the vital product data (SPC) is the number behind four bytes.
-    """
-    for own in (folder / "device" / "serial", folder / "serial"):
-        if number := _text(own):
-            return number
-    with contextlib.suppress(OSError):
-        if number := (folder / "device" / "vpd_pg80").read_bytes()[4:].decode("ascii", "replace").strip("\0 "):
-            return number
-    return next((number for above in folder.parents if (number := _text(above / "serial"))), "")
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("ascii", "replace").strip()
-    except OSError:
-        return ""
+    return Identity(path, attribute("vendor"), attribute("model"), attribute("serial"), attribute("rev"))

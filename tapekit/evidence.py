@@ -47,8 +47,6 @@ class Noted:
     archive: str
     rung: Rung | None
     at: str
-    drive: str = ""
-    """Which device it was (`Identity.key`); empty where that has no number."""
 
 
 class Evidences:
@@ -83,19 +81,12 @@ class Evidences:
         """Everything noted, oldest first, whether it could be written down or not."""
         return iter(self._noted)
 
-    def is_from_elsewhere(self, cartridge: str, archive: str, drive: str) -> bool:
-        """Whether another drive than this one wrote a copy, as far as their numbers tell."""
-        copy = (line for line in self._noted if (line.cartridge, line.archive) == (cartridge, archive))
-        writers = {line.drive for line in copy if line.rung in {Rung.WRITTEN, Rung.FLUSHED}}
-        return bool(drive and writers) and not writers & {drive, ""}
-
-    def note(self, cartridge: str, archive: str, rung: Rung | None, drive: str = "") -> None:
-        """Write down that a copy has reached a rung now in some drive, or (None) was found damaged."""
-        noted = Noted(cartridge, archive, rung, now_text(), drive)
+    def note(self, cartridge: str, archive: str, rung: Rung | None) -> None:
+        """Write down that a copy has reached a rung now, or (None) was found damaged."""
+        noted = Noted(cartridge, archive, rung, now_text())
         self._take(noted)
         words = rung.words if rung else FAILED
-        value = {"cartridge": cartridge, "archive": archive, "rung": words, "at": noted.at}
-        line = json.dumps(value | ({"drive": drive} if drive else {}))
+        line = json.dumps({"cartridge": cartridge, "archive": archive, "rung": words, "at": noted.at})
         try:
             make_private(self._path.parent)
             with self._path.open("a", encoding="utf-8") as journal:
@@ -121,7 +112,6 @@ def _parse(line: str) -> Noted | None:
         value = json.loads(line)
         words = value["rung"]
         rung = None if words == FAILED else _RUNG_OF_WORDS[words]
-        drive = str(value.get("drive", ""))
-        return Noted(str(value["cartridge"]), str(value["archive"]), rung, str(value["at"]), drive)
+        return Noted(str(value["cartridge"]), str(value["archive"]), rung, str(value["at"]))
     except (ValueError, KeyError, TypeError):
         return None

@@ -196,8 +196,7 @@ class _Backup:
             raise
         progress.end()
         self._note(trailer.state)
-        written_by = self._drive.identify().key
-        self._evidences.note(self._cartridge_id(), self._header.archive, Rung.FLUSHED, written_by)
+        self._evidences.note(self._cartridge_id(), self._header.archive, Rung.FLUSHED)
         result = self._result(trailer, begun)
         if ended is not None:
             self._raise_ended(ended, result)

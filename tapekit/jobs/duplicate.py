@@ -78,7 +78,7 @@ def run(
             signature=None,
         )
         result = copying.run(trailer, needed_bytes=TRAILER_ROOM_BYTES * (2 + len(earlier)))
-    evidences.note(label.cartridge, chosen.archive, Rung.FLUSHED, target.identify().key)
+    evidences.note(label.cartridge, chosen.archive, Rung.FLUSHED)
     audit.note(
         Event.COPIED, cartridge=here.name, cartridge_id=label.cartridge, archive=chosen.archive, job=chosen.job,
         result=trailer.state,

@@ -44,7 +44,7 @@ def learn(
         admit(seen, stock, store.site, adopt=False)
     store.record_label(seen, replaces=replaces)
     _learn_archives(opened, store, seen, known, segments, opener)
-    learn_evidence(store, seen, known, evidences)
+    _learn_evidence(store, seen, known, evidences)
 
 
 def admit(seen: Cartridge, stock: Stock, site: str, *, adopt: bool) -> None:
@@ -91,7 +91,7 @@ def _unlocked(opened: OpenCartridge, opener: Opener, segment: Segment) -> Segmen
         return segment
 
 
-def learn_evidence(store: Store, seen: Cartridge, known: Cartridge | None, evidences: Evidences) -> None:
+def _learn_evidence(store: Store, seen: Cartridge, known: Cartridge | None, evidences: Evidences) -> None:
     """What the journal has of a cartridge, in its order; nothing of archives whose last line is known already."""
     archives = {copy.archive for copy in seen.copies}
     lines = [line for line in evidences.lines() if line.cartridge == seen.label and line.archive in archives]

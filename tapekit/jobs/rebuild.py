@@ -12,7 +12,7 @@ from tapekit.cartridge.directory import remembered
 from tapekit.catalog.store import Store
 from tapekit.errors import CartridgeError, KeyNeeded, KeyRefused, VerificationFailed
 from tapekit.evidence import Evidences
-from tapekit.jobs.learn import admit, learn_evidence
+from tapekit.jobs.learn import admit
 from tapekit.jobs.nightly.reach import copy_of, site_of
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import RUNG_WORDS, Cartridge, Copy, Place, Rung
@@ -72,7 +72,6 @@ def run(
         copy = _proven(copy_of(segment, before.get(segment.archive), noted))
         _take(opened, store, opener, segment, copy, problems)
         copies.append(copy)
-    learn_evidence(store, dataclasses.replace(seen, copies=tuple(copies)), None, evidences)
     return Result(label.name, label.cartridge, tuple(copies), tuple(sorted(vanished)), tuple(problems))
 
 

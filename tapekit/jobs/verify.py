@@ -132,10 +132,7 @@ def run(
                 result.comparison = _compare(cartridge, segment, stop)
             if segment.is_complete and cartridge.label:
                 rung = Rung.COMPARED if with_source and result.comparison else Rung.READ_BACK
-                copy, here = (cartridge.label.cartridge, segment.archive), drive.identify().key
-                evidences.note(*copy, rung if result.ok else None, here)
-                if result.ok and evidences.is_from_elsewhere(*copy, here):
-                    evidences.note(*copy, Rung.OTHER_DRIVE, here)
+                evidences.note(cartridge.label.cartridge, segment.archive, rung if result.ok else None)
             results.append(result)
         progress.end()
     blocks += sum(result.blocks for result in results)

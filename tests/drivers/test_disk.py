@@ -187,21 +187,3 @@ def test_a_device_that_ends_early_went_away(device: str) -> None:
     with pytest.raises(NoMedium, match="went away"):
         storage.read(SIZE_BYTES, 4096)
     storage.close()
-
-
-@pytest.mark.parametrize(
-    ("place", "content"),
-    (
-        ("0:0:0:0/block/sdb/device/serial", b"S-1\n"),
-        ("0:0:0:0/block/sdb/serial", b"S-1\n"),
-        ("0:0:0:0/block/sdb/device/vpd_pg80", b"\0\x80\0\x08S-1     "),
-        ("serial", b"S-1\n"),
-    ),
-)
-def test_a_serial_number_is_found_where_the_kernel_has_it(tmp_path: Path, place: str, content: bytes) -> None:
-    """The disk's own, or that of the USB device that it is behind."""
-    folder = tmp_path / "usb1" / "1-1" / "host0" / "0:0:0:0" / "block" / "sdb"
-    (folder / "device").mkdir(parents=True)
-    above = tmp_path / "usb1" / "1-1"
-    (above / place if place == "serial" else above / "host0" / place).write_bytes(content)
-    assert disk._serial(folder) == "S-1"

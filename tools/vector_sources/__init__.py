@@ -8,9 +8,10 @@ from fixtures.vectors import Vector
 from tools.vector_sources.blocks import BLOCKS
 from tools.vector_sources.catalogs import CATALOGS
 from tools.vector_sources.documents import DOCUMENTS
+from tools.vector_sources.keys import KEYS
 from tools.vector_sources.members import MEMBERS
 from tools.vector_sources.payloads import PAYLOADS
 from tools.vector_sources.recordlogs import RECORDLOGS
 from tools.vector_sources.recovery import RECOVERY
 
-VECTORS: tuple[Vector, ...] = (*BLOCKS, *PAYLOADS, *DOCUMENTS, *CATALOGS, *RECORDLOGS, *RECOVERY, *MEMBERS)
+VECTORS: tuple[Vector, ...] = (*BLOCKS, *PAYLOADS, *DOCUMENTS, *CATALOGS, *RECORDLOGS, *RECOVERY, *MEMBERS, *KEYS)

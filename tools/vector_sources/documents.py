@@ -17,11 +17,11 @@ _SLOT: dict[str, Any] = {
     "salt": base64.b64encode(bytes(16)).decode(), "log2_n": 15, "r": 8, "p": 1, "key": None, "enc": None,
     "sha256": None,
 }  # fmt: skip
-_LABEL: dict[str, Any] = {
+LABEL: dict[str, Any] = {
     "format": 1, "cartridge": _ID, "barcode": "WED-1", "pool": None, "labelled": _TIME, "tool": "tapekit 1.0",
     "block_size": 262144, "kit_sha256": _DIGEST, "canary": [],
 }  # fmt: skip
-_HEADER: dict[str, Any] = {
+HEADER: dict[str, Any] = {
     "format": 1, "archive": _ID, "segment": 0, "job": "nightly", "site": "", "host": "server", "started": _TIME,
     "tool": "tapekit 1.0", "root": "/", "block_size": 262144, "cut": 262000, "stream_start": 0, "sequence_start": 0,
     "compression": "zstd", "cipher": None, "slots": [], "commitment": None, "parity": None, "bases": [],
@@ -32,7 +32,7 @@ _ENTRY: dict[str, Any] = {
     "state": "complete", "members": 10, "problems": 0, "source_bytes": 5000, "stored_bytes": 3000,
     "trailer_sha256": _DIGEST, "evidence": {"rung": "read back", "at": _TIME},
 }  # fmt: skip
-_TRAILER: dict[str, Any] = {
+TRAILER: dict[str, Any] = {
     "archive": _ID, "segment": 0, "job": "nightly", "started": _TIME, "state": "complete", "finished": _TIME,
     "members": 12, "problems": 1, "source_bytes": 5000, "stream_bytes": 20480, "stored_bytes": 9000,
     "blocks": {"header": 1, "data": 3, "parity": 0, "catalog": 1}, "blocks_sha256": _DIGEST, "catalog_block": 4,
@@ -77,17 +77,17 @@ class _Source:
         return tuple(self.bad(f"without-{key.replace('_', '-')}", f"without {key}", **{key: _MISSING}) for key in keys)
 
 
-_L = _Source("label", "label", _LABEL)
-_H = _Source("header", "header document", _HEADER)
-_T = _Source("trailer", "trailer document", _TRAILER)
-_TEXT = canonical(_LABEL)
-_SPACED = json.dumps(_LABEL, indent=2).encode()
+_L = _Source("label", "label", LABEL)
+_H = _Source("header", "header document", HEADER)
+_T = _Source("trailer", "trailer document", TRAILER)
+_TEXT = canonical(LABEL)
+_SPACED = json.dumps(LABEL, indent=2).encode()
 
 _JSON: tuple[Vector, ...] = (
     _L.accepted("unknown-key", "keys that nobody knows are ignored",
-                _with(_LABEL, zzz={"deep": [1, 2]}), ("barcode", '"WED-1"')),
+                _with(LABEL, zzz={"deep": [1, 2]}), ("barcode", '"WED-1"')),
     _L.accepted("spaced", "not canonical, still JSON", _SPACED, ("block_size", "262144")),
-    _L.accepted("without-canary", "no canary is the same as an empty one", _with(_LABEL, canary=_MISSING)),
+    _L.accepted("without-canary", "no canary is the same as an empty one", _with(LABEL, canary=_MISSING)),
     _L.raw("empty", "no bytes", b""),
     _L.raw("cut", "cut off", _TEXT[:-1]),
     _L.raw("two", "a second document behind", _TEXT + _TEXT),
@@ -119,7 +119,7 @@ _LABELS: tuple[Vector, ...] = (
     _L.good("largest-block", "blocks of 16,773,120 bytes", ("block_size", "16773120"), block_size=16773120),
     _L.good("canary", "a key slot, and the digest of what it wraps", ("canary.0.log2_n", "15"),
             ("canary.0.sha256", f'"{_DIGEST}"'), canary=[_SLOT | {"sha256": _DIGEST}]),
-    _L.newer("newer", "format 2", _with(_LABEL, format=2)),
+    _L.newer("newer", "format 2", _with(LABEL, format=2)),
     _L.newer("newer-unlike", "format 2, and nothing else of format 1", canonical({"format": 2, "name": ["x"]})),
     _L.newer("newer-giant", "a format of 4,000 digits", _TEXT.replace(b'"format":1', b'"format":' + b"9" * 4000)),
     _L.bad("format-0", "format 0", format=0),
@@ -156,13 +156,13 @@ _HEADERS: tuple[Vector, ...] = (
     _H.good("bases", "refers to two archives", ("bases.1", f'"{_OTHER_ID}"'), bases=[_ID, _OTHER_ID]),
     _H.good("cut-1", "the smallest cut", ("cut", "1"), cut=1),
     _H.accepted("slot-unknown", "a key slot of a kind that nobody knows, without role, name and wrapped: it is skipped",
-                _with(_HEADER, slots=[{"kind": "fido2", "role": 7, "device": []}, _SLOT]),
+                _with(HEADER, slots=[{"kind": "fido2", "role": 7, "device": []}, _SLOT]),
                 ("slots.0.kind", '"fido2"'), ("slots.1.kind", '"passphrase"')),
-    _H.newer("newer", "format 2", _with(_HEADER, format=2)),
+    _H.newer("newer", "format 2", _with(HEADER, format=2)),
     _H.newer("newer-unlike", "format 2, and nothing else of format 1", canonical({"format": 2})),
     _H.bad("format-0", "format 0", format=0),
     *_H.each_missing("format", "archive", "segment", "started", "block_size", "cut", "stream_start", "sequence_start"),
-    _H.raw("duplicate", "a key twice", canonical(_HEADER)[:-1] + b',"segment":0}'),
+    _H.raw("duplicate", "a key twice", canonical(HEADER)[:-1] + b',"segment":0}'),
     _H.bad("archive", "no id", archive="x"),
     _H.bad("segment-negative", "a negative segment", segment=-1),
     _H.bad("segment-string", "a string for a number", segment="0"),
@@ -210,7 +210,7 @@ _TRAILERS: tuple[Vector, ...] = (
     _T.good("signed", "audit log and signature", ("audit.sequence", "5"), ("signature.kind", '"ed25519"'),
             audit={"sequence": 5, "sha256": _DIGEST}, signature={"kind": "ed25519", "key": "AA==", "value": "AA=="}),
     *_T.each_missing("archive", "segment", "state", "members", "blocks", "blocks_sha256", "catalog_block"),
-    _T.raw("duplicate", "a key twice", canonical(_TRAILER)[:-1] + b',"state":"complete"}'),
+    _T.raw("duplicate", "a key twice", canonical(TRAILER)[:-1] + b',"state":"complete"}'),
     _T.bad("archive", "no id", archive=_ID + "00"),
     _T.bad("state", "an unknown state", state="finished"),
     _T.bad("state-incomplete", "a trailer that says it is none", state="incomplete"),
@@ -219,7 +219,7 @@ _TRAILERS: tuple[Vector, ...] = (
     _T.bad("members-giant", "a count over 64 bits", members=1 << 64),
     _T.bad("blocks-list", "a list for an object", blocks=[1, 3, 0, 1]),
     _T.bad("blocks-without-parity", "no count of parity blocks", blocks={"header": 1, "data": 3, "catalog": 1}),
-    _T.bad("blocks-negative", "a negative count of blocks", blocks=_TRAILER["blocks"] | {"data": -1}, catalog_block=0),
+    _T.bad("blocks-negative", "a negative count of blocks", blocks=TRAILER["blocks"] | {"data": -1}, catalog_block=0),
     _T.bad("blocks-digest", "no digest", blocks_sha256=""),
     _T.bad("catalog-block", "the catalog does not begin behind the data", catalog_block=3),
     _T.bad("catalog-block-late", "the catalog begins behind more than all parity blocks", catalog_block=5),

@@ -171,9 +171,8 @@ class Ways:
         self._trace.step("label")
         assert way.cartridge is not None  # noqa: S101 - ways over a drive name one
         before = stock.named(way.cartridge) if way.action is Action.OVERWRITE else None
-        scheme = self._policy.rotations[self._setting.name].scheme
-        own = scheme.pool_of(way.cartridge) if way.cartridge in scheme.names else pool  # known on a closed day, too
-        pool = (before.pool if before else "") or own
+        if before is not None:
+            pool = before.pool or pool
         drive = drives.open_drive(url, {}, writable=True)
         try:
             label.run(

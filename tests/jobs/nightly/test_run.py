@@ -45,14 +45,6 @@ def test_a_blank_cartridge_becomes_the_one_that_is_due(site: Site, tmp_path: Pat
     assert (cartridge.name, cartridge.loads, [copy.is_verified for copy in cartridge.copies]) == ("MON-1", 1, [True])
 
 
-def test_on_a_closed_day_a_new_cartridge_gets_its_pool_too(site: Site) -> None:
-    site.calendar = {"closed": ["mon"]}
-    site.put_in("MON-1")
-    assert [cartridge.name for cartridge in site.run().cartridges] == ["MON-1"]
-    (cartridge,) = site.stock().cartridges
-    assert cartridge.pool == "daily"
-
-
 def test_a_week_of_nights_and_the_first_cartridge_is_written_again(site: Site) -> None:
     for day in ("MON-1", "TUE-1", "WED-1", "THU-1", "FRI-1"):
         site.put_in(day)

@@ -1,0 +1,65 @@
+"""Key slots of kind hpke, made once: encapsulation takes randomness that no library lets one choose.
+
+They wrap data key 40 … 5F and catalog key 60 … 7F of archive 00 … 0F, segment 0 (the canary: the token 00 … 3F of
+cartridge 00 … 0F); the private keys' seeds are 00 … 1F (owner) and 01 … 20 (technician). `tests/keys/test_slot.py`
+judges such slots by ML-KEM, X25519 and RFC 9180 written out.
+"""
+
+OWNER_ENC = (
+    "PQ0JIy1xM5cb9us4i/2wrLXx5A2H8/4XX7l0ZTsH77D7Huw6oq3mYXbf1nOK8Kgx4ba32hKslo3W+Vo4803biwZrP+yRw916IlcrGPnoyDZBwp"
+    "hfHeBfgML6FKRgEXZwRJ3lhryzr9qtoAW/w1TWhEjapiBC1NXDq2bM+KEU25S50RNHziwrc43EaIqbdhoYacgCekA3EUvdEt8OwRpbYksvKucK"
+    "2Og7PwAb/9Iqdh87oe746vRyqB0TJvY82F+txswNfGgLjp4U5r18nNCchZ8X4hkdDI24u97JYRuqTjsfZyveqRsKGbGqjdEFYPxR5InG9NT3LO"
+    "FDu+7T4+X2USN5AyecJ89g0aXDE8FMkHKK2C3zpo2dXZOgHk5zOOqixvb1r1eyuNbHEmbN/e1kY+5yY8X3tsHtR9dKB2toJYZZ0Lt2TRSXcybe"
+    "ZkT2QCP/p7WQ+AuF89BVvclS1PKdwe6SAL3YY0elctXM8A85GEoKIcZM2CnpIgLOaKfaGlcxb4p1oKg7O7a4vT0itIQ5kiJk0sRpAZCPwRGV37"
+    "0V4Xwci9EtvWOIONxoQAZuJ+17ZK9/f+uXUTxleIHdGiQwd8iE7rwH1cHA+djdjGDzF1R3rQWE/5IcmnGRfyJ4D2unwqa4bpPCXp2XNQWx1UpH"
+    "wnM643sqm5LSBcIj3Kx7+uGBOgnWMzQno0mBjNRTCg/DrBftMLKVoo/MqhtbYhDnhbF6fCiWddU7c+ItkWaNqZNh3QtFooIzFcJco1ka1k58td"
+    "sp+Px5qe0rjRVhM+Jh/sG0AO+0czv9hVNJy1d02wNddXunBPfVminxYKKLU5XrN+f6366L9RTRgNSk7VOiGfWkLkEkPz9+SNYw7Un26AmJjZr3"
+    "vET/M6EU8LGPa8jdRaegg28KlCWFTbqN7WWxtecC225n+QRslrVpjaJuvUKzRtH1QfZd3BqHimIBRohD/K+n3ZQwP2nghvCdZ4cKpUEcDKWILb"
+    "pF4bJAHasTBlZpfPnICu/OhDZlQiUjS5mhSk79J2hSTmS2k5JEHfe3PUv5eXA8aaZ37PRJzyV26u/PDCwb2NrboL+fh+CtBOvhuANLKal3e5vV"
+    "sCYYvd1XB33aIod/K8IdfH4tpYIJi8mEUUSmQScLoT99auAMlJY+jZXICiUYqJ467Ss6H48OJjOsVghKJCisjuoYLy0oXExfVS8dW2cMzkGa0A"
+    "KdYULoe++8I+s9rB/fudEnWgRLheoXa0s425Qfk3r+MUZjrv4jxEuPJ2yJOAccAWpda4N9gTaHpevmk9mWlcKg+bplhy8nX5fOGBqceHR8ig9v"
+    "RLINDtmEtPxr/S40+fbfXOICP9MvYx5p4GaN9KQRNhsPtWu068l0ZEOKKDtkk6T2OZflEK7ZFEukpBrodknv/Zb8zkFsl4up9T6ZnyABK3px/9"
+    "PRnpJ+9wZaUbdtQld8iv0BcBbkpVLxwwnhqP0bbNmVa2qV1KdhfZ7f9VM61vz5Jw=="
+)
+OWNER_WRAPPED = (
+    "dADVyHG5G/jFeRus+39SnxdGdeMPBBytUtLQHGPKkuTl0KbYzUwA4TwwhjhwNk+/L7G8G7hKE5J/0L91UFdbNViqQBwhYvZk4CI6E7DGzEk="
+)
+OWNER_KEY = "yaNWX/3k9ytRZhvjke4T5A=="
+TECHNICIAN_ENC = (
+    "fVdMVXq4DRBNcO+I8ZoNTlWyvX1imRvsx4womjy6iYPjUIz0Md3omICIbH/aCYUmedHrncMIr2Owcqs8/P6aWaXuU1A9JVV/RtxSo1DqrM9rkI"
+    "3lXky2ca8SlH4XCX+Iyk63JyzBJV09gzLeUDS8/xD9xtE/ev92zCwuwGtU8Tka016lkpGIsWnlhv4mF46i4zmAhUjrI48O9FQOUjI+/XJg45Yj"
+    "8NLWJkCGogAGcN7dVCmoPYko/vZ/3nwBXdWe0Ql74i0bdY678MkpsRayWxULsRJoOW7iyKIz/Sea5D582SDx7gj+vq1ZLeNRgHasGqRES8nZfH"
+    "ssg+sdGf3cLSm00Amu8Li+7cl9kbw/bsAajFhCgK0ciyD208FHik+DofEVlHsxR/Vev+tSYEZHiBbJ5jtcKB3JyStlk8T9P+dOEyP9GbLSIg9/"
+    "NPOQroObA5/S0DjB5WgkuVGSLW6qes67CENpvY03stXzs8thaDw4SQCQHbc+PckY01/KB0/iP1aWDHD7ltBw8yIWNDT49NBBsYrNV0dgAq4pjU"
+    "aH4WemcTf7MLYx2XAByN6KKXsb03ntykWpnge0sFO835EFuDPCwjRxeSy4YEXNsVUAJNXGDMfdSu2XY8Cw8ab3UplAKdHndp4kl1o1ZJpTheKZ"
+    "QoYqKC8NbhcISDo2ncyDH8HTzFaHGmy1D9o8H0pZO/qZXn7OzEHsdKUD2Cl3uWZHakE3AkteZTUNQW0zVni205ArsEUYUdmPzaf+h2rSN3C2Mo"
+    "s/hiT2lahJMVKZiR+6UHaz6w166K3nI7RXfUuR/4GseHrzd1uSM7mU1ql0ii2Nk56+3My+Zcw5GJ25bHbwqEBZGnOgg/y9Jt3RHuSjn3HjhZqw"
+    "Ruw9yHUCTjjLCN/LCHgIMFOmjjmAx1GgP8dtZ4DmfCrKOHRhXSXt3Ml4EDXq0/IR89cTxxATf1XWy9Q58zgwIh1ju/vuxEnVh50uXFqBDdfwoJ"
+    "avb/cBzlEqjOjRJz8MUMx/4Qvo4clAN6vpQsZikgg7/CWUUgWf8jOwbHkBunXbag0OgWOsbjc1cxaMq+5WB4o4Gq64/YblSzoNlQVPUc5EfdK9"
+    "qRCcdlGbbfcbLWc3Q8c1rEim+JZT4Eaz2xkgtu8t6hNoVxMN4jXS2Ds1RkRGJhzZ57sqvySzPupDQrPMeGbcDDBlhAECNmZwnbGruUiwKWo8FX"
+    "+xPG/gB6bFNgXQo3EBa7nFiNnW452WnMLsI66rnBrt4UIBgGiilj8McE/rG5ibFjqkyOSKMoG8cl9e3bGnY5LoafORTZtvUbEMRWQVo5K00SBJ"
+    "BV+cnj5AU88LtzNNtMNwUb+1zttw/+p7ssYLuBq3WBjA22WaLYfU4Pkd9L38ku8OXX1Ka+gc+BAJxzvGMttIl3xJxH7mAZDWIbbNo+uZtBErye"
+    "Y1wwzG0V6FnsT4Ov/aG7dLZlab+diSS1NCoQlxyRC15pLUOY2FW6V9HPy+kv/wdw=="
+)
+TECHNICIAN_WRAPPED = "RLJ7CifWqAy8P2X7XYV5Uc1aTUKcPV2V3HIGqO6y2GXoT7YQ6jcSnYF1P9VX3z+b"
+TECHNICIAN_KEY = "tcKqh+1kunG60rX09XornA=="
+CANARY_ENC = (
+    "09sifM1p+1UOHApZir0Pq7ZflpCkOL72Czd3TJ1fVnvFhLhfLXefxECsqzk36z7L8eXAZVT5RQ+FrV0FnWctEdkSLkUYlplbeuobO7zDUmIq4b"
+    "5bNwWSya61f6iEWY44kRmAI3wtRHW9w+hnB3DW0V9najwXkfBY71Qd6EV7tA9XIl3i5oxCs30hH5pl0Ovk6M904DsYeqcWpg5FYGCBauhxzRXl"
+    "fU50sAFqiZzMzIy2xDmj+Dx/QzGi/WVPPQGMxp2CJGao8XdPfQafnKgKEsLaWfPtCk+ztqsSZMTfjC65SDHnOj/vT21NqxpcTupGmNuAJ0J33D"
+    "GQyMEZbwZhdYCHADGlHz94EmCBdOLRb27VVakoHoq7Yl4M0Hl4Wc6M25tioXuZGVyWQ59hibnVIKqxqDnO+K5gbhwWiYgh8KNBgj/2oy0so+/w"
+    "CbpWj+66bdDDx40hRJh91Qg8RpPT2vY+kgUTOXSUjkOH6apijCYH9U3Wddhs4X8a5kIM7yPGObGaJHHW5WzT0kjOHjXA9aRgTb4+DpKFdF6cC6"
+    "r1utnhbus5NiejGYVTuDsyMwlA9nTmzEftCEiloMPauYQhugUGFhPutz5FBmIpsM4+mvLDHiFhMrCeI2vEc4fDYGm61rGiQhco3XKUkqLjG77Q"
+    "zRpBfqXm/tWyCuETZy9ZeaspYRiHZzRvE3jAJwG0wAAAp2rRNjP+Cj58l8Gl62Uflcd24OGXpnmuahN1eN+E4xhrGFCRPnRdOfLEokGrVKCr31"
+    "TFKTHhiWAyoLdHlQVnlk03gy/61F5UvC+BwsjeSbr5Ny6MlcQHD4E0rCPBoWaT4Qru6ziPQWBTwkHsKe/WbnMgY+aXIHWe0HjSAaOs5GDhKGlL"
+    "vjraslwL8WpZBFmiOsVP+02AEgDu9BjOLrabb1VjxjV4SDn0gaUaYAqWZmBm7ViJCK5oP5K4GeBEaN6mL/L9JtjusRRZIimAHYzu/XzWJI1Aw7"
+    "j6PX8tCsdtXsA0AOPf6rbs+Ku6DvRHYKHX8aFZwp7bh0zeEqMI5k4GoREMvEZ/Um4tVpFep/rOYDnyDJz1lAo6BkQycD5BJomQixzsPdEQ8e+r"
+    "6IsyRT5gIu6ayaTBbpf3kANH+1FZ3d5wUQ6riB0bKZ5x6hfJkZOQxg6nIr5bwgl1ybbIpvQ/dz7dt15Fw/xc1idyTFj5FLiJjBvJgcFnfPnL4e"
+    "a+pS0+S3+ezDdwgh9vQV15SdpXc3MoVx9Zu/HBT4jRXPqFPpAI0hsOMDXfKMpudgk5JUk8cca0KJl3hRjRTWWzts006aIzhgJ1E0xSsG+s52C4"
+    "mypORhOWfyU1s28BnAeEJjZ3sB3ZloaMhA4oZUAlA6KL/T4A/ZPWgCiBNZBc3HJFuCNvRiBc9f3RVQ3fKQsFJpUy4TmqqEDdMGKHac3QOlCvuH"
+    "f428HRK1yvAknTYZAhUmJRKMW7COAzQ2Pg0r+7uFmdjjT2zzeatnakDxs8LnW/NQ=="
+)
+CANARY_WRAPPED = (
+    "lmDucddQ9McFN5kCYtQmHFrxoxMT3GfH7LRPTQ3OVOP/9CJOCjnxpwddqprT5zxD+C+q39eAJ2KX4Mh/1kLjGxLiQcxLtG3EUSksNh1sDVQ="
+)
+CANARY_KEY = "yaNWX/3k9ytRZhvjke4T5A=="
