@@ -20,8 +20,7 @@ from tapekit.jobs.nightly.outlook import Seen
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.past import Past
 from tapekit.jobs.status import overdue_notes
-from tapekit.keys import ring
-from tapekit.model import Cartridge, Stock
+from tapekit.model import Stock
 from tapekit.report.check import Check, Planned, message
 from tapekit.report.night import Note, Outcome
 from tapekit.report.notes import note, of_error
@@ -140,10 +139,8 @@ class _Checking:
                 break
             loss = way.loss.words(self._night) if way.loss else None
             self._ways.append(Planned(way.action, way.cartridge or "", way.is_wanted, loss))
-            drives = tuple(drive for drive in drives if drive.drive != way.drive)
-            if way.action is Action.LABEL:  # the next blank medium becomes another one
-                made = Cartridge(way.cartridge or "", f"label of {way.cartridge}", choice.turn.pool)
-                seen = dataclasses.replace(seen, stock=Stock((*seen.stock.cartridges, made)))
+            drives, stock = outlook.after(way, drives, seen.stock, choice.turn.pool)
+            seen = dataclasses.replace(seen, stock=stock)
 
     def _tell(self, way: Way | None, asked: Night, drives: Sequence[InReach], seen: Seen) -> None:
         """What is wrong with what is in the drives, and what the night will do of it."""
@@ -201,17 +198,8 @@ class _Checking:
                 if not os.path.lexists(source.path):
                     yield note("source-missing", source=str(source.path))
         yield from keeper.problems
-        if (why := self._no_key()) is not None:
-            yield note("key", why)
+        why = of.refused_keys()
+        if why is not None:
+            yield note("key", str(why))
         if late or keeper.problems or why is not None:
             self._code = max(self._code, Exit.FAILED)
-
-    def _no_key(self) -> str | None:
-        """Why the night would be refused: there are keys, and none of them gives data back."""
-        directory = self._of.configuration.keys.directory
-        if directory is not None and self._of.job.encryption != "none":
-            try:
-                ring.read(directory).checked_recipients()
-            except TapekitError as error:
-                return str(error)
-        return None

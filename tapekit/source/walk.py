@@ -125,8 +125,12 @@ def _normal(path: str) -> str:
     return normal
 
 
+class NothingToSave(TapekitError):
+    """Nothing of what should be saved is there."""
+
+
 def check_sources(sources: Sources) -> None:
-    """Raises TapekitError where none of the source paths can be looked at."""
+    """Raises NothingToSave where none of the source paths can be looked at."""
     problems = []
     for path in sources.paths:
         try:
@@ -134,7 +138,7 @@ def check_sources(sources: Sources) -> None:
         except OSError as error:
             problems.append(f"{path}: {(error.strerror or '').lower()}")
     if len(problems) == len(sources.paths):
-        raise TapekitError(f"source: nothing to save: {'; '.join(problems)}", "nothing was written")
+        raise NothingToSave(f"source: nothing to save: {'; '.join(problems)}", "nothing was written")
 
 
 def given_links(sources: Sources) -> list[bytes]:

@@ -1,7 +1,7 @@
 """What a night finds and what it needs, before anything is decided; the evening check asks the same."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from formats.segment import COMPLETE
@@ -10,7 +10,7 @@ from tapekit.jobs.nightly import reach, spool
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.model import Cartridge, Copy, Stock
 from tapekit.rotation.choose import Choice
-from tapekit.rotation.decide import InReach, Night, State
+from tapekit.rotation.decide import Action, InReach, Night, State, Way
 from tapekit.rotation.retention import Rotation
 from tapekit.rotation.turn import Turn
 from tapekit.rotation.words import Words
@@ -88,6 +88,22 @@ def doubted(asked: Night, stock: Stock, proven: Collection[str], *, is_stock_kno
     """The same question, where the catalog knew these labels alone before the night began."""
     unproven = frozenset(cartridge.label for cartridge in stock.cartridges) - frozenset(proven)
     return dataclasses.replace(asked, unproven=unproven, is_stock_known=is_stock_known)
+
+
+def after(way: Way, drives: Sequence[InReach], stock: Stock, pool: str | None) -> tuple[tuple[InReach, ...], Stock]:
+    """Drives and cartridges as a way to a drive will leave them, for the next cartridge of the same night.
+
+    What was overwritten counts for nothing any more; the next blank medium becomes another cartridge.
+    """
+    left = tuple(drive for drive in drives if drive.drive != way.drive)
+    name = way.cartridge or ""
+    before = stock.named(name)
+    if way.action is Action.OVERWRITE and before is not None:
+        emptied = dataclasses.replace(before, copies=())
+        return left, Stock(tuple(emptied if known is before else known for known in stock.cartridges))
+    if way.action is Action.LABEL:
+        return left, Stock((*stock.cartridges, Cartridge(name, f"label of {name}", pool)))
+    return left, stock
 
 
 def _in_reach(drive: reach.InDrive, stock: Stock) -> InReach:

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from datetime import date
 
 from tapekit.catalog.errors import CatalogMissing
-from tapekit.errors import Busy, Exit, TapekitError
+from tapekit.errors import Busy, Exit, TapekitError, exit_code
 from tapekit.evidence import Evidences
 from tapekit.jobs import plan
 from tapekit.jobs.nightly import lock, outlook, refusals, sizes
 from tapekit.jobs.nightly.keep import problem_of
 from tapekit.jobs.nightly.setting import Setting
+from tapekit.jobs.sealing import Sealing
 from tapekit.model import Stock
 from tapekit.report.night import Note
 from tapekit.rotation.choose import choose
@@ -38,15 +39,19 @@ class Rehearsal:
     """What the night would tell of sizes and of the catalog."""
     refused: tuple[Note, ...]
     """Why drives would not be used, where the night would not be on all the cartridges it should be on."""
+    failure: TapekitError | None = None
+    """Why the night would fail before it takes any way."""
 
     @property
     def ways(self) -> tuple[Way, ...]:
         """Those that would be taken."""
-        return tuple(decision.way for _, decision in self.steps if decision.way)
+        return tuple(decision.way for _, decision in self.steps if decision.way and self.failure is None)
 
     @property
     def exit_code(self) -> Exit:
         """What the night would end with, were nothing else to happen."""
+        if self.failure is not None:
+            return exit_code(self.failure)
         outcomes = {way.outcome for way in self.ways}
         if not outcomes:
             return refusals.exit_code(self.refused)
@@ -80,8 +85,21 @@ def rehearse(setting: Setting, night: date) -> Rehearsal:
     last_asked, last = steps[-1]
     is_short = last.way is None or last.way.action is Action.SPOOL
     refused = refusals.notes(last, seen, last_asked, policy, setting.language) if is_short else []
+    failure = setting.refused_keys() or _nothing(setting, found, before)
+    if failure is not None:
+        refused = [sizes.why_failed(setting, failure)]
     warnings = [*([problem] if problem else ()), *sizes.warnings(watched)]
-    return Rehearsal(setting.name, night, seen, steps, sum(found.values()), tuple(warnings), tuple(refused))
+    return Rehearsal(setting.name, night, seen, steps, sum(found.values()), tuple(warnings), tuple(refused), failure)
+
+
+def _nothing(setting: Setting, found: Mapping[str, int], before: Sizes) -> TapekitError | None:
+    """Why there is nothing to save; a database may be there."""
+    try:
+        if not setting.databases:
+            sizes.check(setting.request(None, Sealing()).sources, found, before)
+    except TapekitError as error:
+        return error
+    return None
 
 
 def _known(setting: Setting) -> tuple[Stock, Sizes, Note | None]:
@@ -113,7 +131,7 @@ def _steps(
     asked: Night, turn: Turn, seen: outlook.Seen, policy: Policy, wanted: int
 ) -> tuple[tuple[Night, Decision], ...]:
     """One after the other, each with what those before it leave."""
-    drives, stock = list(seen.drives), seen.stock
+    drives, stock = seen.drives, seen.stock
     steps: list[tuple[Night, Decision]] = []
     while len(steps) < wanted:
         written = tuple(before.way.cartridge or "" for _, before in steps if before.way)
@@ -122,18 +140,8 @@ def _steps(
         steps.append((asked, decision))
         if decision.way is None or decision.way.action is Action.SPOOL:
             break
-        drives, stock = _after(decision.way, drives, stock)
+        drives, stock = outlook.after(decision.way, drives, stock, turn.pool)
     return tuple(steps)
-
-
-def _after(way: Way, drives: list[InReach], stock: Stock) -> tuple[list[InReach], Stock]:
-    """Drives and cartridges as a way leaves them: what was overwritten counts for nothing any more."""
-    used = next(drive for drive in drives if drive.drive == way.drive)
-    left = [drive for drive in drives if drive is not used]
-    if way.action is not Action.OVERWRITE or used.cartridge is None:
-        return left, stock
-    emptied = dataclasses.replace(used.cartridge, copies=())
-    return left, Stock(tuple(emptied if c.name == emptied.name else c for c in stock.cartridges))
 
 
 def _capacity(drive: InReach) -> int | None:

@@ -25,7 +25,7 @@ from tapekit.jobs.sealing import Sealing
 from tapekit.model import night_of
 from tapekit.progress import Progress
 from tapekit.report.night import NightReport, Note, Outcome
-from tapekit.report.notes import note, of_error
+from tapekit.report.notes import note
 from tapekit.rotation.choose import choose
 from tapekit.rotation.overdue import TOLERANCE
 from tapekit.units import now_text
@@ -101,11 +101,12 @@ class _Run:
                 self._sizes = {**sizes.of_sources(self._setting), **done.sizes}
                 self._sealing = self._setting.sealing()
                 request = self._setting.request(done.dumps, self._sealing)
+                sizes.check(request.sources, self._sizes, self._keeper.usual_sizes(self._setting.name))
                 return self._ways.go(request, sum(self._sizes.values()))
         except Stopped as error:
             return self._ways.broken_off(Note("stopped", {}, str(error)))
         except REPORTED as error:
-            gone = self._ways.broken_off(of_error(error))
+            gone = self._ways.broken_off(sizes.why_failed(self._setting, error))
             gone.exit_code = exit_code(error)
             return gone
         finally:

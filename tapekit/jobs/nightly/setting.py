@@ -10,13 +10,14 @@ from tapekit.config.file import SYSTEM_FILE
 from tapekit.config.places import KEYS_FOLDER
 from tapekit.config.schema import Configuration, Job
 from tapekit.dumps import postgresql
-from tapekit.errors import UsageError
+from tapekit.errors import TapekitError, UsageError
 from tapekit.evidence import state_directory
 from tapekit.jobs import lookup
 from tapekit.jobs.backup import Request
 from tapekit.jobs.nightly.prepare import Hook, PostgreSQL, Preparation, Snapshot, SQLite
 from tapekit.jobs.nightly.write import Depth
 from tapekit.jobs.sealing import Sealing, sealing
+from tapekit.keys import ring
 from tapekit.source.exclude import Excludes
 from tapekit.source.walk import Options, plan_sources
 
@@ -82,12 +83,23 @@ class Setting:
         drops |= {_database(database).name: database.size_drop for database in self.job.databases}
         return drops
 
+    @property
+    def keys(self) -> Path:
+        """Where the site's public keys are."""
+        return self.configuration.keys.directory or SYSTEM_FILE.parent / KEYS_FOLDER
+
     def sealing(self) -> Sealing:
         """Whom the night is encrypted for, and what signs it. Raises KeyRefused."""
-        directory = self.configuration.keys.directory
-        return sealing(
-            directory or SYSTEM_FILE.parent / KEYS_FOLDER, self.state, is_encrypted=self.job.encryption != "none"
-        )
+        return sealing(self.keys, self.state, is_encrypted=self.job.encryption != "none")
+
+    def refused_keys(self) -> TapekitError | None:
+        """Why `sealing` would refuse: there are keys, and none of them gives data back. Nothing is made."""
+        try:
+            if self.job.encryption != "none":
+                ring.read(self.keys).checked_recipients()
+        except TapekitError as error:
+            return error
+        return None
 
     def request(self, dumps: Path | None, sealed: Sealing) -> Request:
         """What is to be written: the sources, and the dumps where there are any."""

@@ -8,10 +8,12 @@ from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.report import capacity
 from tapekit.report.night import NightReport, Note, SourceSize
-from tapekit.report.notes import note, of_size
+from tapekit.report.notes import note, of_error, of_size
 from tapekit.source.measure import measure
-from tapekit.source.walk import Sources
+from tapekit.source.walk import NothingToSave, Sources, check_sources
 
+Past = Mapping[str, Sequence[tuple[date, int]]]
+"""Nights and bytes of each source and database, oldest first."""
 FEW_NIGHTS = 14
 """A forecast below this many nights is a warning: cartridges have to be ordered."""
 STORED = "(stored)"
@@ -24,9 +26,25 @@ def of_sources(setting: Setting) -> dict[str, int]:
     return {path: measure(Sources("/", (path,))) for path in paths}
 
 
-def assessed(
-    setting: Setting, found: Mapping[str, int], before: Mapping[str, Sequence[tuple[date, int]]], night: date
-) -> tuple[SourceSize, ...]:
+def check(sources: Sources, found: Mapping[str, int], before: Past) -> None:
+    """Raises NothingToSave where no source is there, or all of them are empty that once were not.
+
+    That is a disk that is not mounted. Nothing is written then: the archive of nothing would be the newest one, and in
+    time take the place of every night that held something.
+    """
+    check_sources(sources)
+    if found and not any(found.values()) and any(size for points in before.values() for _, size in points):
+        raise NothingToSave("source: nothing to save: empty, and it was not before", "nothing was written")
+
+
+def why_failed(setting: Setting, error: Exception) -> Note:
+    """An error that ends a night, as a note."""
+    if not isinstance(error, NothingToSave):
+        return of_error(error)
+    return note("source-missing", str(error), source=", ".join(str(source.path) for source in setting.job.sources))
+
+
+def assessed(setting: Setting, found: Mapping[str, int], before: Past, night: date) -> tuple[SourceSize, ...]:
     """Each source and database measured against the nights before."""
     drops = setting.size_drops()
     return tuple(

@@ -1,17 +1,22 @@
 """A dry run foresees what the night then does, and leaves no trace of itself."""
 
 import hashlib
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from drivers import image
 from tapekit import clock
+from tapekit.config.schema import Configuration
 from tapekit.errors import Busy, Exit
 from tapekit.jobs.nightly import lock
 from tapekit.jobs.nightly.night import checked
 from tapekit.jobs.nightly.rehearsal import Rehearsal, rehearse
+from tapekit.jobs.nightly.setting import setting
 from tapekit.model import Place
 from tapekit.report.night import Outcome
 from tapekit.rotation.decide import Action
@@ -76,6 +81,11 @@ def only_one_of_two(site: Site) -> None:
     site.put_in("MON-1")
 
 
+def nothing_to_save(site: Site) -> None:
+    site.put_in("MON-1")
+    shutil.rmtree(site.source)
+
+
 def empty_source(site: Site) -> None:
     due(site)
     (site.source / "file").write_bytes(b"")
@@ -92,7 +102,8 @@ def empty_source(site: Site) -> None:
         (full, [], Exit.END_OF_MEDIUM),
         (damaged_catalog, [Action.APPEND], Exit.WARNINGS),
         (only_one_of_two, [Action.LABEL], Exit.WARNINGS),
-        (empty_source, [Action.LABEL], Exit.WARNINGS),
+        (empty_source, [], Exit.FAILED),
+        (nothing_to_save, [], Exit.FAILED),
     ),
 )
 def test_what_is_foreseen_happens(
@@ -128,6 +139,19 @@ def test_what_would_be_lost_is_told_before_it_is(tmp_path: Path) -> None:
     report = site.run()
     assert report.outcome is Outcome.CLEAN
     assert [(lost.first, lost.last) for lost in report.overwritten[0].lost] == list(way.loss.jobs[0].spans)
+
+
+def test_two_blank_media_become_two_cartridges(tmp_path: Path) -> None:
+    site = Site(tmp_path, SIZE, rotation={"scheme": "weekdays", "pool": "daily", "per_night": 2, "sets": 2})
+    configuration: Any = site.content()
+    for name in ("one", "two"):
+        image.create(str(tmp_path / name), SIZE)
+    configuration["drives"] = {name: f"image:{tmp_path / name}" for name in ("one", "two")}
+    configuration["jobs"]["office"]["drives"] = list(configuration["drives"])
+    del configuration["jobs"]["office"]["drive"]
+    chosen = setting(Configuration.model_validate(configuration), "office")
+    with clock.running(lambda: site.now):
+        assert [way.cartridge for way in rehearse(chosen, site.now.date()).ways] == ["MON-1", "MON-2"]
 
 
 def test_hooks_and_dumps_do_not_run(tmp_path: Path) -> None:

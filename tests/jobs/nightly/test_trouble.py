@@ -1,5 +1,6 @@
 """Trouble in the middle of a night: a drive that fails at any moment, commands that fail, a clock that goes back."""
 
+import shutil
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -112,3 +113,21 @@ def test_a_clock_that_went_back_is_told(tmp_path: Path) -> None:
     report = site.run()
     assert [note.kind for note in report.warnings] == ["clock"]
     assert report.overwritten == ()
+
+
+@pytest.mark.parametrize("is_there", (False, True))
+def test_a_disk_that_is_not_mounted_takes_no_place_on_a_cartridge(tmp_path: Path, *, is_there: bool) -> None:
+    """Nor does it label, overwrite or spool anything, however often."""
+    site = site_at(tmp_path / "site")
+    site.rotation = {**site.rotation, "reuse": "overwrite"}
+    first = site.run()
+    shutil.rmtree(site.source)
+    if is_there:
+        site.source.mkdir()
+    for _ in range(6):
+        site.now += timedelta(days=7)
+        report = site.run()
+        assert (report.outcome, report.exit_code) == (Outcome.FAILED, Exit.FAILED)
+        assert [note.kind for note in report.problems] == ["source-missing"]
+    assert complete(site.cartridge("MON-1")) == [first.archive]
+    assert not spool.waiting(site.spool, "office")
