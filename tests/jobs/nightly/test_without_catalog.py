@@ -137,7 +137,7 @@ def test_a_catalog_that_is_lost_knows_nothing_of_the_other_cartridges(site: Site
 
 
 def test_what_is_not_written_down_as_gone_stays(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_arguments: object) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
         raise CatalogError("catalog: no space left on its disk")
 
     before = archives(site)
