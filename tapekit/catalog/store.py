@@ -261,13 +261,15 @@ class Store(contextlib.AbstractContextManager["Store"]):
 
 def _archive(connection: Connection, site: int, wanted: str) -> Row[Any]:
     """The row of an archive that a cartridge holds."""
+    if not wanted:
+        raise NotInCatalog("archive: the id is empty", "the known ones: tapekit cartridges show NAME")
     query = select(archives).where(archives.c.site_id == site)
     if wanted == "latest":
         found = connection.execute(query.order_by(archives.c.started.desc(), archives.c.id.desc()).limit(1)).all()
     else:
         begins = archives.c.archive.startswith(wanted.lower(), autoescape=True)
         found = connection.execute(query.where(begins).limit(2)).all()
-    if len(found) != 1 or not wanted:
+    if len(found) != 1:
         why = "more than one begins like that" if found else "not in the catalog"
         raise NotInCatalog(f"archive {wanted}: {why}", "the known ones: tapekit cartridges show NAME")
     return found[0]

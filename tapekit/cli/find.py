@@ -4,6 +4,7 @@ import click
 
 from tapekit.cli.common import json_option, print_json
 from tapekit.cli.held import show, version_json
+from tapekit.errors import UsageError
 from tapekit.jobs import lookup
 
 MOST = 100
@@ -21,6 +22,8 @@ def command(context: click.Context, pattern: str, ignore_case: bool, limit: int,
     PATTERN is a part of the name, or has * ? [ as in the shell; with a slash, what stands before it is the end of the
     directory.
     """
+    if not pattern:
+        raise UsageError("pattern: empty", "a part of a name, or * for all")
     with lookup.open_store(context.find_root().obj) as store:
         found = store.find(pattern, ignore_case=ignore_case, limit=limit)
     if as_json:

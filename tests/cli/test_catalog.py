@@ -103,6 +103,19 @@ def test_versions(run: Run, known: str, source: Path) -> None:
     assert [each["size"] for each in run("versions", source / "one", "--json").answer["versions"]] == [7, 3]
     assert len(run("versions", source / "one").out.splitlines()) == 3
     assert run("versions", source / "none").code == 4
+    assert run("versions", "").code == 2
+
+
+def test_versions_from_the_current_directory(
+    run: Run, known: str, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(source)
+    assert [each["size"] for each in run("versions", "one", "--json").answer["versions"]] == [7, 3]
+
+
+def test_nothing_asked(run: Run, known: str) -> None:
+    assert run("find", "").code == 2
+    assert "the id is empty" in run("compare", "", "latest").err
 
 
 def test_compare(run: Run, known: str, source: Path) -> None:
