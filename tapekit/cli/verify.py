@@ -63,7 +63,7 @@ def command(
         _show(result)
     if not result.ok:
         context.exit(Exit.VERIFICATION)
-    if (key or source) and any(segment.closed for segment in result.segments):
+    if any(segment.closed and (source or (key and not segment.is_names_only)) for segment in result.segments):
         context.exit(Exit.KEY)
     if result.doubts or any(segment.left_by_crash for segment in result.segments):
         context.exit(Exit.WARNINGS)
@@ -111,10 +111,11 @@ def _show(result: verify.Result) -> None:
         lines = [f"{path_text(d.member)}: {d.why}" if d.member is not None else _place(d) for d in segment.damage]
         show_list(f"archive {segment.archive[:8] or '?'} (file {segment.file})", lines)
         verdict = "LEFT BY A CRASH" if segment.left_by_crash else "good" if segment.ok else "DAMAGED"
+        members = f"{counted(segment.members, 'member')}, {segment.bad_members} bad"
         click.echo(
             f"archive {segment.archive[:8] or '?'} {segment.job}: {verdict}: {segment.state}, "
             f"{counted(segment.blocks, 'block')} ({size_text(segment.stored_bytes)}) read, {segment.bad_blocks} bad; "
-            f"{counted(segment.members, 'member')}, {segment.bad_members} bad"
+            + (members if segment.members or not segment.closed else "members not looked into")
         )
         if segment.closed:
             click.echo(f"  not decoded: {segment.closed}")

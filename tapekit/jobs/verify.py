@@ -59,6 +59,8 @@ class SegmentResult:
     left_by_crash: bool = False
     closed: str = ""
     """Why content was not decoded, where it was not: its blocks are checked all the same."""
+    is_names_only: bool = False
+    """The list was decoded, with a key that opens no more."""
     signed_by: str | None = None
     """The site whose signature the trailer bears."""
     damage: list[Damage] = dataclasses.field(default_factory=list)
@@ -212,7 +214,7 @@ class _SegmentVerification:
         with found.tables:
             self._verify_blocks(segment.header_blocks)
             if segment.cipher is not None and not segment.cipher.opens_data:
-                result.closed = NAMES_ONLY
+                result.closed, result.is_names_only = NAMES_ONLY, True
                 result.members = sum(1 for _ in found.tables.entries())
             else:
                 self._verify_stream(found.tables.entries() if found.is_whole else None)
