@@ -78,7 +78,7 @@ def _show(rehearsed: Rehearsal) -> None:
         click.echo("\n".join(_way(rehearsed, way)))
     if not rehearsed.ways:
         click.echo("the night would go nowhere")
-    for other in first.others:
+    for other in rehearsed.others:
         click.echo(f"another way: {other.words(rehearsed.night)}")
     for drive_name, why in first.refused if not rehearsed.refused else ():
         click.echo(f"not as it should be: {drive_name}: {why}")
@@ -113,7 +113,7 @@ def _way(rehearsed: Rehearsal, way: Way) -> Iterator[str]:
 
 def rehearsal_json(rehearsed: Rehearsal) -> dict[str, Any]:
     """What a night would do, for programs."""
-    asked, first = rehearsed.steps[0]
+    asked, _ = rehearsed.steps[0]
     return {
         "job": rehearsed.job, "night": rehearsed.night.isoformat(), "due": list(asked.choice.names),
         "why": str(asked.choice.why), "source_bytes": rehearsed.source_bytes, "needed_bytes": asked.needed_bytes,
@@ -127,7 +127,7 @@ def rehearsal_json(rehearsed: Rehearsal) -> dict[str, Any]:
             for drive, found in zip(rehearsed.seen.drives, rehearsed.seen.found, strict=True)
         ],
         "ways": [_way_json(rehearsed, way) for way in rehearsed.ways],
-        "others": [_way_json(rehearsed, way) for way in first.others],
+        "others": [_way_json(rehearsed, way) for way in rehearsed.others],
         "refused": notes_json(rehearsed.refused), "warnings": notes_json(rehearsed.warnings),
         "exit_code": int(rehearsed.exit_code),
     }  # fmt: skip

@@ -48,6 +48,11 @@ class Rehearsal:
         return tuple(decision.way for _, decision in self.steps if decision.way and self.failure is None)
 
     @property
+    def others(self) -> tuple[Way, ...]:
+        """Those that could be taken instead."""
+        return self.steps[0][1].others if self.failure is None else ()
+
+    @property
     def exit_code(self) -> Exit:
         """What the night would end with, were nothing else to happen."""
         if self.failure is not None:

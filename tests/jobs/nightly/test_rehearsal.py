@@ -119,6 +119,7 @@ def test_what_is_foreseen_happens(
     assert report.exit_code == code, report
     assert {cartridge.name for cartridge in report.cartridges} == {w.cartridge for w in foreseen.ways if w.cartridge}
     assert {note.kind for note in foreseen.refused} <= {note.kind for note in (*report.problems, *report.warnings)}
+    assert foreseen.ways or not foreseen.others
 
 
 def test_what_would_be_lost_is_told_before_it_is(tmp_path: Path) -> None:
