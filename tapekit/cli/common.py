@@ -42,7 +42,7 @@ def opened(context: click.Context, drive: str, *, writable: bool = False, alone:
     """The drive that a command names, closed again whatever happens; held for it alone where it writes, or says so."""
     named = config.drives(context.find_root().obj)
     url = ":".join(drives.resolve(drive, named))
-    with _held(state_of(context), url, f"tapekit {context.info_name}", alone=writable or alone):
+    with _held(state_of(context), url, f"tapekit {context.command_path.partition(' ')[2]}", alone=writable or alone):
         device = drives.open_drive(drive, named, writable=writable)
         try:
             yield device

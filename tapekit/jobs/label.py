@@ -86,7 +86,6 @@ def run(
     audit.note(Event.LABELLED, cartridge=label.name, cartridge_id=label.cartridge)
     if memory is not None:
         memory.learn(drive, doomed.label or None, is_admitted=True)
-        memory.put_back(label.name)
     return Result(label, drive.medium().capacity_bytes, doomed.contents, doomed.loss)
 
 

@@ -21,7 +21,7 @@ from tapekit.jobs import learn, lookup, restoring
 from tapekit.jobs.destroy import HINTS
 from tapekit.jobs.nightly.reach import cartridge_of
 from tapekit.keys.opener import NO_KEY, Opener
-from tapekit.model import GONE, Cartridge, Place, Stock
+from tapekit.model import Cartridge, Stock
 from tapekit.rotation.permit import may_append
 from tapekit.rotation.retention import Policy
 
@@ -75,19 +75,14 @@ class Memory(contextlib.AbstractContextManager["Memory"]):
                 )  # fmt: skip
 
     def overwritten(self, label: str, what: str) -> None:
-        """What was on a cartridge is no more, whatever happens next. Raises CatalogError where it stays in the catalog.
+        """What was on a cartridge that the catalog knows is no more, whatever happens next.
 
-        The catalog would go on to count what is gone, and let the last copy of it be overwritten another time.
+        Raises CatalogError where that cannot be written down: the catalog would go on to count what is gone, and let
+        the last copy of it be overwritten another time.
         """
-        if self._store is not None:
-            self._store.mark_overwritten(label, clock.now(), what, is_relabelled=True)
-
-    def put_back(self, name: str) -> None:
-        """A cartridge that was out of service has a new label, and is used again."""
-        with self._working() as store:
-            known = store.stock().named(name) if store else None
-            if store and known and known.place in GONE:
-                store.move(name, Place.DRIVE, clock.now(), "labelled anew")
+        if self._store is None:
+            raise self.problem or CatalogError("catalog: it is not open any more")
+        self._store.mark_overwritten(label, clock.now(), what, is_relabelled=True)
 
     def keep_for_restore(self, drive: Drive) -> None:
         """Nothing is written on the cartridge in a drive until it is let go."""

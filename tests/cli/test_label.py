@@ -138,11 +138,12 @@ def test_a_catalog_that_cannot_be_opened_is_said(run: Run, saved: str, tmp_path:
     assert "no SQLite database" in ran.err
 
 
+@pytest.mark.parametrize("fails", ("mark_overwritten", "record_label"))
 def test_nothing_is_overwritten_that_the_catalog_would_go_on_to_count(
-    run: Run, site: Path, saved: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, site: Path, saved: str, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(Store, "mark_overwritten", _busy)
+        broken.setattr(Store, fails, _busy)
         ran = run("label", saved, "--destroy", "WED-1")
     assert (ran.code, "another run is writing to it" in ran.err) == (8, True)
     assert run("verify", saved).code == 0
