@@ -119,3 +119,33 @@ def test_fields_of_a_member(kit: ModuleType, vector: Vector) -> None:
         if name in MEMBER_FIELDS and not (name == "size_bytes" and b"GNU.sparse.major" in member.pax):
             value = MEMBER_FIELDS[name](kit, member)
             assert (value.hex() if isinstance(value, bytes) else str(value)) == text, name
+
+
+# --- what is encrypted: by keys and passphrases that are given beside the bytes ------------------------------------
+
+SECRET = [v for v in load() if v.structure in {"encrypted block", "sealed header", "passphrase header"}]
+
+
+def opened(kit: ModuleType, vector: Vector) -> dict[str, str]:
+    """What the kit makes of it, named as the vector's fields are."""
+    given = dict(vector.given)
+    if vector.structure == "encrypted block":
+        segment = object.__new__(kit.Segment)
+        segment.header, segment.file = {"cipher": "AES-256-GCM"}, 2
+        data = bytes.fromhex(given["data_key"]) if "data_key" in given else None
+        segment.keys = kit.Keys(data, bytes.fromhex(given["catalog_key"]))
+        return {"plain": bytes(segment.open(kit.parse_block(vector.data))).hex()}
+    opener = kit.Opener(None, "given" if "seed" in given else None, None)
+    opener._seed, opener._passphrase = (bytes.fromhex(given.get(name, "")) for name in ("seed", "passphrase"))
+    header = kit.parse_document(vector.data)
+    keys = opener.unlock(header, bytes.fromhex(header["archive"]), header["segment"])
+    return {"keys.data": keys.data.hex() if keys.data else "null", "keys.catalog": keys.catalog.hex()}
+
+
+@pytest.mark.parametrize("vector", SECRET, ids=[vector.name for vector in SECRET])
+def test_secret_vector(kit: ModuleType, vector: Vector) -> None:
+    if vector.expect == OK:
+        assert opened(kit, vector) == dict(vector.fields)
+    else:
+        with pytest.raises((kit.Problem, kit.Damaged)):
+            opened(kit, vector)
