@@ -29,6 +29,7 @@ from tapekit.jobs.interrupt import StopRequest
 from tapekit.jobs.save import Saver
 from tapekit.keys.opener import NO_KEY, Known, Opener
 from tapekit.keys.seal import NOBODY, Recipients, seal_header
+from tapekit.keys.secret import protect_memory
 from tapekit.keys.segment import SegmentKeys
 from tapekit.keys.signature import signed_trailer
 from tapekit.keys.site import SiteKey
@@ -127,7 +128,10 @@ def run(drive: Drive, request: Request, progress: Progress, evidences: Evidences
     check_sources(request.sources)
     options = dataclasses.replace(request.options, own_files=_own_files(drive))
     request = dataclasses.replace(request, options=options)
-    keys = SegmentKeys.new() if request.recipients else None
+    keys = None
+    if request.recipients:
+        protect_memory()
+        keys = SegmentKeys.new()
     try:
         with StopRequest() as stop:
             earlier = cartridge.segments()
