@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 MOST_SLOTS = 32
+LONGEST_SHOWN = 64
 PASSPHRASE = "passphrase"  # noqa: S105 - a kind of slot, no password
 RECIPIENT = "hpke"
 KINDS = frozenset((PASSPHRASE, RECIPIENT))
@@ -32,6 +33,15 @@ class KeySlot:
     def is_known(self) -> bool:
         """Whether this program knows what to do with the slot; others are skipped."""
         return self.kind in KINDS
+
+    @property
+    def holder(self) -> str:
+        """Who opens it, as a terminal may show it: the name is whatever somebody wrote."""
+        name, role = (
+            "".join(letter if letter.isprintable() else "?" for letter in text[:LONGEST_SHOWN])
+            for text in (self.name, self.role)
+        )
+        return f"{name} ({role})"
 
     @staticmethod
     def known_part(value: dict[str, Any]) -> dict[str, Any]:

@@ -133,6 +133,8 @@ class Trailer:
     catalog_block: int
     directory: tuple[DirectoryEntry, ...] = ()
     directory_omitted: int = 0
+    header: str | None = None
+    """The header document once more, base64, where the archive is encrypted."""
     audit: AuditHead | None = None
     signature: Signature | None = None
 

@@ -1,5 +1,7 @@
 """Opening a cartridge: its label and what each of its files holds. Needs neither key nor catalog database."""
 
+import base64
+import contextlib
 import dataclasses
 from collections.abc import Iterable
 
@@ -45,7 +47,7 @@ class Segment:
     def encrypted_for(self) -> tuple[str, ...]:
         """Who opens it, for people; slots of newer kinds name nobody."""
         slots = self.header.slots if self.header else ()
-        return tuple(f"{slot.name} ({slot.role})" for slot in slots if slot.is_known)
+        return tuple(slot.holder for slot in slots if slot.is_known)
 
     @property
     def archive(self) -> str:
@@ -136,6 +138,9 @@ class Cartridge:
         trailer, digest, signer = None, None, None
         try:
             trailer, digest, document = self._read_trailer(file)
+            if header is None and trailer.header is not None:
+                header, header_blocks = segment.parse_header(copied_header(trailer)), trailer.blocks.header
+            trailer = dataclasses.replace(trailer, header=None)  # of all archives together it would take much memory
             signer = signature.signer(trailer, document)
         except (FormatError, EndOfData) as error:
             problems.append(str(error))
@@ -151,13 +156,27 @@ class Cartridge:
         """
         if found.header is None or not found.is_encrypted:
             return found
-        document, _ = read_document(self.drive, found.file, 0, Kind.HEADER, found.expected())
-        if segment.parse_header(document) != found.header:
-            raise Damaged(f"header of file {found.file}: reads differently each time")
+        document = self._header_document(found)
         cipher = BlockCipher(opener.open(found.header, document))
         if for_data and not cipher.opens_data:
             raise KeyNeeded(NAMES_ONLY, NAMES_ONLY_HINT)
         return dataclasses.replace(found, cipher=cipher)
+
+    def _header_document(self, found: Segment) -> bytes:
+        """The header as it was written; where it cannot be read, as the trailer has it. Raises Damaged."""
+        with contextlib.suppress(FormatError, EndOfData):
+            document, _ = read_document(self.drive, found.file, 0, Kind.HEADER, found.expected())
+            if segment.parse_header(document) == found.header:
+                return document
+        with contextlib.suppress(FormatError, EndOfData):
+            document = copied_header(self._read_trailer(found.file)[0])
+            if segment.parse_header(document) == found.header:
+                return document
+        raise Damaged(f"header of file {found.file}: reads differently each time")
+
+    def header_copy(self, found: Segment) -> str | None:
+        """The header for a trailer, where the archive is encrypted. Raises Damaged."""
+        return base64.b64encode(self._header_document(found)).decode() if found.is_encrypted else None
 
     def _read_header(self, file: int) -> tuple[SegmentHeader, int]:
         """The header of a file, and how many blocks it takes."""
@@ -190,6 +209,14 @@ class Cartridge:
         if trailer.blocks.total != first or parts[0].header.archive.hex() != trailer.archive:
             raise Damaged(f"trailer of file {file}: speaks of {trailer.blocks.total} blocks, {first} are before it")
         return trailer, parts[-1].header.digest.hex(), document
+
+
+def copied_header(trailer: Trailer) -> bytes:
+    """The header document that a trailer has once more. Raises Damaged."""
+    try:
+        return base64.b64decode(trailer.header or "", validate=True)
+    except ValueError as error:
+        raise Damaged("trailer.header: not base64") from error
 
 
 def _covers(later: Trailer, earlier: Trailer | None) -> bool:

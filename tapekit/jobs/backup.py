@@ -1,5 +1,6 @@
 """Backup: a source walked, packed, sealed and written as one archive segment behind what the cartridge holds."""
 
+import base64
 import dataclasses
 import os
 import socket
@@ -179,6 +180,7 @@ class _Backup:
         self._earlier = earlier
         self._evidences = evidences
         self._keys = keys
+        self._header_copy = base64.b64encode(segment.build_header(header)).decode() if keys else None
         self._file = 0
         self._warnings = [Warned(path, LINK_GIVEN) for path in given_links(request.sources)]
         self._notes: list[str] = []
@@ -277,7 +279,7 @@ class _Backup:
 
     def _closing_bytes(self) -> int:
         """Room that catalog, trailer and filemark take if the segment ended here."""
-        trailer = 4096 + 512 * (len(self._earlier) + 1)
+        trailer = 4096 + 512 * (len(self._earlier) + 1) + len(self._header_copy or "")
         return self.builder.needed_bytes(RECORD_OVERHEAD_BYTES) + trailer + CLOSING_BLOCKS * RECORD_OVERHEAD_BYTES
 
     def _report(self, entry: Entry) -> None:
@@ -299,9 +301,9 @@ class _Backup:
             problems=self.builder.problems, source_bytes=saver.source_bytes,
             stream_bytes=stream_end - self._header.stream_start, stored_bytes=writer.stored_bytes, blocks=counts,
             blocks_sha256=digest, catalog_block=counts.header + counts.data + counts.parity,
-            directory=directory_of(self._earlier, self._highest), audit=audit.head(),
+            directory=directory_of(self._earlier, self._highest), header=self._header_copy, audit=audit.head(),
         )  # fmt: skip
-        room = max(writer.room_bytes(), 1 << 14)
+        room = max(writer.room_bytes(), (1 << 14) + len(self._header_copy or ""))
         writer.write_document(Kind.TRAILER, signed_trailer(trailer, self._request.site_key, room))
         writer.drain()
         return trailer

@@ -74,10 +74,12 @@ def run(
             chosen.trailer,
             directory=directory_of(earlier, partial(evidences.highest, label.cartridge)),
             directory_omitted=0,
+            header=there.header_copy(chosen),
             audit=audit.head(),
             signature=None,
         )
-        result = copying.run(trailer, needed_bytes=TRAILER_ROOM_BYTES * (2 + len(earlier)))
+        needed = TRAILER_ROOM_BYTES * (2 + len(earlier)) + len(trailer.header or "")
+        result = copying.run(trailer, needed_bytes=needed)
     evidences.note(label.cartridge, chosen.archive, Rung.FLUSHED)
     audit.note(
         Event.COPIED, cartridge=here.name, cartridge_id=label.cartridge, archive=chosen.archive, job=chosen.job,

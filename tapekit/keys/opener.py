@@ -11,6 +11,8 @@ from tapekit.keys.ring import OPEN_DATA
 from tapekit.keys.segment import CIPHER, Place, SegmentKeys, check_commitment
 from tapekit.keys.slot import Key
 
+MOST_NAMED = 5
+"""Whose keys open an archive is told in one line; `tapekit inspect` names all."""
 HINT = "give one of them with --key FILE (or TAPEKIT_KEY_FILE), --key paper, or --key passphrase"
 
 
@@ -97,8 +99,10 @@ def _unwrap(key: Key, slot: KeySlot, place: Place) -> SegmentKeys | None:
 
 
 def _whom(header: SegmentHeader) -> str:
-    names = [f"{slot.name} ({slot.role})" for slot in header.slots if slot.is_known]
+    names = [slot.holder for slot in header.slots if slot.is_known]
     unknown = len(header.slots) - len(names)
+    if len(names) > MOST_NAMED:
+        names = [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
     if unknown:
         names.append(f"{unknown} in ways that this program does not know")
     return ", ".join(names) or "nobody"

@@ -1246,6 +1246,7 @@ class Segment:
         self.header_blocks = 0
         self.trailer: Optional[Document] = None
         self.keys: Optional[Keys] = None
+        self.header_copy: Optional[Document] = None  # from the trailer, where the header is damaged
         self.sequence_start: Optional[int] = None  # sequence of its first block
         self.stream_start: Optional[int] = None  # stream offset of its first data block
         self.cut = LARGEST_PLAIN  # plain bytes of a data block, or the most there can be
@@ -1329,6 +1330,11 @@ class Segment:
         for key in ("catalog_block", "members", "source_bytes"):
             kept[key] = int_of(trailer, key, 0, 1 << 64)
         self.trailer = kept
+        if not self.header and trailer.get("header") is not None and isinstance(trailer.get("blocks"), dict):
+            copy = parse_document(bytes_of(trailer, "header"))
+            self.header_blocks = int_of(trailer["blocks"], "header", 1, MOST_DOCUMENT_BLOCKS)
+            self._take_header(copy)
+            self.header_copy = copy
 
     def about(self, key: str) -> str:
         return show(text_of(self.header or {}, key) or text_of(self.trailer or {}, key))
@@ -1449,7 +1455,9 @@ class Archive:
         for segment in self.segments:
             if segment.header and segment.encrypted and not segment.keys:
                 try:
-                    segment.keys = opener.unlock(segment.read_header(), segment.archive, segment.number)
+                    segment.keys = opener.unlock(
+                        segment.header_copy or segment.read_header(), segment.archive, segment.number
+                    )
                 except Damaged as error:
                     raise Problem(f"file {segment.file}: a key slot is damaged: {error}") from None
 

@@ -127,9 +127,30 @@ def test_every_block_is_verified_without_a_key(cartridge: Image, source: Path) -
     assert (found.segments[0].bad_blocks, found.segments[0].damage[0].block) == (1, 5)
 
 
-def test_with_a_damaged_header_nothing_opens_and_every_block_is_still_checked(cartridge: Image, source: Path) -> None:
+def test_a_damaged_header_costs_nothing(cartridge: Image, source: Path, tmp_path: Path) -> None:
+    """The slots stand in the trailer once more; that the header is damaged is told all the same."""
     write(cartridge, source)
-    _flip(cartridge.path, next(place for place in places(cartridge.path) if place.file == 2).content + 200)
+    copy = new_image(tmp_path / "copy.tkc")
+    with cartridge.drive() as drive, copy.drive(writable=True) as target:
+        duplicate.run(drive, target, "latest", Silent(), evidences())
+    for made in (cartridge, copy):
+        _flip(made.path, next(place for place in places(made.path) if place.file == 2).content + 200)
+        found = verified(made, opener(OWNER))
+        assert not found.ok
+        assert [item.block for item in found.segments[0].damage if item.block is not None] == [0]
+        assert (found.segments[0].closed, found.segments[0].members, found.segments[0].bad_members) == ("", 3, 0)
+        assert b"illness" in read(made, "export", opener(OWNER), tmp_path)
+        with pytest.raises(KeyNeeded):
+            read(made, "export", opener(STRANGER), tmp_path)
+
+
+def test_without_header_and_trailer_nothing_opens_and_every_block_is_still_checked(
+    cartridge: Image, source: Path
+) -> None:
+    write(cartridge, source)
+    blocks = [place for place in places(cartridge.path) if place.file == 2]
+    for place in (blocks[0], blocks[-1]):
+        _flip(cartridge.path, place.content + 200)
     found = verified(cartridge, opener(OWNER))
     assert not found.ok
     assert "nothing opens it" in found.segments[0].closed

@@ -126,7 +126,7 @@ class WaitingWriter:
 
 def test_what_is_on_its_way_does_not_make_a_medium_full() -> None:
     run: Any = backup._Backup.__new__(backup._Backup)
-    run.builder, run._earlier, run._checked_at = CatalogBuilder(4000), [], -1
+    run.builder, run._earlier, run._checked_at, run._header_copy = CatalogBuilder(4000), [], -1, None
     with run.builder.tables:
         run._check(WaitingWriter(1 << 20), StopRequest())
         with pytest.raises(backup._SegmentFull):

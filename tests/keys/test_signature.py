@@ -38,7 +38,7 @@ def test_known_answer() -> None:
     assert value == VALUE
 
 
-VALUE = "ul8/8p1Ebu6K0nfmvas4d2MRwZnp3Ebj9Kq4w+zBrP6rAAnk/LaWrxUPMtyft9MrZJpPNP0sfB29NkkBFSWlDQ=="
+VALUE = "fh5k3cdXPionub/5cOnWtKREnyL/7mqvRwhovtxKQDvob54B1ObzTt4ehlxi3DE78qwo+2qPf5eIPzbU9rfnCA=="
 
 
 def test_signed() -> None:

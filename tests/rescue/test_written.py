@@ -15,9 +15,9 @@ from tapekit.keys.pair import Pair
 from tapekit.keys.seal import Recipients
 from tapekit.keys.secret import Secret
 from tapekit.progress import Silent
-from tests.jobs.cartridges import Image, evidences, new_image, request, restored
+from tests.jobs.cartridges import Image, evidences, new_image, places, request, restored
 from tests.keys.people import PASSPHRASE, pair, write_key
-from tests.rescue.kit import BARE, FAILED, FINE, FULL, NO_KEY, RESCUE, Run, contents, rescue
+from tests.rescue.kit import BARE, FAILED, FINE, FULL, LOSSES, NO_KEY, RESCUE, Run, contents, rescue
 
 TECHNICIAN = Pair("technician", "Tom", Secret(bytes(range(1, 33))))
 ARCHIVE_PASSPHRASE = "a horse that can count"
@@ -120,6 +120,19 @@ def test_nobody_else_gets_a_byte(
     run = restore(cartridge, tmp_path, *arguments, *(["--passphrase-file", kept[passphrase]] if passphrase else []))
     assert (run.code, contents(tmp_path / "to")) == (NO_KEY, {})
     assert words in run.err
+
+
+@pytest.mark.usefixtures("written")
+def test_a_damaged_header_costs_nothing(cartridge: Image, kept: dict[str, Path], source: Path, tmp_path: Path) -> None:
+    """The trailer has it once more."""
+    place = next(place for place in places(cartridge.path) if place.file == 2).content + 200
+    whole = bytearray(cartridge.path.read_bytes())
+    whole[place] ^= 1
+    cartridge.path.write_bytes(whole)
+    run = restore(cartridge, tmp_path, "--key", kept["paper"])
+    assert run.code == LOSSES
+    assert "its header is damaged" in run.err
+    assert contents(restored(tmp_path / "to", source)) == contents(source)
 
 
 @pytest.mark.usefixtures("written")

@@ -36,7 +36,7 @@ TRAILER: dict[str, Any] = {
     "archive": _ID, "segment": 0, "job": "nightly", "started": _TIME, "state": "complete", "finished": _TIME,
     "members": 12, "problems": 1, "source_bytes": 5000, "stream_bytes": 20480, "stored_bytes": 9000,
     "blocks": {"header": 1, "data": 3, "parity": 0, "catalog": 1}, "blocks_sha256": _DIGEST, "catalog_block": 4,
-    "directory": [], "directory_omitted": 0, "audit": None, "signature": None,
+    "directory": [], "directory_omitted": 0, "header": None, "audit": None, "signature": None,
 }  # fmt: skip
 _PARITY: dict[str, Any] = {"scheme": "rs8", "k": 200, "m": 56, "shard": 262144}
 _PREVIOUS: dict[str, Any] = {"cartridge": _OTHER_ID, "name": "TUE-1", "trailer_sha256": _DIGEST}
