@@ -83,6 +83,9 @@ closed = ["sat", "sun"]         # days without a night
 # holidays = ["2026-12-24", "12-31"]
 # absences = ["2026-08-01/2026-08-16"]
 
+[keys]                          # public keys are in keys/ beside this file: tapekit keys new
+# proven_within = "35 days"     # so often somebody shows that a key opens a cartridge
+
 [drives]
 main = {drive}
 
@@ -98,6 +101,7 @@ time = {time}
 verify = "compare"              # read back and compared with the source
 sample_restore = 5              # files restored with the cartridge's own rescue kit
 eject = true
+# encryption = "none"           # for every key of the site without it, once there is one
 # spool = "/var/spool/tapekit"  # where a night goes when no cartridge can take it
 # before = [{{ command = ["systemctl", "stop", "shop"], timeout = "10 minutes" }}]
 # after = [{{ command = ["systemctl", "start", "shop"] }}]
