@@ -14,6 +14,8 @@ from formats.errors import Damaged, NewerFormat, TooLarge
 LARGEST_DOCUMENT_BYTES = 4 << 20
 MOST_PARTS = 1 << 17
 """Lists, objects and commas: they bound how many values there are, each of which takes far more memory than text."""
+MOST_LEVELS = 64
+"""Lists and objects within each other: how many a decoder takes before it gives up differs from one to the next."""
 MOST_BLOCKS = 2048
 """Blocks of one document: twice what the largest takes in blocks of 4,096 bytes."""
 T = TypeVar("T")
@@ -79,11 +81,25 @@ def _load(name: str, data: "bytes | memoryview") -> Any:  # noqa: ANN401 - any J
     if problem := excess(text):
         raise Damaged(f"{name}: {problem}")
     try:
-        return json.loads(
+        value = json.loads(
             text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_no_float
         )
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{name}: not a document: {error}") from error
+    if isinstance(value, dict | list) and _is_deep(value):
+        raise Damaged(f"{name}: more than {MOST_LEVELS} lists and objects within each other")
+    return value
+
+
+def _is_deep(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether lists and objects stand in each other more than MOST_LEVELS deep."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        below = (x for each in level for x in (each.values() if isinstance(each, dict) else each))
+        level = [x for x in below if isinstance(x, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def check_id(name: str, value: str) -> None:

@@ -61,6 +61,7 @@ LARGEST_PLAIN = 16 * MIB
 LARGEST_DOCUMENT = 4 * MIB
 MOST_DOCUMENT_BLOCKS = 2048
 MOST_PARTS = 1 << 17  # bytes [ { , of a document
+MOST_LEVELS = 64  # of lists and objects in it
 LARGEST_TEXT = 4096  # characters of what is only shown
 MOST_MEMBERS = 1 << 15  # of a catalog table
 LARGEST_PAX_HEADER = MIB
@@ -386,6 +387,12 @@ def parse_document(raw: Bytes) -> Document:
         raise Damaged(f"its document cannot be read: {error}") from None
     if not isinstance(document, dict):
         raise Damaged("its document is not an object")
+    level: List[Any] = [document]
+    for _ in range(MOST_LEVELS):
+        below = (y for x in level for y in (x.values() if isinstance(x, dict) else x))
+        level = [y for y in below if isinstance(y, (dict, list))]
+    if level:
+        raise Damaged("its document is nested too deep")
     return document
 
 

@@ -57,6 +57,7 @@ def labelled(device: str) -> None:
 def test_a_mounted_file_system_is_busy_and_the_place_named(device: str, tmp_path: Path) -> None:
     place = tmp_path / "mounted"
     place.mkdir()
+    need("mkfs.ext4")
     run("mkfs.ext4", "-q", device)
     run("mount", device, str(place))
     try:

@@ -28,6 +28,7 @@ def labelled(path: Path) -> None:
 
 
 def cached_bytes(path: Path) -> int:
+    need("fincore")
     found = subprocess.run(["fincore", "-b", "-n", "-o", "RES", str(path)], check=True, capture_output=True, text=True)
     return int(found.stdout)
 

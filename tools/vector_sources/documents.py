@@ -52,6 +52,14 @@ def _with(base: dict[str, Any], **changes: Any) -> bytes:  # noqa: ANN401 - any 
     return canonical(changed)
 
 
+def _nested(levels: int) -> list[Any]:
+    """Lists within each other, the innermost one empty."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
 class _Source:
     """Vectors of one kind of document."""
 
@@ -104,6 +112,8 @@ _JSON: tuple[Vector, ...] = (
     _L.raw("infinity", "infinity", _TEXT.replace(b"262144", b"-Infinity")),
     _L.raw("number-of-10000-digits", "a number that takes long to read", _TEXT.replace(b"262144", b"9" * 10_000)),
     _L.raw("number-of-4000-digits", "a number over 64 bits", _TEXT.replace(b"262144", b"9" * 4000)),
+    _L.accepted("levels-64", "64 lists and objects within each other", _with(LABEL, zzz=_nested(63))),
+    _L.raw("levels-65", "65 of them", _with(LABEL, zzz=_nested(64))),
     _L.raw("deep-list", "lists 5,000 deep", b"[" * _DEEP + b"]" * _DEEP),
     _L.raw("deep-object", "objects 5,000 deep under an unknown key",
            _TEXT[:-1] + b',"z":' + b'{"a":' * _DEEP + b"1" + b"}" * _DEEP + b"}"),

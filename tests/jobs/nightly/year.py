@@ -106,8 +106,9 @@ class Season:
             luck = self.chance.random()
             known = [file for file in self.in_service() if self.cartridges[file].label]
             if luck < 0.03 and self.gone < MOST_GONE and len(known) > 3:
+                place = Place.RETIRED if self.gone % 2 else Place.LOST  # in turn: each year has both
+                self.take_away(store, self.chance.choice(known), place)
                 self.gone += 1
-                self.take_away(store, self.chance.choice(known), Place.LOST if luck < 0.02 else Place.RETIRED)
             elif luck > 0.94 and self.file in known:
                 name = self.cartridges[self.file].name
                 store.lock(name, self.site.now)
