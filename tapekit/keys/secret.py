@@ -10,6 +10,7 @@ import os
 import resource
 import stat
 import sys
+import tempfile
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -106,24 +107,39 @@ def read_private(path: Path, what: str, largest_bytes: int = LARGEST_BYTES) -> b
 
 
 def write_private(path: Path, content: bytes, what: str) -> None:
-    """A new file that only its owner can read, on the disk when this returns. Raises KeyRefused where one is there."""
+    """A new file that only its owner can read, on the disk when this returns; after a power cut it is whole or not there.
+
+    Raises KeyRefused where one is there, or it cannot be written.
+    """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor
+                file.write(content)
+                file.flush()
+                os.fsync(handle)
+            _link(Path(name), path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+        sync_directory(path.parent)
     except FileExistsError as error:
         raise KeyRefused(
             f"{what}: {path}: is there already", "choose another name; a key is never overwritten"
         ) from error
     except OSError as error:
         raise KeyRefused(f"{what}: {path}: {(error.strerror or '').lower()}") from error
+
+
+def _link(written: Path, path: Path) -> None:
+    """Give a file its name, unless there is one of that name. Raises FileExistsError, OSError."""
     try:
-        with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor
-            file.write(content)
-            file.flush()
-            os.fsync(handle)
-        sync_directory(path.parent)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise KeyRefused(f"{what}: {path}: {(error.strerror or '').lower()}") from error
+        path.hardlink_to(written)
+    except FileExistsError:
+        raise
+    except OSError:  # a FAT file system, as on most sticks, has no links
+        if path.exists():
+            raise FileExistsError(path) from None
+        written.rename(path)
 
 
 def sync_directory(path: Path) -> None:
