@@ -57,7 +57,7 @@ def read(path: Path) -> Contents:
 
 def _held(archive: rescue.Archive, report: rescue.Report) -> Held:
     files: dict[str, str] = {}
-    is_good, damages = archive.complete, report.damages
+    is_good, damages = archive.complete and archive.segments[-1].closed, report.damages
     for stream, member, entry in rescue.read_archive(archive, report, every_block=True):
         if member.type == rescue.REGULAR:
             pieces: list[bytes] = []
