@@ -107,9 +107,9 @@ def read_private(path: Path, what: str, largest_bytes: int = LARGEST_BYTES) -> b
 
 
 def write_private(path: Path, content: bytes, what: str) -> None:
-    """A new file that only its owner can read, on the disk when this returns; after a power cut it is whole or not there.
+    """A new file that only its owner can read, on the disk when this returns.
 
-    Raises KeyRefused where one is there, or it cannot be written.
+    After a power cut it is whole, or not there. Raises KeyRefused where one is there, or it cannot be written.
     """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
