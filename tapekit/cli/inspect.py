@@ -5,13 +5,14 @@ from typing import Any
 import click
 
 from tapekit.cli.common import drive_argument, evidences, json_option, opened, print_json
+from tapekit.cli.tables import show_table
 from tapekit.errors import Exit
 from tapekit.jobs import inspect
 from tapekit.jobs.inspect import Archive
 from tapekit.units import size_text
 
 COLUMNS: tuple[str, ...] = (
-    "file", "archive", "job", "started", "state", "members", "size", "stored", "evidence",
+    ">file", "archive", "job", "started", "state", ">members", ">size", ">stored", "evidence",
 )  # fmt: skip
 
 
@@ -81,12 +82,8 @@ def _show(result: inspect.Result) -> None:
     if not result.archives:
         click.echo("archives   none")
         return
-    rows = [COLUMNS]
-    rows += [_row(archive) for archive in result.archives]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     click.echo()
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    show_table(COLUMNS, [_row(archive) for archive in result.archives], "")
     for archive in result.archives:
         if archive.segment.is_encrypted:
             whom = ", ".join(archive.segment.encrypted_for)

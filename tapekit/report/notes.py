@@ -40,7 +40,8 @@ NOTES: dict[str, Wording] = {
     # Cartridges
     "no-cartridge": Wording(
         ("no cartridge was in; {due} was due", "pas de cartouche ; {due} était prévue"),
-        ("the drive was empty when the night began", "le lecteur était vide au début de la nuit"),
+        ("the drive was empty when the night began, or the disk not plugged in",
+         "le lecteur était vide au début de la nuit, ou le disque n’était pas branché"),
         ("put {due} in, and run the job again or leave it to the next night",
          "mettez {due}, puis relancez la tâche ou laissez faire la nuit suivante"),
     ),

@@ -65,7 +65,7 @@ def test_a_night_that_is_nowhere(run: Run, site: Path) -> None:
     (site / "c.tkc").unlink()
     ran = run("nightly", "office")
     assert ran.code == 5
-    assert ran.out.startswith("office: Not saved: the drive rdx did not do its work.")
+    assert ran.out.startswith("office: Not saved: no cartridge was in; A was due.")
     assert "no such device or file" in ran.out
 
 

@@ -75,8 +75,8 @@ SITUATIONS = {
     (
         ("right", {}, Exit.DONE, []),
         ("wrong", {}, Exit.WARNINGS, ["check-wrong"]),
-        ("none", {}, Exit.CARTRIDGE, ["check-drive"]),
-        ("none", {"spool": None}, Exit.CARTRIDGE, ["check-drive"]),
+        ("none", {}, Exit.CARTRIDGE, ["check-empty"]),
+        ("none", {"spool": None}, Exit.CARTRIDGE, ["check-empty"]),
         ("foreign", {}, Exit.CARTRIDGE, ["check-foreign"]),
     ),
 )
@@ -187,7 +187,7 @@ def test_two_cartridges_a_night(site: Site) -> None:
     of = dataclasses.replace(site.setting(), job=configuration.jobs["office"], configuration=configuration)
     site.put_in("MON-1")
     with clock.running(lambda: site.now):
-        assert kinds(check.run(of)) == ["check-drive", "never"]
+        assert kinds(check.run(of)) == ["check-empty", "never"]
         shutil.copy(site.cartridge("MON-1"), site.root / "usb")
         found = check.run(of)
     assert ([way.cartridge for way in found.ways], kinds(found)) == (["MON-1", "MON-2"], ["never"])
@@ -227,7 +227,7 @@ def test_what_else_is_wrong(second: Site) -> None:
     second.put_in("MON-1")
     assert kinds(checked(second)) == ["check-wrong", "spool-waits"]
     second.put_in(None)
-    assert kinds(checked(second)) == ["check-drive", "spool-waits"]
+    assert kinds(checked(second)) == ["check-empty", "spool-waits"]
 
 
 def test_keys_of_which_none_gives_data_back(second: Site) -> None:

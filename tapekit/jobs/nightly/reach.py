@@ -72,7 +72,9 @@ def _look(name: str, url: str, stock: Stock, evidences: Evidences) -> InDrive:
     try:
         drive = drives.open_drive(url, {}, writable=False)
     except (DriveError, UsageError) as error:
-        found = Found.NOTHING if isinstance(error, NoMedium) else Found.NO_DRIVE
+        # Of disks and image files the device is the cartridge: where it is not there, nobody has put it in.
+        is_empty = isinstance(error, NoMedium) or isinstance(error.__cause__, FileNotFoundError)
+        found = Found.NOTHING if is_empty else Found.NO_DRIVE
         return InDrive(name, url, found, is_busy=isinstance(error, Busy), words=str(error))
     try:
         return _look_into(name, drive, stock, evidences)

@@ -26,7 +26,7 @@ def seen(path: Path, stock: Stock = NO_STOCK) -> InDrive:
 
 @pytest.mark.parametrize(
     ("content", "found"),
-    ((None, Found.NO_DRIVE), (bytes(8 << 20), Found.BLANK), (b"PK\x03\x04" + bytes(8 << 20), Found.FOREIGN)),
+    ((None, Found.NOTHING), (bytes(8 << 20), Found.BLANK), (b"PK\x03\x04" + bytes(8 << 20), Found.FOREIGN)),
 )
 def test_no_cartridge(tmp_path: Path, content: bytes | None, found: Found) -> None:
     path = tmp_path / "c.tkc"

@@ -82,7 +82,7 @@ def test_no_cartridge_goes_to_the_spool_and_from_there_to_the_next_one(site: Sit
     site.put_in(None)
     report = site.run()
     assert (report.outcome, report.exit_code, report.waiting) == (Outcome.SPOOLED, Exit.CARTRIDGE, 1)
-    assert [note.kind for note in report.warnings] == ["drive", "spooled"]  # why it is there comes first
+    assert [note.kind for note in report.warnings] == ["no-cartridge", "spooled"]  # why it is there comes first
     assert not report.rungs
     site.next_day()
     site.put_in("TUE-1")
@@ -100,7 +100,7 @@ def test_no_cartridge_and_no_spool_is_a_failure(site: Site) -> None:
     site.put_in(None)
     report = site.run()
     assert (report.outcome, report.exit_code) == (Outcome.FAILED, Exit.CARTRIDGE)
-    assert "drive" in kinds(report)
+    assert "no-cartridge" in kinds(report)
 
 
 def test_a_foreign_medium_is_left_as_it_is(site: Site) -> None:
