@@ -2,91 +2,24 @@
 
 import dataclasses
 import os
-import pwd
-import shutil
-import socket
 import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fixtures.postgresql import PASSWORD, Server, running
 from tapekit.dumps import postgresql
 from tapekit.dumps.errors import DumpFailed, DumpUnreadable, TimedOut, ToolMissing
 from tapekit.dumps.postgresql import Database
 
-PASSWORD = "s3cret:with\\colon"
-
-
-@dataclasses.dataclass
-class Server:
-    """A running server; `call` runs one of its programs as its user."""
-
-    programs: Path
-    directory: Path
-    port: int
-    user: str | None
-
-    def call(self, program: str, *arguments: str) -> None:
-        subprocess.run(
-            (self.programs / program, *arguments),
-            user=self.user,
-            cwd=self.directory,
-            env={"PATH": os.environ["PATH"], "PGPASSWORD": PASSWORD, "LC_ALL": "C"},
-            check=True,
-            capture_output=True,
-        )
-
-    def start(self) -> None:
-        options = f"-p {self.port} -k {self.directory} -c listen_addresses=127.0.0.1 -c fsync=off"
-        log = str(self.directory / "log")
-        self.call("pg_ctl", "start", "-w", "-D", str(self.directory / "data"), "-l", log, "-o", options)
-
-    def stop(self, mode: str = "immediate") -> None:
-        self.call("pg_ctl", "stop", "-w", "-m", mode, "-D", str(self.directory / "data"))
-
-    def sql(self, text: str, database: str = "postgres") -> None:
-        self.call("psql", "-h", str(self.directory), "-p", str(self.port), "-U", "owner", "-d", database, "-c", text)
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/none"))
-    if not (programs / "initdb").exists() or not shutil.which("pg_dump"):
-        pytest.skip("PostgreSQL's server is not installed")
-    user = None
-    if os.geteuid() == 0:  # the server refuses to run as root
-        user = next((name for name in ("postgres", "nobody") if _exists(name)), None)
-        if user is None:
-            pytest.skip("no unprivileged user")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    directory = Path(tempfile.mkdtemp(prefix="pg-"))
-    started = Server(programs, directory, port, user)
-    secret = directory / "password"
-    secret.write_text(PASSWORD)
-    if user:
-        for path in (directory, secret):
-            shutil.chown(path, user)
-    started.call(
-        "initdb", "-D", str(directory / "data"), "-U", "owner", "-A", "scram-sha-256", "--pwfile", str(secret), "-N"
-    )
-    started.start()
-    started.sql("CREATE DATABASE pharmacy")
-    started.sql("CREATE DATABASE nothing")
-    started.sql("CREATE TABLE sold AS SELECT n, md5(n::text) AS what FROM generate_series(1, 50000) n", "pharmacy")
-    yield started
-    started.stop()
-    shutil.rmtree(directory)
-
-
-def _exists(user: str) -> bool:
-    try:
-        return bool(pwd.getpwnam(user))
-    except KeyError:
-        return False
+    with running() as started:
+        started.sql("CREATE DATABASE nothing")
+        yield started
 
 
 @pytest.fixture
