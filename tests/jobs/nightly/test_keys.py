@@ -18,6 +18,7 @@ from tapekit.audit import events
 from tapekit.audit.log import AuditLog
 from tapekit.errors import Exit, KeyNeeded
 from tapekit.jobs import restore, status
+from tapekit.jobs.nightly.night import night
 from tapekit.keys import proof, ring
 from tapekit.keys.opener import NO_KEY, InHand, Opener
 from tapekit.keys.pair import Pair
@@ -28,6 +29,7 @@ from tapekit.report.night import Outcome
 from tests.jobs.nightly.site import Site
 
 OWNER = Pair.new("owner", "Marie")
+TECHNICIAN = Pair.new("technician", "Paul")
 
 
 @pytest.fixture
@@ -64,6 +66,24 @@ def test_encrypted_and_proven(site: Site, tmp_path: Path) -> None:
     assert b"illness" not in content
     assert b"patients of" not in content
     assert restored(site, InHand(PrivateKey(OWNER)), tmp_path / "to") == [b"name and illness\n" * 1000]
+
+
+@pytest.mark.parametrize("put_in", ("MON-1", None), ids=("cartridge", "spool"))
+def test_what_is_written_shows_nothing_that_a_technician_must_not_see(site: Site, put_in: str | None) -> None:
+    """Content stands in the source alone; names of files in the catalog besides, and on no cartridge."""
+    site.options |= {"sample_restore": 1, "compression": "none"}
+    site.notifications = {"html": str(site.root / "pages"), "prometheus": str(site.root / "metrics")}
+    site.put_in(put_in)
+    with_key(site, OWNER.public_line, TECHNICIAN.public_line)
+    with clock.running(lambda: site.now):
+        night(site.setting(), Silent(), None)
+    written = [path for path in site.root.rglob("*") if path.is_file() and site.source not in path.parents]
+    assert {"pages", "state"} < {path.relative_to(site.root).parts[0] for path in written}
+    content = {path: path.read_bytes() for path in written}
+    assert not [path for path, data in content.items() if b"illness" in data]
+    media = [path for path in content if path.parent in {site.shelf, site.spool}]
+    assert media
+    assert not [path for path in media if b"patients of" in content[path]]
 
 
 def test_nothing_of_the_site_opens_it_afterwards(site: Site, tmp_path: Path) -> None:
