@@ -10,7 +10,7 @@ from formats import catalog, pax
 from formats.catalog import NO_DIGEST, Entry
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
-from tapekit.errors import VerificationFailed
+from tapekit.errors import KeyNeeded, VerificationFailed
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.patterns import Patterns
 from tapekit.stream.read import PlainStream, find_layout
@@ -36,16 +36,24 @@ def run(
 ) -> Iterator[Listed]:
     """The members that the patterns name, of `all` archives, the `latest`, or one by its id.
 
-    What is damaged is said in `problems`. Raises NoSuchArchive, KeyNeeded, KeyRefused and DriveError.
+    What is damaged is said in `problems`. Raises NoSuchArchive, KeyNeeded, KeyRefused and DriveError. Of `all` archives,
+    those that the key opens are listed before KeyNeeded is raised of the first one that it does not.
     """
     chosen = Patterns(patterns)
     cartridge = open_cartridge(drive)
     segments = cartridge.segments()
+    closed: KeyNeeded | None = None
     for segment in segments if wanted == "all" else [choose(segments, wanted)]:
-        opened = cartridge.unlock(segment, opener, for_data=segment.trailer is None)
+        try:
+            opened = cartridge.unlock(segment, opener, for_data=segment.trailer is None)
+        except KeyNeeded as error:
+            closed = closed or error
+            continue
         for entry in _entries(cartridge, opened, problems):
             if chosen.match(entry.path):
                 yield Listed(segment, entry)
+    if closed is not None:
+        raise closed
 
 
 def _entries(cartridge: Cartridge, segment: Segment, problems: list[str]) -> Iterator[Entry]:

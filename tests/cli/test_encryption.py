@@ -60,6 +60,15 @@ def test_by_the_variable(run: Run, url: str, key: tuple[str, ...], monkeypatch: 
     assert run("list", url, *key[2:]).code == 0
 
 
+def test_archives_that_the_key_opens_are_listed_beside_others(run: Run, url: str, source: Path, tmp_path: Path) -> None:
+    (source / "later").write_text("for everybody")
+    assert run("backup", url, source, "--encryption", "none").code == 0
+    ran = run("list", url, "--archive", "all")
+    assert "source/later" in ran.out
+    assert ran.code == 7
+    assert "encrypted for Marie (owner): no key was given" in ran.err
+
+
 @pytest.mark.parametrize("command", ("restore", "list", "export"))
 def test_without_a_key(run: Run, url: str, tmp_path: Path, command: str) -> None:
     ran = run(command, url, *(("--to", tmp_path / "to") if command == "restore" else ()))
