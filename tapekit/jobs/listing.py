@@ -36,7 +36,7 @@ def run(
 ) -> Iterator[Listed]:
     """The members that the patterns name, of `all` archives, the `latest`, or one by its id.
 
-    What is damaged is said in `problems`. Raises NoSuchArchive, KeyNeeded, KeyRefused and DriveError. Of `all` archives,
+    What is damaged is said in `problems`. Raises NoSuchArchive, KeyNeeded, KeyRefused, DriveError. Of `all` archives,
     those that the key opens are listed before KeyNeeded is raised of the first one that it does not.
     """
     chosen = Patterns(patterns)
