@@ -135,7 +135,9 @@ def parse(block: "bytes | bytearray | memoryview") -> BlockHeader:
     head = bytes(view[:HEADER_BYTES])
     if head[:8] != MAGIC:
         if head[:7] == MAGIC[:7]:
-            raise NewerFormat(f"block: format version {head[7:8]!r}, this program reads version 1")
+            raise NewerFormat(
+                f"block: format version {head[7:8].decode('ascii', 'backslashreplace')}, this program reads version 1"
+            )
         raise Damaged("block: no block magic")
     if zlib.crc32(head[:_CRC_OFFSET]) != int.from_bytes(head[_CRC_OFFSET:], "big"):
         raise Damaged("block: header checksum does not match")

@@ -12,6 +12,8 @@ class Damaged(FormatError):
 class NewerFormat(FormatError):
     """The bytes were written by a newer version of the format: a newer program reads them."""
 
+    hint = "a newer tapekit wrote it: use that one"
+
 
 class TooLarge(FormatError):
     """A value does not fit the structure that should hold it: the writer must choose another way."""

@@ -9,7 +9,7 @@ from drivers.base import Content, Drive, MediumState
 from drivers.errors import BlankMedium, EndOfData, ForeignMedium, NoMedium
 from formats import block, label, segment
 from formats.block import Kind
-from formats.errors import Damaged, FormatError
+from formats.errors import Damaged, FormatError, NewerFormat
 from formats.label import Label
 from formats.segment import COMPLETE, INCOMPLETE, SegmentHeader, Trailer
 from tapekit.blocks.cipher import NAMES_ONLY, NAMES_ONLY_HINT, BlockCipher
@@ -245,7 +245,14 @@ def open_cartridge(drive: Drive) -> Cartridge:
             f"label it with --destroy {medium.found}",
         )  # fmt: skip
     drive.rewind()
-    first = read_one(drive, 0, None)
+    try:
+        return _opened(drive, medium, read_one(drive, 0, None))
+    except NewerFormat as error:
+        raise NewerFormat(f"{drive.url}: {error}") from error
+
+
+def _opened(drive: Drive, medium: MediumState, first: GoodBlock | BadBlock | FileEnd) -> Cartridge:
+    """The cartridge whose first block is `first`."""
     if medium.content is Content.BLANK or isinstance(first, FileEnd):
         raise BlankMedium(f"{drive.url}: blank: nothing was ever written on it", "label it first: tapekit label DRIVE")
     if isinstance(first, BadBlock):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from drivers.base import Drive
-from drivers.errors import DriveError, WriteProtected
+from drivers.errors import DriveError, HostFull, WriteProtected
 from formats import segment
 from formats.block import HEADER_BYTES, TAG_BYTES, Kind
 from formats.catalog import Entry
@@ -197,7 +197,10 @@ class _Backup:
                 f"archive {self._header.archive[:8]} is incomplete: restore what it holds with --archive; "
                 "the archives before it are as they were"
             )
-            error.hint = f"{error.hint}; {incomplete}" if error.hint else incomplete
+            if isinstance(error, HostFull):
+                error.hint = f"{error.hint}; {incomplete}"
+            elif error.hint is None:
+                error.hint = incomplete
             self._note(INCOMPLETE)
             raise
         progress.end()

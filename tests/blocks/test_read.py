@@ -70,7 +70,7 @@ def test_a_file_with_everything_in_it() -> None:
             "3 bad block: 0 bytes, shorter than a header of 128",
             "4 bad block: no block magic",
             "5 bad block: belongs to archive 00000000000000000000000000000000, segment 2",
-            "6 bad block: format version b'2', this program reads version 1",
+            "6 bad block: format version 2, this program reads version 1",
             f"7 bad block: belongs to archive {ARCHIVE.hex()}, segment 1",
             "8 good last",
             "9 bad block: has sequence 18, expected 19",

@@ -115,7 +115,8 @@ def test_a_cartridge_from_the_future(run: Run, saved: str, tmp_path: Path) -> No
     for command in (*READING, "backup", "label"):
         ran = run(command, saved, *([tmp_path / "source"] if command == "backup" else []))
         assert ran.code == 5, command
-        assert "format version 2, this program reads up to 1" in ran.err
+        assert f"tapekit: {saved}: label: format version 2, this program reads up to 1" in ran.err
+        assert "hint: a newer tapekit wrote it" in ran.err
 
 
 def test_a_medium_that_takes_no_writes(run: Run, saved: str, source: Path, tmp_path: Path) -> None:
