@@ -153,7 +153,10 @@ def test_what_is_found_fits_the_terminal(run: Run, known: str, source: Path, col
     terminal, end = pty.openpty()
     ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 50, columns, 0, 0))
     process = subprocess.Popen(
-        [sys.executable, "-m", "tapekit", "find", "o"], stdin=end, stdout=end, env={**os.environ, "PAGER": "cat"}
+        [sys.executable, "-m", "tapekit", "find", "o"],
+        stdin=end,
+        stdout=end,
+        env={name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"PAGER": "cat"},
     )
     os.close(end)
     output = io.BytesIO()
