@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tapekit.config.fields import Schema
+from tapekit.config.jsonschema import Schema
 from tapekit.config.schema import Configuration
 from tools.check_docs import ROOT
 

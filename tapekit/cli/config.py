@@ -7,7 +7,7 @@ import click
 from tapekit import config
 from tapekit.cli.common import json_option, print_json
 from tapekit.config.doubts import doubts
-from tapekit.config.fields import Schema
+from tapekit.config.jsonschema import Schema
 from tapekit.config.load import BadConfiguration, load
 from tapekit.config.schema import Configuration
 from tapekit.config.show import effective, to_toml

@@ -19,7 +19,6 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
-from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticCustomError
 
 from tapekit.config.values import Day, Days, Duration, parse_day, parse_days, parse_duration, parse_time
@@ -31,15 +30,7 @@ SECRET_WORDS = frozenset(("pass", "password", "passwd", "pwd", "token", "apikey"
 class Table(BaseModel):
     """A table of the file. Nothing in it changes once it is read, and no unknown key is overlooked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Schema(GenerateJsonSchema):
-    """A schema of the file whose defaults stand as a person writes them: "2 days"."""
-
-    def encode_default(self, dft: Any) -> Any:  # noqa: ANN401 - any value of a field
-        """The default as it stands in the file."""
-        return str(dft) if isinstance(dft, Duration) else super().encode_default(dft)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def problem(message: str, hint: str | None = None) -> PydanticCustomError:
