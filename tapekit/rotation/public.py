@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from datetime import date
 
-import holidays
-
 from tapekit.errors import UsageError
 
 
@@ -13,6 +11,8 @@ def public_holidays(country: str, years: Iterable[int], region: str | None = Non
 
     Raises UsageError where the library does not know one of them.
     """
+    import holidays  # noqa: PLC0415 - a large library, for those who use it
+
     try:
         return frozenset(holidays.country_holidays(country, subdiv=region, years=years))
     except NotImplementedError as error:
