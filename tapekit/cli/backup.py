@@ -89,6 +89,8 @@ def command(
         )
         if result.encrypted_for:
             click.echo(f"  opens with the key of: {', '.join(result.encrypted_for)}")
+        else:
+            click.echo("  not encrypted: whoever has the cartridge can read it")
         if result.notes:
             click.echo(f"left out with a note: {len(result.notes)}; tapekit list shows them")
     if result.warnings:

@@ -19,6 +19,7 @@ from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.errors import Exit
 from tapekit.jobs import listing
 from tapekit.jobs.listing import Listed
+from tapekit.patterns import Patterns
 from tapekit.units import time_text
 
 
@@ -38,18 +39,22 @@ def command(
     """List members; PATTERN is a path with all below it, or has * ? [ as in the shell."""
     problems: list[str] = []
     members = []
+    chosen = Patterns(patterns)
     with opened(context, drive) as device, opener(key, passphrase_from) as found:
-        for listed in listing.run(device, archive, patterns, problems, found):
+        for listed in listing.run(device, archive, chosen, problems, found):
             if as_json:
                 members.append(_json(listed))
             else:
                 click.echo(_line(listed, is_long=is_long, with_archive=archive == "all"))
     if as_json:
-        print_json({"members": members, "problems": problems})
+        print_json({"members": members, "problems": problems, "unmatched": chosen.unmatched()})
     else:
         show_list("damaged", problems)
+        show_list("nothing matches", chosen.unmatched())
     if problems:
         context.exit(Exit.VERIFICATION)
+    if chosen.unmatched():
+        context.exit(Exit.WARNINGS)
 
 
 def _line(listed: Listed, *, is_long: bool, with_archive: bool) -> str:

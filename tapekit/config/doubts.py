@@ -26,7 +26,16 @@ def doubts(configuration: Configuration, schemes: tuple[str, ...]) -> Iterator[t
         yield from (("site.catalog_password_file", why) for why in _secret(file))
     if not (notifications.always or notifications.problems):
         yield "notifications", "nobody is told when a night goes wrong"
+    if _is_open(configuration):
+        yield "keys", "there are none: whoever has a cartridge can read it; tapekit keys new makes them"
     yield from _unused(configuration)
+
+
+def _is_open(configuration: Configuration) -> bool:
+    """Whether nights are written without encryption that nobody has asked for."""
+    folder = configuration.keys.directory
+    unasked = any(job.encryption == "auto" for job in configuration.jobs.values())
+    return unasked and folder is not None and not any(folder.glob("*.pub"))
 
 
 def _drive(url: str, schemes: tuple[str, ...]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from drivers.base import Drive
 from formats import catalog, pax
@@ -32,14 +32,13 @@ class Listed:
 
 
 def run(
-    drive: Drive, wanted: str, patterns: Sequence[str], problems: list[str], opener: Opener = NO_KEY
+    drive: Drive, wanted: str, patterns: Patterns, problems: list[str], opener: Opener = NO_KEY
 ) -> Iterator[Listed]:
     """The members that the patterns name, of `all` archives, the `latest`, or one by its id.
 
     What is damaged is said in `problems`. Raises NoSuchArchive, KeyNeeded, KeyRefused, DriveError. Of `all` archives,
     those that the key opens are listed before KeyNeeded is raised of the first one that it does not.
     """
-    chosen = Patterns(patterns)
     cartridge = open_cartridge(drive)
     segments = cartridge.segments()
     closed: KeyNeeded | None = None
@@ -50,7 +49,7 @@ def run(
             closed = closed or error
             continue
         for entry in _entries(cartridge, opened, problems):
-            if chosen.match(entry.path):
+            if patterns.match(entry.path):
                 yield Listed(segment, entry)
     if closed is not None:
         raise closed

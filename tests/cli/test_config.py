@@ -25,6 +25,8 @@ print(json.dumps([validator.is_valid(document) for document in documents]))
 def file(tmp_path: Path) -> Path:
     """A configuration in which everything is there."""
     (tmp_path / "source").mkdir()
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "marie.pub").touch()
     text = GOOD.replace("disk:/dev/disk/by-id/usb-TANDBERG_RDX", f"image:{tmp_path}/c.tkc")
     text = text.replace('spare = { url = "image:/srv/spare.tkc" }\n', "").replace("/srv/pharmacy", f"{tmp_path}/source")
     path = tmp_path / "good.toml"
@@ -60,6 +62,7 @@ def test_a_bad_file(run: Run, file: Path) -> None:
         ("image:", "rdx:", "drives.rdx", "no driver of that name"),
         ('["sync"]', '["no-such-program"]', "jobs.nightly.before", "no such program"),
         ('closed = ["sat", "sun"]', "", "jobs.nightly.rotation", "no cartridge for sat, sun"),
+        ("[site]", '[keys]\ndirectory = "/none"\n[site]', "keys", "whoever has a cartridge can read it"),
         ("good.toml", "none.db", "jobs.nightly.databases", "no such file"),
         ('kind = "sqlite"\npath', 'kind = "postgresql"\nname = "x"\npassword_file', "jobs.nightly.databases", "others"),
         ('drive = "rdx"', 'drive = "rdx"\nspool = "/none/x"', "jobs.nightly.spool", "no such folder"),

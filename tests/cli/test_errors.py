@@ -73,6 +73,7 @@ def test_what_is_no_cartridge(run: Run, tmp_path: Path, command: str, drive: str
         (("restore", "image:{}/c.tkc", "--to", "{}/to", "nothing-like-it"), 4, "nothing matches"),
         (("restore", "image:{}/c.tkc", "--to", "{}/source/one"), 4, "cannot be used as the target"),
         (("restore", "image:{}/c.tkc", "--to", "{}/to", "--overwrite", "perhaps"), 2, "perhaps"),
+        (("list", "image:{}/c.tkc", "nothing-like-it"), 3, "nothing matches"),
         (("verify", "image:{}/c.tkc", "--archive", "fff"), 4, "there is none"),
         (("nonsense",), 2, "nonsense"),
         (("--config", "{}/none.toml", "inspect", "office"), 2, "none.toml"),

@@ -70,7 +70,7 @@ def test_inspect(run: Run, saved: str) -> None:
 
 def test_list(run: Run, saved: str) -> None:
     answer = run("list", saved, "--json").answer
-    assert answer.keys() == {"members", "problems"}
+    assert answer.keys() == {"members", "problems", "unmatched"}
     assert len(answer["members"]) == 3
     assert answer["members"][0].keys() == {
         "archive", "path", "type", "size", "mode", "uid", "gid", "owner", "group", "mtime_ns", "link", "sha256",

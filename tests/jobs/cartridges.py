@@ -13,6 +13,7 @@ from drivers.recordlog.index import FileIndex
 from drivers.recordlog.storage import DirectFile
 from tapekit.evidence import Evidences, state_directory
 from tapekit.jobs import backup, label, listing, restore, verify
+from tapekit.patterns import Patterns
 from tapekit.progress import Silent
 from tapekit.source.exclude import Excludes
 from tapekit.source.put_back import Overwrite
@@ -57,7 +58,7 @@ class Image:
     def listed(self, archive: str = "latest", *patterns: str) -> dict[bytes, listing.Listed]:
         problems: list[str] = []
         with self.drive() as drive:
-            found = {item.entry.path: item for item in listing.run(drive, archive, patterns, problems)}
+            found = {item.entry.path: item for item in listing.run(drive, archive, Patterns(patterns), problems)}
         assert problems == []
         return found
 

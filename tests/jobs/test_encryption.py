@@ -17,6 +17,7 @@ from tapekit.keys.pair import Pair
 from tapekit.keys.seal import Recipients
 from tapekit.keys.site import site_key
 from tapekit.keys.slot import PrivateKey
+from tapekit.patterns import Patterns
 from tapekit.progress import Silent
 from tests.jobs.cartridges import Image, evidences, new_image, places, request, restored
 
@@ -55,7 +56,7 @@ def read(cartridge: Image, how: str, by: Opener, to: Path) -> bytes:
         elif how == "export":
             export.run(drive, "latest", given.extend, Silent(), by)
         elif how == "list":
-            given += b"".join(item.entry.path for item in listing.run(drive, "latest", (), [], by))
+            given += b"".join(item.entry.path for item in listing.run(drive, "latest", Patterns(()), [], by))
     return bytes(given)
 
 
