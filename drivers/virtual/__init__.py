@@ -1,0 +1,1 @@
+"""Devices that are not there: they answer SCSI commands as real ones do, below the drivers."""
