@@ -59,6 +59,7 @@ class BlockHead:
     sequence: int
     stream_offset: int
     plain_bytes: int
+    parity_offset: int = dataclasses.field(default=0, kw_only=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _head_fields() -> "tuple[cs.Construct[Any, Any], ...]":
         "sequence" / cs.Int64ub,
         "stream_offset" / cs.Int64ub,
         "plain_bytes" / cs.Int32ub,
-        "reserved_1" / reserved(4),
+        "parity_offset" / cs.Int32ub,
     )
 
 
@@ -142,19 +143,25 @@ def parse(block: "bytes | bytearray | memoryview") -> BlockHeader:
     if zlib.crc32(head[:_CRC_OFFSET]) != int.from_bytes(head[_CRC_OFFSET:], "big"):
         raise Damaged("block: header checksum does not match")
     header = _HEADER.parse(head)
-    if header.kind not in _KINDS:
-        raise Damaged(f"block: unknown kind {header.kind}")
-    if header.flags & ~_FLAGS:
-        raise Damaged(f"block: unknown flags {header.flags:#04x}")
-    if header.payload_bytes != len(view) - HEADER_BYTES:
-        raise Damaged(f"block: payload of {len(view) - HEADER_BYTES} bytes, header says {header.payload_bytes}")
-    if header.plain_bytes > LARGEST_PLAIN_BYTES:
-        raise Damaged(f"block: plain size {header.plain_bytes} is over the limit of {LARGEST_PLAIN_BYTES}")
+    _check_fields(header, len(view) - HEADER_BYTES)
     sha256 = hashlib.sha256(head[:AUTHENTICATED_BYTES])
     sha256.update(view[HEADER_BYTES:])
     if sha256.digest() != header.digest:
         raise Damaged("block: digest does not match")
     return header
+
+
+def _check_fields(header: BlockHeader, payload_bytes: int) -> None:
+    if header.kind not in _KINDS:
+        raise Damaged(f"block: unknown kind {header.kind}")
+    if header.flags & ~_FLAGS:
+        raise Damaged(f"block: unknown flags {header.flags:#04x}")
+    if header.payload_bytes != payload_bytes:
+        raise Damaged(f"block: payload of {payload_bytes} bytes, header says {header.payload_bytes}")
+    if header.parity_group == NO_PARITY_GROUP and header.parity_offset:
+        raise Damaged(f"block: parity offset {header.parity_offset}, and no parity group")
+    if header.plain_bytes > LARGEST_PLAIN_BYTES:
+        raise Damaged(f"block: plain size {header.plain_bytes} is over the limit of {LARGEST_PLAIN_BYTES}")
 
 
 def payload(block: "bytes | bytearray | memoryview") -> memoryview:

@@ -3,11 +3,11 @@
 import dataclasses
 
 from formats import document
-from formats.block import HEADER_BYTES, LARGEST_BLOCK_BYTES, TAG_BYTES
+from formats.block import HEADER_BYTES, TAG_BYTES
 from formats.errors import Damaged, TooLarge
 from formats.keyslot import MOST_SLOTS, Commitment, KeySlot, Signature
 from formats.label import FORMAT_VERSION, check_block_size
-from formats.parity import MOST_SHARDS
+from formats.parity import MOST_MEMBERS, Shape, check_shape
 
 COMPLETE = "complete"
 CONTINUED = "continued"
@@ -20,12 +20,18 @@ _SIGNATURE_CONTEXT = b"tapekit trailer 1\0"
 
 @dataclasses.dataclass(frozen=True)
 class ParityScheme:
-    """Reed–Solomon parity of a segment (SPEC.md section 10); `shard` is the largest shard in bytes."""
+    """Reed–Solomon parity of a segment (SPEC.md section 10); `k` is how many shards of a lane the writer aims at."""
 
     scheme: str
     k: int
     m: int
+    lanes: int
     shard: int
+
+    @property
+    def shape(self) -> Shape:
+        """How a group's bytes are spread."""
+        return Shape(self.lanes, self.m, self.shard)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,9 +186,9 @@ def signed(trailer_document: "bytes | memoryview") -> bytes:
 def _check_parity(parity: ParityScheme) -> None:
     if parity.scheme != "rs8":
         raise Damaged(f"header.parity: unknown scheme {parity.scheme[:40]!r}")
-    if parity.k < 1 or parity.m < 1 or parity.k + parity.m > MOST_SHARDS or not 0 < parity.shard <= LARGEST_BLOCK_BYTES:
-        sizes = f"{str(parity.k)[:20]} + {str(parity.m)[:20]} blocks of {str(parity.shard)[:20]} bytes"
-        raise Damaged(f"header.parity: {sizes}, limit {MOST_SHARDS} blocks of {LARGEST_BLOCK_BYTES} bytes")
+    if not 1 <= parity.k <= MOST_MEMBERS:
+        raise Damaged(f"header.parity: k {str(parity.k)[:20]}, limit {MOST_MEMBERS}")
+    check_shape(parity.shape, "header.parity")
 
 
 def build_trailer(trailer: Trailer, limit_bytes: int = document.LARGEST_DOCUMENT_BYTES) -> bytes:

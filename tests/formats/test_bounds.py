@@ -66,7 +66,7 @@ def test_delta_claims(claim: int) -> None:
 
 @pytest.mark.parametrize("claim", GIANT)
 def test_parity_claims(claim: int) -> None:
-    data = struct.pack(">4sBBBBI", b"TKP1", 255, 1, 0, 0, claim) + bytes(255 * 12)
+    data = struct.pack(">4sBBHHHIIIQ", b"TKP1", 1, 0, 1, 0, 0, claim, 128, 1, 0) + bytes(3000)
     with pytest.raises(Damaged):
         parity.parse(data)
     assert peak_bytes(lambda: parity.parse(data)) < MIB

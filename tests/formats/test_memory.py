@@ -167,7 +167,7 @@ def test_filemark_table(tmp_path: Path) -> None:
 def test_parity_block(tmp_path: Path) -> None:
     shard = block.LARGEST_BLOCK_BYTES - 1000
     path = tmp_path / "parity"
-    path.write_bytes(struct.pack(">4sBBBBIQI", b"TKP1", 1, 1, 0, 0, shard, 1, 1) + bytes(shard))
+    path.write_bytes(struct.pack(">4sBBHHHIIIQ", b"TKP1", 1, 0, 1, 0, 0, shard, 128, 1, 1) + bytes(shard))
     peak, outcome = peak_mib(path, "parity.parse(data)")
     assert (peak < MOST_MIB, outcome) == (True, "ok")
 

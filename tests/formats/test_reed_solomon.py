@@ -1,68 +1,121 @@
-"""The parity of SPEC.md section 10, by a second way than the vectors' own: interpolation, with no matrix inverted.
-
-Row r ≥ 1 of V evaluates at 2^(r - 1) the polynomial whose coefficients a column vector holds, row 0 at 0. So G maps the
-values at 0, 1, 2, 4, … (the shards) to the values at the next powers of two (the parity).
-"""
+"""The parity of SPEC.md section 10: its arithmetic by a second way, its vectors, and every loss that it must stand."""
 
 import itertools
 import random
 
+import pytest
+
 from fixtures import vectors
-from formats import parity
-
-POWERS = [1]
-while len(POWERS) < 255:
-    POWERS.append(POWERS[-1] << 1 ^ (0x11D if POWERS[-1] & 0x80 else 0))
-LOGARITHMS = {power: exponent for exponent, power in enumerate(POWERS)}
+from formats import block, parity
+from formats.errors import Damaged
+from formats.parity import Shape
+from formats.reed_solomon import added, inverse, power, scaled, solve, times
 
 
-def times(left: int, right: int) -> int:
-    return POWERS[(LOGARITHMS[left] + LOGARITHMS[right]) % 255] if left and right else 0
+def product(left: int, right: int) -> int:
+    """Carry-less multiplication, reduced bit by bit: no table of powers in it."""
+    result = 0
+    for bit in range(8):
+        result ^= (left << bit) * (right >> bit & 1)
+    for bit in range(14, 7, -1):
+        result ^= (0x11D << (bit - 8)) * (result >> bit & 1)
+    return result
 
 
-def over(left: int, right: int) -> int:
-    return POWERS[(LOGARITHMS[left] - LOGARITHMS[right]) % 255] if left else 0
+def parities(shards: list[bytes], m: int) -> list[bytes]:
+    """Horner's rule, as a writer goes: each parity i times 2^i, plus the next shard."""
+    result = [bytes(len(shards[0]))] * m
+    for shard in shards:
+        for index in range(m):
+            grown = bytes(product(byte, power(index)) for byte in result[index])
+            result[index] = bytes(a ^ b for a, b in zip(grown, shard, strict=True))
+    return result
 
 
-def point(row: int) -> int:
-    return POWERS[(row - 1) % 255] if row else 0
+def test_field() -> None:
+    assert all(times(left, right) == product(left, right) for left in range(256) for right in range(0, 256, 5))
+    assert all(times(element, inverse(element)) == 1 for element in range(1, 256))
+    assert len({power(exponent) for exponent in range(255)}) == 255
+    assert [power(8), power(255), power(9)] == [0x1D, 1, 0x3A]
 
 
-def rebuilt(known: dict[int, bytes], row: int) -> bytes:
-    """The shard or parity of a row of G from any k others (Lagrange)."""
-    result = bytearray(len(next(iter(known.values()))))
-    for mine, shard in known.items():
-        factor = 1
-        for other in known.keys() - {mine}:
-            factor = times(factor, over(point(row) ^ point(other), point(mine) ^ point(other)))
-        for place, byte in enumerate(shard):
-            result[place] ^= times(factor, byte)
-    return bytes(result)
+def test_known_answer() -> None:
+    """By hand: 4 · 1 + 2 · 2 + 80, and 2 · 80 = 100 + 11D."""
+    assert parities([b"\x01", b"\x02", b"\x80"], 2) == [b"\x83", bytes((4 ^ 4 ^ 0x80,))]
+    assert parities([b"\x80", b"\x00"], 2) == [b"\x80", b"\x1d"]
 
 
 def test_vectors() -> None:
     found = {v.name: v for v in vectors.load() if v.structure == "parity payload" and v.expect == vectors.OK}
-    stored = (b"abcd", b"\x80\x01\xff\x00efgh", b"12345")
-    known = {row: shard.ljust(8, b"\0") for row, shard in enumerate(stored)}
-    for index, name in enumerate(("parity-first", "parity-second")):
-        block = parity.parse(found[name].data)
-        assert block.index == index
-        assert [member.stored_bytes for member in block.members] == [len(shard) for shard in stored]
-        assert block.parity == rebuilt(known, 3 + index)
+    members = b"".join(
+        block.seal(block.authenticated(block.BlockHead(
+            3, 0, len(content), bytes(range(0xA0, 0xB0)), 2, 3, sequence, 4096, len(content), parity_offset=offset
+        )), content) + content
+        for content, sequence, offset in ((b"abcd", 7, 0), (bytes(range(40)), 8, 132))
+    )  # fmt: skip
+    shards = [members[place : place + 64].ljust(64, b"\0") for place in range(0, len(members), 64)]
+    for name in ("parity-first", "parity-second", "parity-other-lane"):
+        one = parity.parse(found[name].data)
+        assert one.member_bytes == len(members)
+        assert one.parity == parities(shards[one.lane :: 3], 2)[one.index]
 
 
-def test_any_k_of_k_and_m_rebuild_the_rest() -> None:
-    k, m = 4, 3
-    rng = random.Random(10)
-    rows = {row: rng.randbytes(20) for row in range(k)}
-    rows |= {row: rebuilt({r: rows[r] for r in range(k)}, row) for row in range(k, k + m)}
-    for chosen in itertools.combinations(rows, k):
-        known = {row: rows[row] for row in chosen}
-        assert all(rebuilt(known, row) == rows[row] for row in rows.keys() - known.keys())
+@pytest.mark.parametrize("m", (1, 2, 3))
+def test_every_loss_of_m_shards_is_solved(m: int) -> None:
+    """Of the shards and parities of a lane, any m are lost; one more is refused."""
+    rng = random.Random(m)
+    for count in (1, 2, 5):
+        shards = [rng.randbytes(24) for _ in range(count)]
+        there = parities(shards, m)
+        for lost in itertools.combinations(range(count + m), m):
+            solved(shards, there, set(lost))
+        for lost in itertools.combinations(range(count + m), m + 1):
+            if any(number < count for number in lost):
+                with pytest.raises(Damaged):
+                    solved(shards, there, set(lost))
 
 
-def test_known_answer() -> None:
-    """Computed with zfec 1.6, Encoder(5, 8): the same field, the same matrix."""
-    shards = ("c1435605b43d", "32d961abc164", "b24aee74d4c8", "1cc1dc9dd770", "f93e58916a18")
-    known = {row: bytes.fromhex(shard) for row, shard in enumerate(shards)}
-    assert [rebuilt(known, row).hex() for row in (5, 6, 7)] == ["66d15f5fe8bf", "cff1b0e7eb37", "b8253f0f5ecb"]
+def test_the_longest_lane() -> None:
+    """255 shards: every two of them are told apart, by every choice of parities."""
+    rng = random.Random(255)
+    shards = [rng.randbytes(2) for _ in range(255)]
+    there = parities(shards, 3)
+    for first, second, third in ((0, 254, 127), (0, 1, 2), (252, 253, 254), (0, 85, 170)):
+        solved(shards, there, {first, second, third})
+        for absent in range(3):
+            solved(shards, there, {first, second, 255 + absent})
+            solved(shards, there, {second, third, 255 + absent})
+
+
+def solved(shards: list[bytes], there: list[bytes], lost: set[int]) -> None:
+    count = len(shards)
+    missing = [number for number in range(count) if number in lost]
+    known = [bytes(len(shards[0])) if number in lost else shard for number, shard in enumerate(shards)]
+    syndromes = [
+        (index, added(there[index], partial))
+        for index, partial in enumerate(parities(known, len(there)))
+        if count + index not in lost
+    ]
+    if not missing:
+        return
+    found = solve([count - 1 - number for number in missing], syndromes)
+    assert found == [shards[number] for number in missing]
+
+
+def test_scaled() -> None:
+    data = bytes(range(256))
+    assert scaled(data, 1) is data
+    assert scaled(data, 0x8E) == bytes(product(0x8E, byte) for byte in data)
+
+
+def test_shape() -> None:
+    """Shards go to the lanes in turn, and behind the last the parity blocks go on in the same turn."""
+    for lanes, m, shards in itertools.product((1, 3, 7), (1, 2, 3), (1, 2, 6, 7, 8, 20)):
+        shape = Shape(lanes, m, 10)
+        size = shards * 10 - 3
+        assert [shape.lane_members(lane, size) for lane in range(lanes)] == [
+            len(range(lane, shards, lanes)) for lane in range(lanes)
+        ]
+        turn = [shard % lanes for shard in range(shards)] + [lane for _, lane in shape.order(size)]
+        assert turn == [place % lanes for place in range(shards + m * lanes)]
+        assert sorted(shape.order(size)) == [(index, lane) for index in range(m) for lane in range(lanes)]

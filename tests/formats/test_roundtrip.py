@@ -16,7 +16,7 @@ from formats.block import BlockHead, Kind
 from formats.delta import Extent, ExtentKind
 from formats.errors import Damaged, FormatError, TooLarge
 from formats.keyslot import KINDS, Commitment, KeySlot, Signature
-from formats.parity import ParityBlock, ParityMember
+from formats.parity import ParityBlock, Shape
 
 U8, U32, U64 = st.integers(0, 0xFF), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 I64 = st.integers(-(2**63), 2**63 - 1)
@@ -71,14 +71,20 @@ def test_filemark_table(start: int, previous: int, distances: set[int]) -> None:
     assert recordlog.parse_filemark_table(recordlog.build_filemark_table(table)) == table
 
 
+@st.composite
+def parity_blocks(draw: st.DrawFn) -> ParityBlock:
+    shape = Shape(draw(st.integers(1, 40)), draw(st.integers(1, 3)), draw(st.integers(64, 70)))
+    members = draw(st.integers(1, shape.lanes * 40))
+    return ParityBlock(
+        shape, draw(st.integers(0, shape.m - 1)), draw(st.integers(0, shape.lanes - 1)), draw(U64), members,
+        draw(st.integers(members * 128, shape.most_bytes)),
+        draw(st.binary(min_size=shape.shard_bytes, max_size=shape.shard_bytes)),
+    )  # fmt: skip
+
+
 @settings(max_examples=40)
-@given(
-    st.lists(st.builds(ParityMember, U64, st.integers(0, 50)), min_size=1, max_size=20), st.integers(1, 200), st.data()
-)
-def test_parity(members: list[ParityMember], m: int, data: st.DataObject) -> None:
-    value = ParityBlock(
-        m, data.draw(st.integers(0, m - 1)), tuple(members), data.draw(st.binary(min_size=50, max_size=60))
-    )
+@given(parity_blocks())
+def test_parity(value: ParityBlock) -> None:
     assert parity.parse(parity.build(value)) == value
 
 
@@ -205,7 +211,7 @@ def test_header(archive: str, units: int, started: str, data: st.DataObject) -> 
         stream_start=cut * data.draw(st.integers(0, 2**20)), sequence_start=data.draw(U64), compression="zstd",
         cipher=data.draw(st.none() | TEXTS), slots=tuple(data.draw(st.lists(SLOTS, max_size=3))),
         commitment=data.draw(st.none() | st.builds(Commitment, TEXTS, TEXTS)),
-        parity=data.draw(st.none() | st.just(segment.ParityScheme("rs8", 200, 56, 4096))),
+        parity=data.draw(st.none() | st.just(segment.ParityScheme("rs8", 64, 2, 18, 3936))),
         bases=tuple(data.draw(st.lists(IDS, max_size=3))),
         previous=data.draw(st.none() | st.builds(segment.PreviousSegment, IDS, TEXTS, DIGESTS)),
     )  # fmt: skip

@@ -15,15 +15,16 @@ PAYLOAD = b"some bytes of a stream\n"
 def block(  # noqa: PLR0913 - as many as a header has fields
     payload: bytes = PAYLOAD, *, magic: bytes = b"TKBLOCK1", kind: int = DATA, flags: int = 0, header_size: int = 128,
     payload_size: int | None = None, archive: bytes = ARCHIVE, segment: int = 2, group: int = 0xFFFFFFFF,
-    sequence: int = 7, offset: int = 4096, plain_size: int | None = None, reserved_1: int = 0,
-    digest: bytes | None = None, reserved_2: bytes = bytes(28), crc_flip: int = 0,
+    sequence: int = 7, offset: int = 4096, plain_size: int | None = None, parity_offset: int = 0,
+    digest: bytes | None = None, reserved: bytes = bytes(28), crc_flip: int = 0,
 ) -> bytes:  # fmt: skip
     """A block; what is not said is as it should be."""
     head = struct.pack(
         ">8sBBHI16sIIQQII", magic, kind, flags, header_size, len(payload) if payload_size is None else payload_size,
-        archive, segment, group, sequence, offset, len(payload) if plain_size is None else plain_size, reserved_1,
+        archive, segment, group, sequence, offset, len(payload) if plain_size is None else plain_size,
+        parity_offset,
     )  # fmt: skip
-    head += (hashlib.sha256(head + payload).digest() if digest is None else digest) + reserved_2
+    head += (hashlib.sha256(head + payload).digest() if digest is None else digest) + reserved
     return head + struct.pack(">I", zlib.crc32(head) ^ crc_flip) + payload
 
 
@@ -85,8 +86,10 @@ BLOCKS: tuple[Vector, ...] = (
     bad("kind-7", "kind 7", block(kind=7)),
     bad("flag-unknown", "flag bit 3", block(flags=8)),
     bad("flag-unknown-high", "flag bit 7, with a known one", block(flags=0x81)),
-    bad("reserved-1", "bytes 60 to 63 not zero", block(reserved_1=1)),
-    bad("reserved-2", "bytes 96 to 123 not zero", block(reserved_2=bytes(27) + b"\1")),
+    good("parity-offset", "a place in a group", DATA, block(group=3, parity_offset=2**32 - 1),
+         ("header.parity_offset", "4294967295")),
+    bad("parity-no-group", "a place in a group, and no group", block(parity_offset=1)),
+    bad("reserved", "bytes 96 to 123 not zero", block(reserved=bytes(27) + b"\1")),
     bad("payload-short", "one byte fewer than the payload size, its digest right", block(payload_size=24)),
     bad("payload-long", "one byte more than the payload size, its digest right", block(payload_size=22)),
     bad("cut", "its last byte missing", block()[:-1]),

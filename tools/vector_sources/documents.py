@@ -38,7 +38,7 @@ TRAILER: dict[str, Any] = {
     "blocks": {"header": 1, "data": 3, "parity": 0, "catalog": 1}, "blocks_sha256": _DIGEST, "catalog_block": 4,
     "directory": [], "directory_omitted": 0, "header": None, "audit": None, "signature": None,
 }  # fmt: skip
-_PARITY: dict[str, Any] = {"scheme": "rs8", "k": 200, "m": 56, "shard": 262144}
+_PARITY: dict[str, Any] = {"scheme": "rs8", "k": 64, "m": 2, "lanes": 18, "shard": 261984}
 _PREVIOUS: dict[str, Any] = {"cartridge": _OTHER_ID, "name": "TUE-1", "trailer_sha256": _DIGEST}
 
 
@@ -160,7 +160,8 @@ _HEADERS: tuple[Vector, ...] = (
             cipher="AES-256-GCM", slots=[_SLOT, _SLOT | {"kind": "hpke", "role": "technician"}],
             commitment={"data": "AA==", "catalog": "AA=="}),
     _H.good("slots-32", "32 key slots", slots=[_SLOT] * 32),
-    _H.good("parity", "a parity scheme", ("parity.k", "200"), ("parity.m", "56"), parity=_PARITY),
+    _H.good("parity", "a parity scheme", ("parity.k", "64"), ("parity.m", "2"), ("parity.lanes", "18"),
+            parity=_PARITY),
     _H.good("second-segment", "goes on from another cartridge", ("previous.name", '"TUE-1"'),
             ("stream_start", "524000"), segment=1, stream_start=524000, sequence_start=9, previous=_PREVIOUS),
     _H.good("bases", "refers to two archives", ("bases.1", f'"{_OTHER_ID}"'), bases=[_ID, _OTHER_ID]),
@@ -195,7 +196,10 @@ _HEADERS: tuple[Vector, ...] = (
     _H.bad("parity-scheme", "an unknown parity scheme", parity=_PARITY | {"scheme": "rs16"}),
     _H.bad("parity-k-0", "groups of no members", parity=_PARITY | {"k": 0}),
     _H.bad("parity-m-0", "groups without parity", parity=_PARITY | {"m": 0}),
-    _H.bad("parity-257", "k + m over 256", parity=_PARITY | {"k": 201}),
+    _H.bad("parity-k-256", "groups of 256 shards in each lane", parity=_PARITY | {"k": 256}),
+    _H.bad("parity-m-4", "four parity blocks of a lane", parity=_PARITY | {"m": 4}),
+    _H.bad("parity-lanes-0", "groups of no lanes", parity=_PARITY | {"lanes": 0}),
+    _H.bad("parity-giant", "parity of over 64 MiB for a group", parity=_PARITY | {"lanes": 129}),
     _H.bad("parity-shard", "shards over the largest block", parity=_PARITY | {"shard": 1 << 24}),
     _H.bad("previous-cartridge", "a previous cartridge that is no id", previous=_PREVIOUS | {"cartridge": ""}),
     _H.bad("previous-digest", "a previous trailer that is no digest", previous=_PREVIOUS | {"trailer_sha256": _ID}),

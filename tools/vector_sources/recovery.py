@@ -3,9 +3,9 @@
 import struct
 
 from fixtures.vectors import DAMAGED, OK, Vector
+from tools.vector_sources.blocks import block
 
-_MEMBERS = ((7, 4), (9, 8), (11, 5))
-_SHARD = 8
+_SHARD = 64
 
 
 def _power(exponent: int) -> int:
@@ -25,50 +25,27 @@ def _times(left: int, right: int) -> int:
     return product
 
 
-def _inverse(value: int) -> int:
-    return next(other for other in range(256) if _times(value, other) == 1)
-
-
-def _coefficients(k: int, m: int) -> list[list[int]]:
-    """Rows k … k + m - 1 of G, as section 10 says."""
-    rows = [[int(column == 0) for column in range(k)]]
-    rows += [[_power((row - 1) * column % 255) for column in range(k)] for row in range(1, k + m)]
-    # G = V · (V's first k rows)⁻¹: reduce those rows to the identity by operations on columns.
-    for pivot in range(k):
-        swap = next(column for column in range(pivot, k) if rows[pivot][column])
-        for row in rows:
-            row[pivot], row[swap] = row[swap], row[pivot]
-        factor = _inverse(rows[pivot][pivot])
-        for row in rows:
-            row[pivot] = _times(row[pivot], factor)
-        for column in range(k):
-            scale = rows[pivot][column]
-            if column != pivot and scale:
-                for row in rows:
-                    row[column] ^= _times(scale, row[pivot])
-    return rows[k:]
-
-
-def encode(shards: list[bytes], m: int) -> list[bytes]:
-    """The parity shards of equally long shards."""
-    result = []
-    for row in _coefficients(len(shards), m):
-        parity = bytearray(len(shards[0]))
-        for factor, shard in zip(row, shards, strict=True):
-            for place, byte in enumerate(shard):
-                parity[place] ^= _times(factor, byte)
-        result.append(bytes(parity))
+def encode(members: bytes, lanes: int, m: int, shard: int = _SHARD) -> dict[tuple[int, int], bytes]:
+    """Of a group whose members, joined, are these bytes: parity by index and lane, as section 10 says."""
+    shards = [members[place : place + shard].ljust(shard, b"\0") for place in range(0, len(members), shard)]
+    result = {}
+    for index in range(m):
+        for lane in range(lanes):
+            parity, mine = bytearray(shard), shards[lane::lanes]
+            for number, content in enumerate(mine):
+                factor = _power(index * (len(mine) - 1 - number))
+                for place, byte in enumerate(content):
+                    parity[place] ^= _times(factor, byte)
+            result[index, lane] = bytes(parity)
     return result
 
 
 def _payload(  # noqa: PLR0913 - as many as it has fields
-    *, magic: bytes = b"TKP1", k: int | None = None, m: int = 2, index: int = 0, reserved: int = 0,
-    shard: int | None = None, members: tuple[tuple[int, int], ...] = _MEMBERS, parity: bytes = bytes(_SHARD),
+    *, magic: bytes = b"TKP1", m: int = 2, index: int = 0, lanes: int = 3, lane: int = 1, reserved: int = 0,
+    shard: int | None = None, size: int = 300, members: int = 2, first: int = 7, parity: bytes = bytes(_SHARD),
 ) -> bytes:  # fmt: skip
-    head = struct.pack(
-        ">4sBBBBI", magic, len(members) if k is None else k, m, index, reserved, len(parity) if shard is None else shard
-    )
-    return head + b"".join(struct.pack(">QI", *member) for member in members) + parity
+    shard = len(parity) if shard is None else shard
+    return struct.pack(">4sBBHHHIIIQ", magic, m, index, lanes, lane, reserved, shard, size, members, first) + parity
 
 
 def _map(*extents: tuple[int, int, int], magic: bytes = b"TKD1", n: int | None = None) -> bytes:
@@ -84,31 +61,39 @@ def _delta(name: str, expect: str, why: str, data: bytes, *fields: tuple[str, st
     return Vector(f"delta-{name}", "delta map", expect, why, data, fields, (("size", "100"),), canonical)
 
 
-_STORED = (b"abcd", b"\x80\x01\xff\x00efgh", b"12345")
-_PARITY = encode([stored.ljust(_SHARD, b"\0") for stored in _STORED], 2)
+_STORED = block(b"abcd", group=3, sequence=7) + block(bytes(range(40)), group=3, sequence=8, parity_offset=132)
+_PARITY = encode(_STORED, 3, 2)
 _WHOLE = ((1, 60, 4096), (0, 30, 0), (2, 10, 0))
 
 RECOVERY: tuple[Vector, ...] = (
-    _parity("first", OK, "of the blocks 61626364, 8001ff0065666768 and 3132333435", _payload(parity=_PARITY[0]),
-            ("m", "2"), ("index", "0"), ("members.0.sequence", "7"), ("members.0.stored_bytes", "4"),
-            ("members.2.sequence", "11"), ("parity", _PARITY[0].hex())),
-    _parity("second", OK, "of the same blocks", _payload(index=1, parity=_PARITY[1]),
-            ("index", "1"), ("parity", _PARITY[1].hex())),
-    _parity("largest", OK, "255 members, one parity block", _payload(m=1, members=_MEMBERS[:1] * 255),
-            ("members.254.sequence", "7")),
+    _parity("first", OK, "of two blocks with 44 bytes of content: their XOR",
+            _payload(parity=_PARITY[0, 1]), ("shape.m", "2"), ("shape.lanes", "3"), ("shape.shard_bytes", "64"),
+            ("index", "0"), ("lane", "1"), ("first_sequence", "7"), ("members", "2"), ("member_bytes", "300"),
+            ("parity", _PARITY[0, 1].hex())),
+    _parity("second", OK, "of the same blocks", _payload(index=1, parity=_PARITY[1, 1]),
+            ("index", "1"), ("parity", _PARITY[1, 1].hex())),
+    _parity("other-lane", OK, "of the same blocks", _payload(index=1, lane=2, parity=_PARITY[1, 2]),
+            ("lane", "2"), ("parity", _PARITY[1, 2].hex())),
+    _parity("most-members", OK, "255 shards in each lane, three parity blocks of a lane",
+            _payload(m=3, index=2, size=255 * 3 * _SHARD), ("member_bytes", "48960")),
     _parity("empty", DAMAGED, "no bytes", b""),
     _parity("magic", DAMAGED, "another magic", _payload(magic=b"TKP2")),
-    _parity("no-members", DAMAGED, "no members", _payload(members=())),
+    _parity("no-members", DAMAGED, "no members", _payload(members=0)),
     _parity("no-parity", DAMAGED, "no parity blocks", _payload(m=0)),
+    _parity("no-lanes", DAMAGED, "no lanes", _payload(lanes=0, lane=0)),
+    _parity("shard-63", DAMAGED, "shards of 63 bytes", _payload(parity=bytes(63))),
+    _parity("m-4", DAMAGED, "four parity blocks of a lane", _payload(m=4)),
     _parity("index", DAMAGED, "the third of two", _payload(index=2)),
-    _parity("too-many", DAMAGED, "k + m over 256", _payload(members=_MEMBERS[:1] * 255)),
-    _parity("reserved", DAMAGED, "byte 7 not zero", _payload(reserved=1)),
-    _parity("k-too-large", DAMAGED, "claims a member more than it lists", _payload(k=4)),
-    _parity("k-255", DAMAGED, "claims 255 members", _payload(k=255, m=1)),
+    _parity("lane", DAMAGED, "the fourth of three lanes", _payload(lane=3)),
+    _parity("reserved", DAMAGED, "byte 11 not zero", _payload(reserved=1)),
+    _parity("too-many", DAMAGED, "a byte over 255 shards in each lane", _payload(size=255 * 3 * _SHARD + 1)),
+    _parity("members-too-many", DAMAGED, "members shorter than their headers", _payload(members=3)),
+    _parity("members-giant", DAMAGED, "claims 2 ** 32 - 1 members", _payload(members=2**32 - 1)),
+    _parity("lanes-giant", DAMAGED, "claims parity of over 64 MiB for its group", _payload(
+        lanes=0xFFFF, parity=bytes(513))),
     _parity("shard-giant", DAMAGED, "claims a shard of 4 GiB", _payload(shard=2**32 - 1)),
     _parity("shard-short", DAMAGED, "a byte of the shard missing", _payload()[:-1]),
     _parity("shard-long", DAMAGED, "a byte behind the shard", _payload() + b"\0"),
-    _parity("member-too-large", DAMAGED, "a member larger than the shard", _payload(members=((7, 9),))),
     _delta("good", OK, "an extent of each kind", _map(*_WHOLE), ("0.kind", "1"), ("0.length", "60"),
            ("0.offset", "4096"), ("1.kind", "0"), ("2.kind", "2"), ("2.length", "10")),
     _delta("literals-behind", OK, "with the literals that follow it", _map(*_WHOLE) + bytes(30), ("1.length", "30"),
