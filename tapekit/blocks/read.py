@@ -5,7 +5,7 @@ import dataclasses
 import queue
 import threading
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from drivers.base import Drive, Mark
 from drivers.errors import DriveError, MediumError
@@ -34,11 +34,15 @@ _FLAGS_OF: dict[int, Flags] = {
 
 @dataclasses.dataclass(frozen=True)
 class GoodBlock:
-    """A block whose digest is right, at its place in the file."""
+    """A block whose digest is right, at its place in the file.
+
+    `corrected` says what was wrong with it on the medium, where parity gave it back.
+    """
 
     number: int
     header: BlockHeader
     data: bytes
+    corrected: str = ""
 
     @property
     def payload(self) -> memoryview:
@@ -78,9 +82,30 @@ class Expected:
             raise Damaged(f"block: has sequence {header.sequence}, expected {self.sequence_start + number}")
 
 
+@runtime_checkable
+class Corrector(Protocol):
+    """A drive that knows what belongs in the place of a bad block (`tapekit.blocks.correct`)."""
+
+    def is_known(self, bad: BadBlock, file: int) -> bool:
+        """Whether the answer is known already: then `correct` does not move the drive."""
+
+    def correct(self, bad: BadBlock, file: int, expected: Expected | None) -> GoodBlock | None:
+        """The block that belongs there, or None; the drive stands anywhere afterwards."""
+
+
 def read_one(drive: Drive, number: int, expected: Expected | None) -> "GoodBlock | BadBlock | FileEnd":
-    """The block where the drive stands, which is block `number` of its file, checked."""
-    return _checked(_read(drive, number), number, expected)
+    """The block where the drive stands, which is block `number` of its file, checked; a drive that can corrects it.
+
+    The drive stands behind it afterwards.
+    """
+    if not isinstance(drive, Corrector):
+        return _checked(_read(drive, number), number, expected)
+    file = drive.position().file
+    item = _checked(_read(drive, number), number, expected)
+    if isinstance(item, BadBlock):
+        item = drive.correct(item, file, expected) or item
+        drive.locate(file, number + 1)
+    return item
 
 
 def _read(drive: Drive, number: int) -> "bytes | BadBlock | FileEnd":
@@ -149,10 +174,14 @@ class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
 
     def __init__(self, drive: Drive, file: int, start: int, expected: Expected | None) -> None:
         """Locate, and begin to read ahead."""
-        drive.locate(file, start)
         self._drive = drive
-        self._start = start
+        self._file = file
         self._expected = expected
+        self._begin(start)
+
+    def _begin(self, start: int) -> None:
+        self._drive.locate(self._file, start)
+        self._start = start
         self._raw: _ByteQueue[bytes | BadBlock | FileEnd | Exception] = _ByteQueue(READ_AHEAD_BYTES)
         self._items: _ByteQueue[GoodBlock | BadBlock | FileEnd | Exception] = _ByteQueue(READ_AHEAD_BYTES)
         self._stop = False
@@ -166,9 +195,21 @@ class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
             item = self._items.get()
             if isinstance(item, Exception):
                 raise item
+            if isinstance(item, BadBlock) and isinstance(self._drive, Corrector):
+                yield self._corrected(self._drive, item)
+                continue
             yield item
             if isinstance(item, FileEnd):
                 return
+
+    def _corrected(self, corrector: Corrector, bad: BadBlock) -> GoodBlock | BadBlock:
+        """Stop reading ahead while the rest of the block's group is read, and go on behind the block."""
+        if corrector.is_known(bad, self._file):
+            return corrector.correct(bad, self._file, self._expected) or bad
+        self.close()
+        good = corrector.correct(bad, self._file, self._expected)
+        self._begin(bad.number + 1)
+        return good or bad
 
     def __exit__(self, *_exception: object) -> None:
         self.close()

@@ -15,10 +15,13 @@ from collections.abc import Iterator
 from drivers.base import Drive
 from formats import block
 from formats.block import HEADER_BYTES, NO_PARITY_GROUP, TAG_BYTES, BlockHead, Flags, Kind
-from formats.segment import BlockCounts
+from formats.segment import BlockCounts, ParityScheme
 from tapekit.blocks.cipher import ENCRYPTED_KINDS, BlockCipher
 from tapekit.blocks.codec import Compressor
+from tapekit.blocks.parity import Group, Grouping, Sums, group_parity_bytes, parity_block
 
+_MAY_END = frozenset((Kind.DATA, Kind.CATALOG))
+"""Blocks that a parity group may end with; documents are not interrupted."""
 POOL_BYTES = 32 << 20
 """What lies between reading and writing: a tenth of a second of an LTO-9 drive, and many small files."""
 
@@ -33,6 +36,8 @@ class Piece:
     stream_offset: int
     flags: Flags = Flags.NONE
     frame: bytes | None = None
+    is_protected: bool = True
+    """Whether it is in a parity group, where there are any."""
 
     @property
     def plain(self) -> memoryview:
@@ -42,12 +47,20 @@ class Piece:
 
 @dataclasses.dataclass(frozen=True)
 class SealedBlock:
-    """A block ready for the drive; `pooled` is the buffer to give back afterwards."""
+    """A block ready for the drive; `pooled` is the buffer to give back afterwards.
+
+    `parity_offset` is its place in the open parity group; None where it is in none.
+    """
 
     data: memoryview
     digest: bytes
     kind: Kind
     pooled: bytearray
+    parity_offset: int | None = None
+
+
+class _CloseGroup:
+    """On the way to the sealing thread: the parity group ends here."""
 
 
 class SegmentWriter:
@@ -56,9 +69,9 @@ class SegmentWriter:
     Errors of the drive come out of the next call, whichever that is; after one, nothing more is written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as much as a segment is written with
         self, drive: Drive, archive: bytes, segment: int, sequence_start: int, block_size: int,
-        compressor: Compressor, cipher: BlockCipher | None = None,
+        compressor: Compressor, cipher: BlockCipher | None = None, *, parity: ParityScheme | None = None,
     ) -> None:  # fmt: skip
         """Start the threads. The drive belongs to them until `threads` is left. With a cipher, blocks are encrypted."""
         self.cut = block_size - HEADER_BYTES - TAG_BYTES
@@ -76,12 +89,15 @@ class SegmentWriter:
         self._cipher = cipher
         self._spare = bytearray(block_size)
         """What the next block that was not compressed is encrypted into; the buffer that it was in is the next one."""
+        self._grouping = Grouping(parity) if parity else None
+        self._sums = Sums(parity.shape) if parity else None
+        self._groups_closed = self._groups_written = 0
         self._digests = hashlib.sha256()
         self._counts: Counter[Kind] = Counter()
         self._failure: Exception | None = None
         self._pool: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
-        self._pieces: queue.SimpleQueue[Piece | threading.Event | None] = queue.SimpleQueue()
-        self._sealed: queue.SimpleQueue[SealedBlock | threading.Event | None] = queue.SimpleQueue()
+        self._pieces: queue.SimpleQueue[Piece | _CloseGroup | threading.Event | None] = queue.SimpleQueue()
+        self._sealed: queue.SimpleQueue[SealedBlock | Group | threading.Event | None] = queue.SimpleQueue()
         self._buffers = min(64, max(4, POOL_BYTES // block_size))
         self._made = 0
         self._threads = [
@@ -117,7 +133,7 @@ class SegmentWriter:
             buffer[HEADER_BYTES : HEADER_BYTES + plain_bytes] = stored
         self._pieces.put(Piece(Kind.CATALOG, buffer, plain_bytes, first, flags, frame))
 
-    def write_document(self, kind: Kind, document: bytes) -> None:
+    def write_document(self, kind: Kind, document: bytes, *, is_protected: bool = True) -> None:
         """Write a document as a run of blocks."""
         room = self._block_size - HEADER_BYTES
         for start in range(0, len(document), room):
@@ -125,12 +141,27 @@ class SegmentWriter:
             buffer = self.buffer()
             buffer[HEADER_BYTES : HEADER_BYTES + len(part)] = part
             flags = Flags.LAST if start + room >= len(document) else Flags.NONE
-            self._pieces.put(Piece(kind, buffer, len(part), start, flags))
+            self._pieces.put(Piece(kind, buffer, len(part), start, flags, is_protected=is_protected))
 
-    def room_bytes(self) -> int:
-        """What is surely left on the medium when all that was handed over so far is written."""
-        waiting = self._made - self._pool.qsize()
-        return self.remaining_bytes - (waiting + 1) * (self._block_size + 4096)
+    def close_group(self) -> None:
+        """Write the parity of what was handed over since the last group."""
+        self._pieces.put(_CloseGroup())
+
+    def room_bytes(self, more_bytes: int = 0) -> int:
+        """What is surely left on the medium when all that was handed over so far is written.
+
+        So is the parity of it, and of `more_bytes` that are to come, for which there is room then.
+        """
+        waiting = (self._made - self._pool.qsize() + 1) * (self._block_size + 4096)
+        return self.remaining_bytes - waiting - self._parity_due_bytes(waiting + more_bytes)
+
+    def _parity_due_bytes(self, more_bytes: int) -> int:
+        if self._grouping is None:
+            return 0
+        full = (self._grouping.member_bytes + more_bytes) // self._grouping.full_bytes
+        groups = full + 1 + self._groups_closed - self._groups_written
+        shape = self._grouping.shape
+        return groups * (group_parity_bytes(shape) + shape.parity_blocks * 4096)
 
     def drain(self) -> None:
         """Wait until everything handed over is with the drive."""
@@ -140,7 +171,10 @@ class SegmentWriter:
         self._raise_failure()
 
     def sums(self) -> tuple[BlockCounts, str]:
-        """Blocks by kind, and the digest over their digests, of all that was written; drain first."""
+        """Blocks by kind, and the digest over their digests, of all that was written; drain first.
+
+        Parity is counted and has no part in the digest, because some of it comes behind the trailer's first copy.
+        """
         counts = BlockCounts(
             header=self._counts[Kind.HEADER], data=self._counts[Kind.DATA],
             parity=self._counts[Kind.PARITY], catalog=self._counts[Kind.CATALOG],
@@ -169,18 +203,33 @@ class SegmentWriter:
                 self._pass_on(piece)
                 continue
             try:
-                self._sealed.put(self._seal(piece))
+                if isinstance(piece, Piece):
+                    self._sealed.put(self._seal(piece))
+                self._end_group(piece)
             except Exception as error:  # noqa: BLE001 - handed to the caller's thread
                 self._failure = error
                 self._pass_on(piece)
         self._sealed.put(None)
 
-    def _pass_on(self, piece: Piece | threading.Event) -> None:
+    def _pass_on(self, piece: Piece | _CloseGroup | threading.Event) -> None:
         """Let an event through; give a piece's buffer back unwritten, so that the caller sees the failure."""
         if isinstance(piece, threading.Event):
             self._sealed.put(piece)
-        else:
+        elif isinstance(piece, Piece):
             self._pool.put(piece.buffer)
+
+    def _end_group(self, piece: Piece | _CloseGroup) -> None:
+        """Let the group's parity follow, where it is full or shall end; never within a document."""
+        grouping = self._grouping
+        if grouping is None or (isinstance(piece, Piece) and not (piece.kind in _MAY_END and grouping.is_full)):
+            return
+        self._groups_closed += 1  # before the grouping forgets it: whoever asks for room counts it once at least
+        group = grouping.close(self._sequence)
+        if group is None:
+            self._groups_written += 1
+            return
+        self._sequence += grouping.shape.parity_blocks
+        self._sealed.put(group)
 
     def _seal(self, piece: Piece) -> SealedBlock:
         frame, flags = piece.frame, piece.flags
@@ -192,22 +241,29 @@ class SegmentWriter:
             flags |= Flags.COMPRESSED
         if cipher is not None:
             flags |= Flags.ENCRYPTED
+        payload_bytes = len(payload) + (TAG_BYTES if cipher else 0)
+        group, parity_offset = NO_PARITY_GROUP, 0
+        if self._grouping is not None and piece.is_protected:
+            group, parity_offset = self._grouping.take(HEADER_BYTES + payload_bytes, self._sequence)
         head = block.authenticated(BlockHead(
-            kind=piece.kind, flags=int(flags), payload_bytes=len(payload) + (TAG_BYTES if cipher else 0),
-            archive=self._archive, segment=self._segment, parity_group=NO_PARITY_GROUP, sequence=self._sequence,
-            stream_offset=piece.stream_offset, plain_bytes=piece.plain_bytes,
+            kind=piece.kind, flags=int(flags), payload_bytes=payload_bytes, archive=self._archive,
+            segment=self._segment, parity_group=group, sequence=self._sequence,
+            stream_offset=piece.stream_offset, plain_bytes=piece.plain_bytes, parity_offset=parity_offset,
         ))  # fmt: skip
         self._sequence += 1
+        place = None if group == NO_PARITY_GROUP else parity_offset
         if cipher is not None:
-            return self._encrypt(cipher, head, piece, frame)
+            return self._encrypt(cipher, head, piece, frame, place)
         header = block.seal(head, payload)
         buffer, end = piece.buffer, HEADER_BYTES + len(payload)
         buffer[:HEADER_BYTES] = header
         if frame is not None:
             buffer[HEADER_BYTES:end] = frame  # it is the shorter one: no second copy waits for the drive
-        return SealedBlock(memoryview(buffer)[:end], block.digest(header), piece.kind, buffer)
+        return SealedBlock(memoryview(buffer)[:end], block.digest(header), piece.kind, buffer, place)
 
-    def _encrypt(self, cipher: BlockCipher, head: bytes, piece: Piece, frame: bytes | None) -> SealedBlock:
+    def _encrypt(
+        self, cipher: BlockCipher, head: bytes, piece: Piece, frame: bytes | None, place: int | None
+    ) -> SealedBlock:
         """Without a copy: a frame goes into the buffer that it was made from, anything else into the spare one."""
         buffer = piece.buffer
         plain: bytes | memoryview = frame if frame is not None else piece.plain
@@ -218,7 +274,7 @@ class SegmentWriter:
         cipher.encrypt_into(head, plain, payload)
         header = block.seal(head, payload)
         buffer[:HEADER_BYTES] = header
-        return SealedBlock(memoryview(buffer)[:end], block.digest(header), piece.kind, buffer)
+        return SealedBlock(memoryview(buffer)[:end], block.digest(header), piece.kind, buffer, place)
 
     def _write_all(self) -> None:
         while (sealed := self._sealed.get()) is not None:
@@ -227,16 +283,38 @@ class SegmentWriter:
                 continue
             if self._failure is None:
                 try:
-                    self._write(sealed)
+                    if isinstance(sealed, Group):
+                        self._write_parity(sealed)
+                    else:
+                        self._write(sealed.data, sealed.kind)
+                        self._add_up(sealed)
                 except Exception as error:  # noqa: BLE001 - handed to the caller's thread
                     self._failure = error
-            self._pool.put(sealed.pooled)
+            if isinstance(sealed, SealedBlock):
+                self._pool.put(sealed.pooled)
 
-    def _write(self, sealed: SealedBlock) -> None:
-        if self._drive.write_block(sealed.data):
+    def _write(self, data: "bytes | memoryview", kind: Kind) -> None:
+        if self._drive.write_block(data):
             self.early_warning = True
-        self.stored_bytes += len(sealed.data)
+        self.stored_bytes += len(data)
         self.remaining_bytes = self._drive.medium().remaining_bytes
+        if kind != Kind.TRAILER:
+            self._counts[kind] += 1
+
+    def _add_up(self, sealed: SealedBlock) -> None:
+        """What the trailer, and the group's parity, will say of a block."""
         if sealed.kind != Kind.TRAILER:
             self._digests.update(sealed.digest)
-            self._counts[sealed.kind] += 1
+        if self._sums is not None and sealed.parity_offset is not None:
+            self._sums.add(sealed.parity_offset, sealed.data)
+
+    def _write_parity(self, group: Group) -> None:
+        sums, grouping = self._sums, self._grouping
+        assert sums is not None  # noqa: S101 - there is a group
+        assert grouping is not None  # noqa: S101
+        sums.finish(group.member_bytes)
+        for number, (index, lane) in enumerate(grouping.shape.order(group.member_bytes)):
+            content = sums.parity(index, lane)
+            self._write(parity_block(group, grouping.shape, self._archive, self._segment, number, content), Kind.PARITY)
+        sums.clear()
+        self._groups_written += 1

@@ -206,7 +206,8 @@ class Cartridge:
             offset = earlier.header.stream_offset
         document, parts = read_document(self.drive, file, first, Kind.TRAILER, None)
         trailer = segment.parse_trailer(document)
-        if trailer.blocks.total != first or parts[0].header.archive.hex() != trailer.archive:
+        copied = len(parts) if trailer.blocks.parity else 0  # the trailer's first copy (SPEC.md section 10)
+        if trailer.blocks.total + copied != first or parts[0].header.archive.hex() != trailer.archive:
             raise Damaged(f"trailer of file {file}: speaks of {trailer.blocks.total} blocks, {first} are before it")
         return trailer, parts[-1].header.digest.hex(), document
 

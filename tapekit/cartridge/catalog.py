@@ -10,7 +10,7 @@ from formats.block import Kind
 from formats.catalog import Entry, TableBuilder, parse_table
 from formats.errors import Damaged
 from tapekit.blocks.codec import ZstdCompressor, decompress
-from tapekit.blocks.read import BadBlock, FileEnd, expanded, read_blocks, unsealed
+from tapekit.blocks.read import BadBlock, FileEnd, GoodBlock, expanded, read_blocks, unsealed
 from tapekit.cartridge.cartridge import Segment
 
 IN_MEMORY_BYTES = 32 << 20
@@ -135,28 +135,41 @@ def _read_tables(drive: Drive, segment: Segment, tables: TableStore) -> list[str
     trailer, problems = segment.trailer, []
     if trailer is None:
         return ["catalog: the segment is incomplete, it has none"]
-    wanted, members = trailer.blocks.catalog, 0
+    wanted, found, members = trailer.blocks.catalog, 0, 0
     with read_blocks(drive, segment.file, trailer.catalog_block, segment.expected()) as items:
         for item in items:
-            if isinstance(item, FileEnd) or item.number >= trailer.catalog_block + wanted:
+            if found == wanted or isinstance(item, FileEnd):
                 break
             if isinstance(item, BadBlock):
                 problems.append(f"catalog: block {item.number} of file {segment.file}: {item.why}")
                 continue
-            header = item.header
+            if item.header.kind == Kind.PARITY:
+                continue
+            if item.header.kind == Kind.TRAILER:
+                break
+            found += 1
             try:
-                if header.kind != Kind.CATALOG:
-                    raise Damaged("another kind of block is in its place")
-                stored = bytes(unsealed(item, segment.cipher))
-                plain = bytes(expanded(header, stored))
-                first, entries = parse_table(plain)
-                if first != header.stream_offset:
-                    raise Damaged("its first member is not the one that the block says")
+                table, entries = _table(item, segment)
             except Damaged as error:
                 problems.append(f"catalog: block {item.number} of file {segment.file}: {error}")
                 continue
-            members += len(entries)
-            tables.append(StoredTable(first, len(plain), stored if len(stored) < len(plain) else plain))
+            members += entries
+            tables.append(table)
+    if len(tables) == wanted:
+        problems = []  # what was bad among them was parity
     if not problems and members != trailer.members:
         problems.append(f"catalog: {members} members, the trailer says {trailer.members}")
     return problems
+
+
+def _table(item: GoodBlock, segment: Segment) -> tuple[StoredTable, int]:
+    """The table in a block, and how many members are in it. Raises Damaged and KeyNeeded."""
+    header = item.header
+    if header.kind != Kind.CATALOG:
+        raise Damaged("another kind of block is in its place")
+    stored = bytes(unsealed(item, segment.cipher))
+    plain = bytes(expanded(header, stored))
+    first, entries = parse_table(plain)
+    if first != header.stream_offset:
+        raise Damaged("its first member is not the one that the block says")
+    return StoredTable(first, len(plain), stored if len(stored) < len(plain) else plain), len(entries)

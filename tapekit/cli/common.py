@@ -11,6 +11,7 @@ import click
 
 from drivers.base import Drive
 from tapekit import config, drives
+from tapekit.blocks.correct import Corrected
 from tapekit.cli import complete
 from tapekit.config.places import Places, places
 from tapekit.errors import Busy, TapekitError
@@ -122,6 +123,19 @@ def show_list(title: str, lines: Sequence[str]) -> None:
         click.echo(f"  {line}", err=True)
     if len(lines) > SHOWN:
         click.echo(f"  … and {len(lines) - SHOWN} more; --json names them all", err=True)
+
+
+def show_corrected(blocks: Sequence[Corrected]) -> None:
+    """Blocks that parity gave back, for a person: nothing of them is lost, and the medium is not as it was."""
+    lines = [f"block {item.block} of file {item.file} ({item.kind.name.lower()}): {item.why}" for item in blocks]
+    show_list("corrected", lines)
+
+
+def corrected_json(blocks: Sequence[Corrected]) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [
+        {"file": item.file, "block": item.block, "kind": item.kind.name.lower(), "why": item.why} for item in blocks
+    ]
 
 
 def reasons(items: Sequence[tuple[bytes, str]]) -> list[str]:

@@ -5,7 +5,17 @@ import sys
 import click
 
 from tapekit.cli import progress
-from tapekit.cli.common import archive_option, drive_argument, opened, print_json, reasons, reasons_json, show_list
+from tapekit.cli.common import (
+    archive_option,
+    corrected_json,
+    drive_argument,
+    opened,
+    print_json,
+    reasons,
+    reasons_json,
+    show_corrected,
+    show_list,
+)
 from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.errors import Exit, UsageError
 from tapekit.jobs import export
@@ -32,9 +42,13 @@ def command(
         print_json({
             "archive": result.archive, "members": result.members, "exported_bytes": result.exported_bytes,
             "damaged": reasons_json(result.damaged), "problems": result.problems,
+            "corrected": corrected_json(result.corrected),
         }, to_error=True)  # fmt: skip
     else:
         show_list("damaged", reasons(result.damaged))
         show_list("cartridge", result.problems)
+        show_corrected(result.corrected)
     if result.damaged or result.problems:
         context.exit(Exit.VERIFICATION)
+    if result.corrected:
+        context.exit(Exit.WARNINGS)

@@ -5,14 +5,17 @@ from typing import Any
 import click
 
 from formats import catalog
+from tapekit.blocks.correct import correcting
 from tapekit.cli.common import (
     archive_option,
+    corrected_json,
     drive_argument,
     json_option,
     opened,
     path_json,
     path_text,
     print_json,
+    show_corrected,
     show_list,
 )
 from tapekit.cli.hand import key_option, opener, passphrase_option
@@ -41,19 +44,25 @@ def command(
     members = []
     chosen = Patterns(patterns)
     with opened(context, drive) as device, opener(key, passphrase_from) as found:
-        for listed in listing.run(device, archive, chosen, problems, found):
+        reading = correcting(device)
+        for listed in listing.run(reading, archive, chosen, problems, found):
             if as_json:
                 members.append(_json(listed))
             else:
                 click.echo(_line(listed, is_long=is_long, with_archive=archive == "all"))
+    corrected = list(reading.corrections.values())
     if as_json:
-        print_json({"members": members, "problems": problems, "unmatched": chosen.unmatched()})
+        print_json({
+            "members": members, "problems": problems, "unmatched": chosen.unmatched(),
+            "corrected": corrected_json(corrected),
+        })  # fmt: skip
     else:
         show_list("damaged", problems)
+        show_corrected(corrected)
         show_list("nothing matches", chosen.unmatched())
     if problems:
         context.exit(Exit.VERIFICATION)
-    if chosen.unmatched():
+    if corrected or chosen.unmatched():
         context.exit(Exit.WARNINGS)
 
 

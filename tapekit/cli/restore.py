@@ -5,6 +5,7 @@ import click
 from tapekit.cli import progress
 from tapekit.cli.common import (
     archive_option,
+    corrected_json,
     drive_argument,
     evidences,
     json_option,
@@ -12,6 +13,7 @@ from tapekit.cli.common import (
     print_json,
     reasons,
     reasons_json,
+    show_corrected,
     show_list,
 )
 from tapekit.cli.hand import key_option, opener, passphrase_option
@@ -59,7 +61,8 @@ def command(
             "members": result.members, "restored_bytes": result.restored_bytes,
             "damaged": reasons_json(result.damaged), "refused": reasons_json(result.refused),
             "skipped": reasons_json(result.skipped), "warnings": reasons_json(result.warnings),
-            "problems": result.problems, "unmatched": result.unmatched, "locked": bool(memory.kept),
+            "problems": result.problems, "corrected": corrected_json(result.corrected),
+            "unmatched": result.unmatched, "locked": bool(memory.kept),
             "catalog_problem": problem_json(memory),
         })  # fmt: skip
     else:
@@ -68,6 +71,7 @@ def command(
         show_list("left out", reasons(result.skipped))
         show_list("restored, but", reasons(result.warnings))
         show_list("cartridge", result.problems)
+        show_corrected(result.corrected)
         show_list("nothing matches", result.unmatched)
         state = "" if result.state == "complete" else f" ({result.state})"
         click.echo(
@@ -82,6 +86,6 @@ def command(
 def _exit_code(result: restore.Result) -> Exit:
     if result.damaged or result.problems:
         return Exit.VERIFICATION
-    if result.refused or result.warnings or result.unmatched or result.skipped:
+    if result.refused or result.warnings or result.unmatched or result.skipped or result.corrected:
         return Exit.WARNINGS
     return Exit.DONE

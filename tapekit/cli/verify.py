@@ -8,6 +8,7 @@ import click
 from tapekit.cli import progress
 from tapekit.cli.common import (
     archive_option,
+    corrected_json,
     drive_argument,
     evidences,
     json_option,
@@ -16,6 +17,7 @@ from tapekit.cli.common import (
     path_text,
     places_of,
     print_json,
+    show_corrected,
     show_list,
     state_of,
 )
@@ -65,7 +67,7 @@ def command(
         context.exit(Exit.VERIFICATION)
     if any(segment.closed and (source or (key and not segment.is_names_only)) for segment in result.segments):
         context.exit(Exit.KEY)
-    if result.doubts or any(segment.left_by_crash for segment in result.segments):
+    if result.doubts or result.corrected or any(segment.left_by_crash for segment in result.segments):
         context.exit(Exit.WARNINGS)
 
 
@@ -76,6 +78,7 @@ def _json(result: verify.Result) -> dict[str, Any]:
         "ok": result.ok,
         "blocks": result.blocks,
         "bad_blocks": result.bad_blocks,
+        "corrected": corrected_json(result.corrected),
         "members": sum(segment.members for segment in result.segments),
         "bad_members": sum(segment.bad_members for segment in result.segments),
         "members_hit": [path_json(path) for path in verify.members_hit(result)],
@@ -93,7 +96,8 @@ def _damage_json(item: Damage) -> dict[str, Any]:
 def _segment_json(segment: SegmentResult) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "archive": segment.archive, "file": segment.file, "state": segment.state, "ok": segment.ok,
-        "blocks": segment.blocks, "bad_blocks": segment.bad_blocks, "members": segment.members,
+        "blocks": segment.blocks, "bad_blocks": segment.bad_blocks,
+        "corrected_blocks": segment.corrected_blocks, "members": segment.members,
         "bad_members": segment.bad_members, "not_decoded": segment.closed or None, "signed_by": segment.signed_by,
     }  # fmt: skip
     if segment.comparison is not None:
@@ -107,6 +111,7 @@ def _segment_json(segment: SegmentResult) -> dict[str, Any]:
 def _show(result: verify.Result) -> None:
     show_list("cartridge", [item.why for item in result.damage])
     show_list("signature", result.doubts)
+    show_corrected(result.corrected)
     for segment in result.segments:
         lines = [f"{path_text(d.member)}: {d.why}" if d.member is not None else _place(d) for d in segment.damage]
         show_list(f"archive {segment.archive[:8] or '?'} (file {segment.file})", lines)
@@ -114,7 +119,8 @@ def _show(result: verify.Result) -> None:
         members = f"{counted(segment.members, 'member')}, {segment.bad_members} bad"
         click.echo(
             f"archive {segment.archive[:8] or '?'} {segment.job}: {verdict}: {segment.state}, "
-            f"{counted(segment.blocks, 'block')} ({size_text(segment.stored_bytes)}) read, {segment.bad_blocks} bad; "
+            f"{counted(segment.blocks, 'block')} ({size_text(segment.stored_bytes)}) read, {segment.bad_blocks} bad"
+            + (f", {segment.corrected_blocks} corrected; " if segment.corrected_blocks else "; ")
             + (members if segment.members or not segment.closed else "members not looked into")
         )
         if segment.closed:

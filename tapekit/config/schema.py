@@ -310,6 +310,8 @@ class Job(Table):
         str, *form("auto|none|zstd(?::(?:[1-9]|1[0-9]|2[0-2]))?", "auto, none, zstd or zstd:LEVEL")
     ] = "auto"
     """`auto` (tries a sample of each block first), `none`, `zstd`, `zstd:LEVEL` (1 to 22)."""
+    parity: bool | None = None
+    """About 3 % more is written, and damage to the medium is corrected; without it: on disks, not on tape."""
     encryption: Literal["auto", "none"] = "auto"
     """`auto`: for every key of the site, once there is one; `none`: never, and no report says so."""
     verify: Literal["compare", "read-back", "none"] = "compare"

@@ -20,6 +20,7 @@ from tapekit.audit import events as audit
 from tapekit.audit.events import Event
 from tapekit.blocks.cipher import BlockCipher
 from tapekit.blocks.codec import Compressor, compressor
+from tapekit.blocks.parity import group_parity_bytes, scheme_for
 from tapekit.blocks.write import SegmentWriter
 from tapekit.cartridge.cartridge import Cartridge, Segment, open_cartridge
 from tapekit.cartridge.catalog import CatalogBuilder
@@ -48,6 +49,7 @@ CLOSING_BLOCKS = 8
 """Blocks kept free for the trailer and for what rounding takes."""
 SMALLEST_ARCHIVE_BLOCKS = 4
 """Header, the data block that is filled, the one behind it, and one for luck: with less room nothing is begun."""
+TAPE = "tape:"
 NEXT_CARTRIDGE = "put in a cartridge with more room, and run the backup again"
 LINK_GIVEN = "a symbolic link: it was saved, and nothing of what it leads to; give that path to save it"
 
@@ -65,6 +67,8 @@ class Request:
     """Who can open it; nobody: it is not encrypted, and everybody can."""
     site_key: SiteKey | None = None
     """What signs for this site."""
+    parity: bool | None = None
+    """Whether damage can be corrected later; None: on disks, not on tape. A cartridge may be too small for it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +95,8 @@ class Result:
     notes: tuple[str, ...]
     remaining_bytes: int
     encrypted_for: tuple[str, ...] = ()
+    parity_bytes: int | None = None
+    """What the parity takes; None where there is none."""
     opener: Opener = dataclasses.field(default=NO_KEY, repr=False, compare=False)
     """Opens this archive while this process lives, also where no private key is at hand; `forget` ends that."""
 
@@ -137,6 +143,9 @@ def run(drive: Drive, request: Request, progress: Progress, evidences: Evidences
         with StopRequest() as stop:
             earlier = cartridge.segments()
             header = _header(request, label.block_size, packing)
+            if request.parity or (request.parity is None and not drive.url.startswith(TAPE)):
+                scheme = scheme_for(label.block_size, cartridge.medium.capacity_bytes)
+                header = dataclasses.replace(header, parity=scheme)
             if keys is not None:
                 header = seal_header(header, request.recipients, keys)
             backup = _Backup(cartridge, request, header, packing, earlier, evidences, keys)
@@ -180,6 +189,7 @@ class _Backup:
         self._earlier = earlier
         self._evidences = evidences
         self._keys = keys
+        self._shape = header.parity.shape if header.parity else None
         self._header_copy = base64.b64encode(segment.build_header(header)).decode() if keys else None
         self._file = 0
         self._warnings = [Warned(path, LINK_GIVEN) for path in given_links(request.sources)]
@@ -222,7 +232,10 @@ class _Backup:
         drive = self._drive
         drive.to_end_of_data()
         room = drive.medium().remaining_bytes
-        if room < self._closing_bytes() + SMALLEST_ARCHIVE_BLOCKS * (self._header.block_size + RECORD_OVERHEAD_BYTES):
+        needed = self._closing_bytes() + SMALLEST_ARCHIVE_BLOCKS * (self._header.block_size + RECORD_OVERHEAD_BYTES)
+        if self._shape is not None:
+            needed += group_parity_bytes(self._shape) + self._shape.parity_blocks * RECORD_OVERHEAD_BYTES
+        if room < needed:
             raise MediumFull(
                 f"{drive.url}: cartridge {self._cartridge.name} is full: {size_text(room)} left: nothing was written",
                 NEXT_CARTRIDGE,
@@ -236,7 +249,7 @@ class _Backup:
         header = self._header
         writer = SegmentWriter(
             self._drive, bytes.fromhex(header.archive), header.segment, header.sequence_start,
-            header.block_size, self._packing, BlockCipher(self._keys) if self._keys else None,
+            header.block_size, self._packing, BlockCipher(self._keys) if self._keys else None, parity=header.parity,
         )  # fmt: skip
         progress.begin("saving", self._expected_bytes(progress))
         ended: Exception | None = None
@@ -275,14 +288,17 @@ class _Backup:
         if writer.handed_over == self._checked_at:
             return  # what came since is still in the buffer being filled
         self._checked_at = writer.handed_over
-        if not writer.early_warning and writer.room_bytes() < self._closing_bytes():
+        needed = self._closing_bytes()
+        if not writer.early_warning and writer.room_bytes(needed) < needed:
             writer.drain()
-        if writer.early_warning or writer.room_bytes() < self._closing_bytes():
+        if writer.early_warning or writer.room_bytes(needed) < needed:
             raise _SegmentFull
 
     def _closing_bytes(self) -> int:
-        """Room that catalog, trailer and filemark take if the segment ended here."""
+        """Room that catalog, trailer and filemark take if the segment ended here, and its parity left aside."""
         trailer = 4096 + 512 * (len(self._earlier) + 1) + len(self._header_copy or "")
+        if self._shape is not None:
+            trailer *= 2
         return self.builder.needed_bytes(RECORD_OVERHEAD_BYTES) + trailer + CLOSING_BLOCKS * RECORD_OVERHEAD_BYTES
 
     def _report(self, entry: Entry) -> None:
@@ -292,22 +308,33 @@ class _Backup:
             self._notes.append(f"{os.fsdecode(entry.path)}: {entry.note.decode('utf-8', 'replace')}")
 
     def _close(self, writer: SegmentWriter, saver: Saver, stream_end: int, state: str) -> Trailer:
-        """Catalog and trailer."""
+        """Catalog and trailer; with parity, the trailer stands within the last group and once more behind it."""
+        writer.drain()
+        catalog_parity = writer.sums()[0].parity
         tables = self.builder.finish()
         for number, table in enumerate(tables, 1):
             writer.write_table(table.stored, table.plain_bytes, table.first, last=number == len(tables))
         writer.drain()
         counts, digest = writer.sums()
+        catalog_block, stored_bytes = counts.header + counts.data + catalog_parity, writer.stored_bytes
+        if self._shape is not None:  # the last group's is known before it is written
+            counts = dataclasses.replace(counts, parity=counts.parity + self._shape.parity_blocks)
+            stored_bytes += group_parity_bytes(self._shape)
         trailer = Trailer(
             archive=self._header.archive, segment=self._header.segment, job=self._header.job,
             started=self._header.started, state=state, finished=now_text(), members=self.builder.members,
             problems=self.builder.problems, source_bytes=saver.source_bytes,
-            stream_bytes=stream_end - self._header.stream_start, stored_bytes=writer.stored_bytes, blocks=counts,
-            blocks_sha256=digest, catalog_block=counts.header + counts.data + counts.parity,
+            stream_bytes=stream_end - self._header.stream_start, stored_bytes=stored_bytes, blocks=counts,
+            blocks_sha256=digest, catalog_block=catalog_block,
             directory=directory_of(self._earlier, self._highest), header=self._header_copy, audit=audit.head(),
         )  # fmt: skip
-        room = max(writer.room_bytes(), (1 << 14) + len(self._header_copy or ""))
-        writer.write_document(Kind.TRAILER, signed_trailer(trailer, self._request.site_key, room))
+        room = writer.room_bytes() // (1 if self._shape is None else 2)
+        room = max(room, (1 << 14) + len(self._header_copy or ""))
+        document = signed_trailer(trailer, self._request.site_key, room)
+        if self._shape is not None:
+            writer.write_document(Kind.TRAILER, document)
+            writer.close_group()
+        writer.write_document(Kind.TRAILER, document, is_protected=False)
         writer.drain()
         return trailer
 
@@ -323,9 +350,14 @@ class _Backup:
             members=trailer.members, source_bytes=trailer.source_bytes, stored_bytes=trailer.stored_bytes,
             duration_s=round(time.monotonic() - begun, 3), warnings=tuple(self._warnings),
             notes=tuple(self._notes), remaining_bytes=self._drive.medium().remaining_bytes,
-            encrypted_for=self._request.recipients.names,
+            encrypted_for=self._request.recipients.names, parity_bytes=self._parity_bytes(trailer),
             opener=Known(trailer.archive, self._keys) if self._keys else NO_KEY,
         )  # fmt: skip
+
+    def _parity_bytes(self, trailer: Trailer) -> int | None:
+        if self._shape is None:
+            return None
+        return trailer.blocks.parity // self._shape.parity_blocks * group_parity_bytes(self._shape)
 
     def _raise_ended(self, ended: Exception, result: Result) -> None:
         """The archive is closed as aborted: say what of it can be restored."""

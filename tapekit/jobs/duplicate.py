@@ -5,6 +5,7 @@ it holds the directory of the cartridge that it is on.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from functools import partial
 
 from drivers.base import Drive
@@ -13,6 +14,8 @@ from formats.block import HEADER_BYTES, NO_PARITY_GROUP, BlockHead, Flags, Kind
 from formats.segment import Trailer
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
+from tapekit.blocks.correct import Corrected, correcting
+from tapekit.blocks.parity import OpenGroup
 from tapekit.blocks.read import BadBlock, FileEnd, read_blocks
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.directory import directory_of
@@ -39,6 +42,8 @@ class Result:
     file: int
     stored_bytes: int
     remaining_bytes: int
+    corrected: tuple[Corrected, ...] = ()
+    """Blocks that were bad on the medium, and that parity gave back: in the copy they are good."""
 
 
 def run(
@@ -49,6 +54,7 @@ def run(
     Every block is checked on the way; what cannot be read is never copied. Raises VerificationFailed for a damaged or
     incomplete archive, MediumFull before anything is written, CartridgeError, and DriveError.
     """
+    source = reading = correcting(source)
     there = open_cartridge(source)
     chosen = choose(there.segments(), wanted)
     if chosen.trailer is None or chosen.header is None or not chosen.is_complete:
@@ -79,7 +85,9 @@ def run(
             signature=None,
         )
         needed = TRAILER_ROOM_BYTES * (2 + len(earlier)) + len(trailer.header or "")
+        needed *= 2 if chosen.header.parity else 1
         result = copying.run(trailer, needed_bytes=needed)
+        result = dataclasses.replace(result, corrected=tuple(reading.corrections.values()))
     evidences.note(label.cartridge, chosen.archive, Rung.FLUSHED)
     audit.note(
         Event.COPIED, cartridge=here.name, cartridge_id=label.cartridge, archive=chosen.archive, job=chosen.job,
@@ -103,6 +111,10 @@ class _Duplication:
         self._progress = progress
         self._stop = stop
         self._site_key = site_key
+        parity = chosen.header.parity if chosen.header else None
+        self._group = OpenGroup(parity.shape) if parity else None
+        if self._group is not None:  # the last group's is written anew, because it protects a copy of the trailer
+            self._blocks -= self._group.shape.parity_blocks
 
     def run(self, trailer: Trailer, needed_bytes: int) -> Result:
         target = self._here.drive
@@ -137,19 +149,41 @@ class _Duplication:
                 if item.number >= self._blocks:
                     return
                 target.write_block(item.data)
+                if self._group is not None:
+                    self._group.take(item.header, item.data)
                 self._progress.advance(len(item.data))
 
     def _write_trailer(self, target: Drive, trailer: Trailer, room_bytes: int) -> None:
         header = self._chosen.header
         assert header is not None  # noqa: S101 - the caller has seen to it
         document = signed_trailer(trailer, self._site_key, room_bytes)
+        sequence = header.sequence_start + self._blocks
+        group = self._group
+        if group is not None:
+            for data in self._trailer_blocks(document, sequence, group):
+                target.write_block(data)
+                sequence += 1
+            for data in group.parity_blocks(sequence):
+                target.write_block(data)
+                sequence += 1
+        for data in self._trailer_blocks(document, sequence, None):
+            target.write_block(data)
+
+    def _trailer_blocks(self, document: bytes, sequence: int, group: OpenGroup | None) -> Iterator[bytes]:
+        """The trailer's blocks, as members of a parity group or of none."""
+        header = self._chosen.header
+        assert header is not None  # noqa: S101 - as above
         step = header.block_size - HEADER_BYTES
         for number, start in enumerate(range(0, len(document), step)):
             part = document[start : start + step]
             flags = Flags.LAST if start + step >= len(document) else Flags.NONE
             head = BlockHead(
                 kind=Kind.TRAILER, flags=int(flags), payload_bytes=len(part), archive=bytes.fromhex(header.archive),
-                segment=header.segment, parity_group=NO_PARITY_GROUP,
-                sequence=header.sequence_start + self._blocks + number, stream_offset=start, plain_bytes=len(part),
+                segment=header.segment, parity_group=group.number if group else NO_PARITY_GROUP,
+                sequence=sequence + number, stream_offset=start, plain_bytes=len(part),
+                parity_offset=group.member_bytes if group else 0,
             )  # fmt: skip
-            target.write_block(block.seal(block.authenticated(head), part) + part)
+            data = block.seal(block.authenticated(head), part) + part
+            if group is not None:
+                group.take(block.parse(data), data)
+            yield data

@@ -8,6 +8,7 @@ from formats import pax
 from formats.catalog import Entry
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
+from tapekit.blocks.correct import Corrected, correcting
 from tapekit.cartridge.cartridge import choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.jobs.interrupt import StopRequest
@@ -29,6 +30,8 @@ class Result:
     exported_bytes: int = 0
     damaged: list[tuple[bytes, str]] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
+    corrected: list[Corrected] = dataclasses.field(default_factory=list)
+    """Blocks that are bad on the medium, and that parity gave back: nothing of them is lost."""
 
 
 def run(
@@ -37,6 +40,7 @@ def run(
 ) -> Result:  # fmt: skip
     """Hand the stream of an archive to `write`. Raises NoSuchArchive, KeyNeeded, KeyRefused and DriveError."""
     with StopRequest() as stop:
+        drive = reading = correcting(drive)
         cartridge = open_cartridge(drive)
         segment = cartridge.unlock(choose(cartridge.segments(), archive), opener)
         found = read_catalog(drive, segment)
@@ -50,6 +54,7 @@ def run(
             entries = found.tables.entries() if found.is_whole else None
             _Export(stream, write, progress, stop, result, most_blocks).run(entries)
         progress.end()
+        result.corrected = list(reading.corrections.values())
     audit.note(
         Event.EXPORTED, cartridge=cartridge.name, archive=result.archive, job=segment.job,
         result=counted(result.members, "member"),

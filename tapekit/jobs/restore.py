@@ -11,6 +11,7 @@ from formats.catalog import SHORT, Entry
 from formats.errors import Damaged
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
+from tapekit.blocks.correct import Corrected, correcting
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.catalog import Catalog, read_catalog
 from tapekit.errors import TapekitError
@@ -51,6 +52,8 @@ class Result:
     warnings: list[tuple[bytes, str]] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
     unmatched: list[str] = dataclasses.field(default_factory=list)
+    corrected: list[Corrected] = dataclasses.field(default_factory=list)
+    """Blocks that are bad on the medium, and that parity gave back: nothing of them is lost."""
 
 
 def run(drive: Drive, request: Request, progress: Progress, begins: Callable[[Drive], object] | None = None) -> Result:
@@ -60,14 +63,16 @@ def run(drive: Drive, request: Request, progress: Progress, begins: Callable[[Dr
     """
     patterns = Patterns(request.patterns)
     with StopRequest() as stop:
-        cartridge = open_cartridge(drive)
+        reading = correcting(drive)
+        cartridge = open_cartridge(reading)
         segment = cartridge.unlock(choose(cartridge.segments(), request.archive), request.opener)
         if begins is not None:
             begins(drive)
-        found = read_catalog(drive, segment)
+        found = read_catalog(reading, segment)
         with found.tables:
             restore = _Restore(cartridge, segment, request, patterns, progress, stop)
             result = restore.run(found)
+    result.corrected = list(reading.corrections.values())
     audit.note(
         Event.RESTORED, cartridge=result.cartridge, archive=result.archive, job=segment.job,
         result=counted(result.members, "member"), note=f"{len(result.damaged)} damaged" if result.damaged else "",

@@ -19,6 +19,7 @@ from pathlib import Path
 from drivers.base import Drive
 from formats import catalog
 from formats.catalog import SPARSE, WARNING_FLAGS, Entry
+from tapekit.blocks.correct import correcting
 from tapekit.cartridge.cartridge import KIT_FILE, choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.errors import VerificationFailed
@@ -51,6 +52,7 @@ def take(drive: Drive, archive: str, count: int, opener: Opener = NO_KEY) -> Sam
 
     The choice follows from the archive's id: another one each night, and the same when it is made again.
     """
+    drive = correcting(drive)
     cartridge = open_cartridge(drive)
     segment = cartridge.unlock(choose(cartridge.segments(), archive), opener)
     chooser = random.Random(segment.archive)  # noqa: S311 - a choice, not a secret

@@ -15,6 +15,7 @@ from formats.publickey import PublicKeyLine
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
 from tapekit.blocks.cipher import NAMES_ONLY
+from tapekit.blocks.correct import Corrected, correcting
 from tapekit.blocks.read import BadBlock, FileEnd, GoodBlock, read_blocks
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
@@ -53,6 +54,8 @@ class SegmentResult:
     job: str
     blocks: int = 0
     bad_blocks: int = 0
+    corrected_blocks: int = 0
+    """Bad on the medium, and known all the same: parity gave them back."""
     members: int = 0
     bad_members: int = 0
     stored_bytes: int = 0
@@ -86,6 +89,8 @@ class Result:
     bad_blocks: int
     doubts: list[str] = dataclasses.field(default_factory=list)
     """What is not as it should be, and no damage."""
+    corrected: list[Corrected] = dataclasses.field(default_factory=list)
+    """Blocks that are bad on the medium, and that parity gave back: nothing of them is lost."""
 
     @property
     def ok(self) -> bool:
@@ -110,10 +115,12 @@ def run(
 ) -> Result:  # fmt: skip
     """Verify `all` archives, the `latest`, or one by its id. Raises NoSuchArchive and DriveError.
 
-    What nothing opens is checked as it is stored: every block, and the sums over them.
+    Bad blocks that parity gives back count as good, and are named. What nothing opens is checked as it is stored:
+    every block, and the sums over them.
     """
     with StopRequest() as stop:
-        cartridge = open_cartridge(drive)
+        reading = correcting(drive)
+        cartridge = open_cartridge(reading)
         damage, blocks, bad_blocks = _verify_front(cartridge)
         segments = cartridge.segments()
         known = remembered(segments)
@@ -139,7 +146,10 @@ def run(
         progress.end()
     blocks += sum(result.blocks for result in results)
     bad_blocks += sum(result.bad_blocks for result in results)
-    checked = Result(cartridge.name, results, damage, blocks, bad_blocks, doubts)
+    corrected = list(reading.corrections.values())
+    for result in results:
+        result.corrected_blocks = sum(block.file == result.file for block in corrected)
+    checked = Result(cartridge.name, results, damage, blocks, bad_blocks, doubts, corrected)
     audit.note(
         Event.VERIFIED, cartridge=cartridge.name, cartridge_id=cartridge.label.cartridge if cartridge.label else "",
         archive=chosen[0].archive if len(chosen) == 1 else "", result="good" if checked.ok else "damaged",
@@ -277,7 +287,7 @@ class _SegmentVerification:
             self.result.bad_blocks += 1
             self.result.damage.append(Damage(item.why, file=self._segment.file, block=item.number))
             return
-        if item.header.kind != Kind.TRAILER:
+        if item.header.kind not in (Kind.PARITY, Kind.TRAILER):
             self._digests.update(item.header.digest)
         self.result.stored_bytes += len(item.data)
         self._progress.advance(len(item.data))

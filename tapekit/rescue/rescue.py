@@ -168,7 +168,8 @@ class Report:
 
 # === Blocks (section 3) ==========================================================================================
 
-BLOCK_HEADER = struct.Struct(">8sBBHI16sIIQQI4s32s28sI")  # 128 bytes
+BLOCK_HEADER = struct.Struct(">8sBBHI16sIIQQII32s28sI")  # 128 bytes
+NO_GROUP = 0xFFFFFFFF
 LABEL, HEADER, DATA, PARITY, CATALOG, TRAILER = range(1, 7)
 COMPRESSED, ENCRYPTED, LAST = 1, 2, 4
 FLAGS_ALLOWED = {
@@ -189,6 +190,8 @@ class Block(NamedTuple):
     sequence: int
     offset: int
     plain_size: int
+    group: int  # the parity group that protects it, and its place in that (section 10)
+    place: int
     head: bytes  # bytes 0-63 of the header: what the cipher authenticates
     digest: bytes
     payload: memoryview
@@ -200,13 +203,15 @@ def parse_block(raw: Optional[bytes]) -> Block:
         raise Damaged("cannot be read")
     if len(raw) < 128:
         raise Damaged(f"only {len(raw)} bytes")
-    (magic, kind, flags, header_size, payload_size, archive, segment, _group, sequence, offset, plain_size,
-     reserved_1, digest, reserved_2, crc) = BLOCK_HEADER.unpack_from(raw)  # fmt: skip
+    (magic, kind, flags, header_size, payload_size, archive, segment, group, sequence, offset, plain_size,
+     place, digest, reserved, crc) = BLOCK_HEADER.unpack_from(raw)  # fmt: skip
     if magic != b"TKBLOCK1":
         raise NewerFormat if magic[:7] == b"TKBLOCK" else Damaged("no block begins here")
     if crc != zlib.crc32(raw[:124]):
         raise Damaged("its header is damaged")
-    if header_size != 128 or kind not in FLAGS_ALLOWED or flags & ~FLAGS_ALLOWED[kind] or any(reserved_1 + reserved_2):
+    if header_size != 128 or kind not in FLAGS_ALLOWED or flags & ~FLAGS_ALLOWED[kind] or any(reserved):
+        raise Damaged("its header holds values that have no meaning")
+    if group == NO_GROUP and place:
         raise Damaged("its header holds values that have no meaning")
     if payload_size != len(raw) - 128:
         raise Damaged(f"{len(raw) - 128} bytes of content where its header says {payload_size}")
@@ -216,7 +221,7 @@ def parse_block(raw: Optional[bytes]) -> Block:
     computed.update(payload)
     if computed.digest() != digest:
         raise Damaged("its SHA-256 is wrong")
-    return Block(kind, flags, archive, segment, sequence, offset, plain_size, raw[:64], digest, payload)
+    return Block(kind, flags, archive, segment, sequence, offset, plain_size, group, place, raw[:64], digest, payload)
 
 
 # === Compression: one zstd frame (RFC 8878), by whichever decoder this computer has ==============================
@@ -1366,7 +1371,7 @@ class Segment:
             if number - last - 1 > damaged:
                 self._report.damage(f"file {self.file}: blocks are missing before block {number}")
             last, damaged = number, 0
-            if block.kind != TRAILER:
+            if block.kind not in (PARITY, TRAILER):
                 digest.update(block.digest)
             yield number, block
         if sound and self.trailer and digest.hexdigest() != self.trailer.get("blocks_sha256"):

@@ -206,11 +206,10 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
             ):
                 break
             self._next_block = item.number + 1
+            self._on_block(item)
             if isinstance(item, BadBlock):
-                self._on_block(item)
                 bad = self._note_bad(item)
             elif item.header.kind == Kind.DATA:
-                self._on_block(item)
                 met = (item.header.stream_offset - layout.start) // layout.cut
                 self._known = (met, item.number)
                 if met == index:

@@ -61,8 +61,8 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def saved(run: Run, source: Path, tmp_path: Path) -> str:
-    """The URL of a cartridge with one archive."""
+    """The URL of a cartridge with one archive, which has no parity: damage is damage."""
     url = f"image:{tmp_path}/c.tkc"
     assert run("label", url, "--size", "16M", "--block-size", "64K", "--barcode", "WED-1").code == 0
-    assert run("backup", url, source).code == 0
+    assert run("backup", url, source, "--no-parity").code == 0
     return url

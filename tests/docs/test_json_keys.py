@@ -53,7 +53,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         found.setdefault(command.partition(" ")[0], set()).update(keys(json.loads(output.splitlines()[-1])))
 
     run("label image:c.img --size 64M --barcode J-1")
-    run("backup image:c.img office missing --compression none")
+    run("backup image:c.img office missing --compression none --no-parity")
     run("restore image:c.img --to restored")
     run("restore image:c.img --to restored office")
     run("verify image:c.img --source")
@@ -65,6 +65,20 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     for command in ("verify image:c.img", "inspect image:c.img", "list image:c.img", "export image:c.img"):
         run(command)
     run("restore image:c.img --to again")
+    run("label image:p.img --size 64M --block-size 64K --barcode J-2")
+    run("backup image:p.img office --parity")
+    parity = shell.directory / "p.img"
+    place = parity.read_bytes().index(b'"job":"backup"')
+    with parity.open("r+b") as file:
+        file.seek(place)
+        file.write(b"x")
+    for command in (
+        "verify image:p.img",
+        "list image:p.img",
+        "export image:p.img",
+        "restore image:p.img --to corrected",
+    ):
+        run(command)
     return found
 
 

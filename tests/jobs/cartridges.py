@@ -40,9 +40,12 @@ class Image:
         finally:
             drive.close()
 
-    def back_up(self, *paths: Path | str, job: str = "backup", compression: str = "none") -> backup.Result:
+    def back_up(
+        self, *paths: Path | str, job: str = "backup", compression: str = "none", parity: bool = False
+    ) -> backup.Result:
+        wanted = request(*paths, job=job, compression=compression, parity=parity)
         with self.drive(writable=True) as drive:
-            return backup.run(drive, request(*paths, job=job, compression=compression), Silent(), evidences())
+            return backup.run(drive, wanted, Silent(), evidences())
 
     def verify(self, archive: str = "all", *, with_source: bool = False) -> verify.Result:
         with self.drive() as drive:
@@ -72,9 +75,12 @@ def new_image(path: Path, size_bytes: int = 16 << 20, block_bytes: int | None = 
     return made
 
 
-def request(*paths: Path | str, job: str = "backup", compression: str = "none") -> backup.Request:
-    """What `tapekit backup` would ask for."""
-    return backup.Request(plan_sources([str(path) for path in paths]), Options(Excludes([])), job, compression)
+def request(
+    *paths: Path | str, job: str = "backup", compression: str = "none", parity: bool = False
+) -> backup.Request:  # fmt: skip
+    """What `tapekit backup` would ask for; without parity, so that a test sees what damage does."""
+    sources, options = plan_sources([str(path) for path in paths]), Options(Excludes([]))
+    return backup.Request(sources, options, job, compression, parity=parity)
 
 
 def evidences() -> Evidences:

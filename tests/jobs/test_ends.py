@@ -117,7 +117,7 @@ class WaitingWriter:
         self._room_bytes = 0
         self._room_after_bytes = room_bytes
 
-    def room_bytes(self) -> int:
+    def room_bytes(self, _more_bytes: int) -> int:
         return self._room_bytes
 
     def drain(self) -> None:
@@ -127,6 +127,7 @@ class WaitingWriter:
 def test_what_is_on_its_way_does_not_make_a_medium_full() -> None:
     run: Any = backup._Backup.__new__(backup._Backup)
     run.builder, run._earlier, run._checked_at, run._header_copy = CatalogBuilder(4000), [], -1, None
+    run._shape = None
     with run.builder.tables:
         run._check(WaitingWriter(1 << 20), StopRequest())
         with pytest.raises(backup._SegmentFull):

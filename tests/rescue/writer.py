@@ -250,7 +250,7 @@ class _Output:
             key=key,
         )
         self.count[kind] += 1
-        if kind != TRAILER:
+        if kind not in (PARITY, TRAILER):
             self.digests.update(made[64:96])
         return made
 

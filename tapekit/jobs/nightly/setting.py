@@ -106,8 +106,9 @@ class Setting:
         paths = [str(source.path) for source in self.job.sources] + ([str(dumps)] if dumps else [])
         options = Options(Excludes(self.job.exclude))
         return Request(
-            plan_sources(paths), options, self.name, self.job.compression, self.site, sealed.recipients, sealed.site_key
-        )
+            plan_sources(paths), options, self.name, self.job.compression, self.site, sealed.recipients,
+            sealed.site_key, self.job.parity,
+        )  # fmt: skip
 
     def preparation(self) -> Preparation:
         """Hooks, snapshot and databases."""

@@ -1,0 +1,50 @@
+"""Parity at the command line: on unasked, corrected and said, refused where there is no room for it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.jobs.cartridges import places
+
+
+@pytest.fixture
+def parity(run: Run, source: Path, tmp_path: Path) -> str:
+    """A cartridge with one archive, whose header is damaged."""
+    url = f"image:{tmp_path}/p.tkc"
+    assert run("label", url, "--size", "16M", "--block-size", "64K", "--barcode", "PAR-1").code == 0
+    saved = run("backup", url, source)
+    assert saved.code == 0
+    assert "parity: " in saved.out
+    header = next(place for place in places(tmp_path / "p.tkc") if place.file == 2)
+    with (tmp_path / "p.tkc").open("r+b") as image:
+        image.seek(header.content + 200)
+        image.write(b"damage")
+    return url
+
+
+@pytest.mark.parametrize("command", ("verify", "list", "restore", "export"))
+def test_what_was_corrected_is_said(run: Run, parity: str, tmp_path: Path, command: str) -> None:
+    more = ["--to", tmp_path / "to"] if command == "restore" else []
+    ran = run(command, parity, *more)
+    assert ran.code == 3
+    assert "corrected:\n  block 0 of file 2 (header): " in ran.err
+    assert "DAMAGED" not in ran.out
+
+
+def test_verify_for_programs(run: Run, parity: str) -> None:
+    ran = run("verify", parity, "--json")
+    assert (ran.code, ran.answer["ok"], ran.answer["bad_blocks"]) == (3, True, 0)
+    (corrected,) = ran.answer["corrected"]
+    assert (corrected["file"], corrected["block"], corrected["kind"]) == (2, 0, "header")
+    assert ran.answer["archives"][0]["corrected_blocks"] == 1
+
+
+def test_a_cartridge_too_small_for_it(run: Run, source: Path, tmp_path: Path) -> None:
+    url = f"image:{tmp_path}/small.tkc"
+    assert run("label", url, "--size", "32M", "--block-size", "1M").code == 0
+    ran = run("backup", url, source, "--parity")
+    assert ran.code == 3
+    assert "no parity: the cartridge is too small for it" in ran.out
+    assert run("backup", url, source).code == 0
+    assert run("backup", url, source, "--json").answer["parity_bytes"] is None
