@@ -36,11 +36,17 @@ class ParityScheme:
 
 @dataclasses.dataclass(frozen=True)
 class PreviousSegment:
-    """Where a spanned archive comes from."""
+    """An earlier segment of a spanned archive (SPEC.md section 12).
+
+    `trailer_sha256` is None where its medium took no trailer any more. `first_member` is the ordinal of the first
+    member in its catalog.
+    """
 
     cartridge: str
     name: str
-    trailer_sha256: str
+    trailer_sha256: str | None
+    stream_start: int
+    first_member: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +72,7 @@ class SegmentHeader:
     commitment: Commitment | None = None
     parity: ParityScheme | None = None
     bases: tuple[str, ...] = ()
-    previous: PreviousSegment | None = None
+    previous: tuple[PreviousSegment, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +145,8 @@ class Trailer:
     catalog_block: int
     directory: tuple[DirectoryEntry, ...] = ()
     directory_omitted: int = 0
+    first_member: int = 0
+    """Ordinal of the first member in the segment's catalog."""
     header: str | None = None
     """The header document once more, base64, where the archive is encrypted."""
     audit: AuditHead | None = None
@@ -165,9 +173,11 @@ def parse_header(data: "bytes | memoryview") -> SegmentHeader:
         raise Damaged(f"header.slots: {len(header.slots)}, limit {MOST_SLOTS}")
     for base in header.bases:
         document.check_id("header.bases", base)
-    if header.previous is not None:
-        document.check_id("header.previous.cartridge", header.previous.cartridge)
-        document.check_digest("header.previous.trailer_sha256", header.previous.trailer_sha256)
+    for before in header.previous:
+        document.check_id("header.previous.cartridge", before.cartridge)
+        document.check_count("header.previous", before.stream_start, before.first_member)
+        if before.trailer_sha256 is not None:
+            document.check_digest("header.previous.trailer_sha256", before.trailer_sha256)
     if header.parity is not None:
         _check_parity(header.parity)
     return header
@@ -220,7 +230,7 @@ def parse_trailer(data: "bytes | memoryview") -> Trailer:
     counts = trailer.blocks
     document.check_count(
         "trailer", trailer.segment, trailer.members, trailer.problems, trailer.source_bytes, trailer.stream_bytes,
-        trailer.stored_bytes, trailer.catalog_block, trailer.directory_omitted,
+        trailer.stored_bytes, trailer.catalog_block, trailer.directory_omitted, trailer.first_member,
         counts.header, counts.data, counts.parity, counts.catalog,
     )  # fmt: skip
     if not 0 <= trailer.catalog_block - counts.header - counts.data <= counts.parity:

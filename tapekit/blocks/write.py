@@ -19,6 +19,7 @@ from formats.segment import BlockCounts, ParityScheme
 from tapekit.blocks.cipher import ENCRYPTED_KINDS, BlockCipher
 from tapekit.blocks.codec import Compressor
 from tapekit.blocks.parity import Group, Grouping, Sums, group_parity_bytes, parity_block
+from tapekit.blocks.read import GoodBlock, decode
 
 _MAY_END = frozenset((Kind.DATA, Kind.CATALOG))
 """Blocks that a parity group may end with; documents are not interrupted."""
@@ -63,6 +64,14 @@ class _CloseGroup:
     """On the way to the sealing thread: the parity group ends here."""
 
 
+@dataclasses.dataclass(frozen=True)
+class PlainCut:
+    """Plain bytes of the stream that never came to the medium."""
+
+    stream_offset: int
+    content: bytes
+
+
 class SegmentWriter:
     """Writes the blocks of one segment, in order, and keeps the sums that its trailer needs.
 
@@ -76,9 +85,9 @@ class SegmentWriter:
         """Start the threads. The drive belongs to them until `threads` is left. With a cipher, blocks are encrypted."""
         self.cut = block_size - HEADER_BYTES - TAG_BYTES
         self.early_warning = False
-        self.handed_over = 0
-        """Data blocks that the caller has handed over."""
         self.stored_bytes = 0
+        self.last_digest = ""
+        """Digest field of the block that was written last."""
         self.remaining_bytes = drive.medium().remaining_bytes
         self._block_size = block_size
         self._drive = drive
@@ -95,6 +104,8 @@ class SegmentWriter:
         self._digests = hashlib.sha256()
         self._counts: Counter[Kind] = Counter()
         self._failure: Exception | None = None
+        self._refused: list[SealedBlock | Piece] = []
+        """What was handed over and not written when the drive failed, in order."""
         self._pool: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         self._pieces: queue.SimpleQueue[Piece | _CloseGroup | threading.Event | None] = queue.SimpleQueue()
         self._sealed: queue.SimpleQueue[SealedBlock | Group | threading.Event | None] = queue.SimpleQueue()
@@ -121,7 +132,6 @@ class SegmentWriter:
     def write_data(self, buffer: bytearray, plain_bytes: int, stream_offset: int) -> None:
         """Take a filled buffer: `plain_bytes` of the stream from `stream_offset`."""
         self._raise_failure()
-        self.handed_over += 1
         self._pieces.put(Piece(Kind.DATA, buffer, plain_bytes, stream_offset))
 
     def write_table(self, stored: bytes, plain_bytes: int, first: int, *, last: bool) -> None:
@@ -170,6 +180,25 @@ class SegmentWriter:
         passed.wait()
         self._raise_failure()
 
+    def taken_back(self) -> list[PlainCut]:
+        """Data that was handed over and never came to the medium, in order. The threads must have ended."""
+        sealed = [item for item in self._refused if isinstance(item, SealedBlock)]
+        pieces = [item for item in self._refused if isinstance(item, Piece)]
+        cuts = [self._opened(item) for item in sealed if item.kind == Kind.DATA]
+        cuts += [PlainCut(item.stream_offset, bytes(item.plain)) for item in pieces if item.kind == Kind.DATA]
+        return sorted(cuts, key=lambda cut: cut.stream_offset)
+
+    def _opened(self, sealed: SealedBlock) -> PlainCut:
+        """The plain bytes of a block, which it alone holds by now."""
+        data = bytes(sealed.data)
+        good = GoodBlock(0, block.parse(data), data)
+        return PlainCut(good.header.stream_offset, bytes(decode(good, self._cipher)))
+
+    @property
+    def next_sequence(self) -> int:
+        """Behind that of every block that was sealed."""
+        return self._sequence
+
     def sums(self) -> tuple[BlockCounts, str]:
         """Blocks by kind, and the digest over their digests, of all that was written; drain first.
 
@@ -212,11 +241,12 @@ class SegmentWriter:
         self._sealed.put(None)
 
     def _pass_on(self, piece: Piece | _CloseGroup | threading.Event) -> None:
-        """Let an event through; give a piece's buffer back unwritten, so that the caller sees the failure."""
+        """Let an event through; keep a piece, and give another buffer for it, so that the caller sees the failure."""
         if isinstance(piece, threading.Event):
             self._sealed.put(piece)
         elif isinstance(piece, Piece):
-            self._pool.put(piece.buffer)
+            self._refused.append(piece)
+            self._pool.put(bytearray(self._block_size))
 
     def _end_group(self, piece: Piece | _CloseGroup) -> None:
         """Let the group's parity follow, where it is full or shall end; never within a document."""
@@ -291,7 +321,15 @@ class SegmentWriter:
                 except Exception as error:  # noqa: BLE001 - handed to the caller's thread
                     self._failure = error
             if isinstance(sealed, SealedBlock):
-                self._pool.put(sealed.pooled)
+                self._give_back(sealed)
+
+    def _give_back(self, sealed: SealedBlock) -> None:
+        """Its buffer can be filled again; one that was not written is kept, and another buffer given for it."""
+        if self._failure is None:
+            self._pool.put(sealed.pooled)
+        else:
+            self._refused.append(sealed)
+            self._pool.put(bytearray(self._block_size))
 
     def _write(self, data: "bytes | memoryview", kind: Kind) -> None:
         if self._drive.write_block(data):
@@ -303,6 +341,7 @@ class SegmentWriter:
 
     def _add_up(self, sealed: SealedBlock) -> None:
         """What the trailer, and the group's parity, will say of a block."""
+        self.last_digest = sealed.digest.hex()
         if sealed.kind != Kind.TRAILER:
             self._digests.update(sealed.digest)
         if self._sums is not None and sealed.parity_offset is not None:

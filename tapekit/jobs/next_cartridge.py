@@ -34,6 +34,8 @@ class Asked:
     """Ids of the labels of cartridges that hold the archive's other parts."""
     block_bytes: int = 0
     """To write: the least block size that its label may have."""
+    stop: Callable[[], None] = lambda: None
+    """Raises Stopped where somebody asked to stop: for who waits long."""
     opener: Opener = NO_KEY
     """To write: opens what stands on the finished cartridge, as long as the job lasts."""
 

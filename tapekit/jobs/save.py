@@ -6,7 +6,7 @@ import os
 import pwd
 import stat
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from formats import catalog, pax
@@ -60,6 +60,8 @@ class Saver:
         self._builder = builder
         self._stop = stop
         self._on_bytes = on_bytes
+        self._begun: Callable[[], Entry] | None = None
+        """Makes the catalog's line of what is being saved, as far as it is known."""
         self._linked: dict[tuple[int, int], tuple[bytes, int, int]] = {}
         """(device, inode) of files with several names: first name, offset of its header, names still to come."""
 
@@ -79,6 +81,10 @@ class Saver:
                 return self._save_hard_link(_entry(kind, thing, status, self._packer.offset), first)
         return self._save_member(thing, status, kind, type_flag)
 
+    def unfinished(self) -> Entry | None:
+        """The catalog's line of a thing that is being saved, as far as it is known."""
+        return self._begun() if self._begun else None
+
     def _save_member(self, thing: Thing, status: os.stat_result, kind: bytes, type_flag: bytes) -> Entry:
         fd, attributes, offset = thing.fd, thing.attributes, self._packer.offset
         extents = sparse_extents(fd, status) if fd is not None else None
@@ -93,6 +99,7 @@ class Saver:
             headers = pax.build_headers(member)
         except TooLarge as error:
             return self._note(_absent(_entry(kind, thing, status, NOT_IN_STREAM), str(error)))
+        self._begun = partial(_entry, kind, thing, status, offset, 0 if extents is None else SPARSE)
         self._write(headers)
         if fd is None:
             content = _NO_CONTENT
@@ -198,10 +205,13 @@ class Saver:
             type=pax.HARD_LINK, path=entry.path, mode=entry.mode, uid=entry.uid, gid=entry.gid, owner=entry.owner,
             group=entry.group, mtime_ns=entry.mtime_ns, link=path,
         )  # fmt: skip
+        entry = entry._replace(type=catalog.HARD_LINK, link=path, reference=offset, size=0, valid=0)
+        self._begun = lambda: entry
         self._packer.write(pax.build_headers(member))
-        return self._note(entry._replace(type=catalog.HARD_LINK, link=path, reference=offset, size=0, valid=0))
+        return self._note(entry)
 
     def _note(self, entry: Entry) -> Entry:
+        self._begun = None
         try:
             self._builder.add(entry)
         except TooLarge as error:

@@ -1,7 +1,7 @@
 """Opening: from a segment's header and what a person has in the hand to the segment's keys (SPEC.md section 9)."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from formats.keyslot import KeySlot
@@ -43,14 +43,21 @@ class Known:
     """Keys of an archive that are still in memory, because it was written just now."""
 
     archive: str
-    keys: SegmentKeys
+    keys: Mapping[int, SegmentKeys]
+    """By segment."""
 
     def open(self, header: SegmentHeader, document: bytes) -> SegmentKeys:
         """See Opener."""
-        if header.archive != self.archive:
+        if header.archive != self.archive or header.segment not in self.keys:
             return NO_KEY.open(header, document)
-        check_commitment(header, document, self.keys)
-        return self.keys
+        keys = self.keys[header.segment]
+        check_commitment(header, document, keys)
+        return keys
+
+    def wipe(self) -> None:
+        """Overwrite them."""
+        for keys in self.keys.values():
+            keys.wipe()
 
 
 class Asked:

@@ -1,9 +1,22 @@
 """Packing: a pax stream cut into the plain bytes of data blocks."""
 
+from typing import Protocol
+
 from formats.block import HEADER_BYTES
-from tapekit.blocks.write import SegmentWriter
 
 _ZEROS = bytes(4096)
+
+
+class Cuts(Protocol):
+    """What takes the cuts: see SegmentWriter."""
+
+    cut: int
+
+    def buffer(self) -> bytearray:
+        """An empty buffer for one cut, with room for a block's header before it."""
+
+    def write_data(self, buffer: bytearray, plain_bytes: int, stream_offset: int) -> None:
+        """Take a filled buffer."""
 
 
 class StreamPacker:
@@ -13,7 +26,7 @@ class StreamPacker:
     copied on the way from the page cache to its block.
     """
 
-    def __init__(self, writer: SegmentWriter, stream_start: int = 0) -> None:
+    def __init__(self, writer: Cuts, stream_start: int = 0) -> None:
         """Begin at `stream_start`, a multiple of the cut."""
         self.offset = stream_start
         self._writer = writer

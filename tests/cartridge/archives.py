@@ -61,7 +61,7 @@ def write_archive(
     header = header_of(archive, host=host)
     writer = SegmentWriter(drive, archive, 0, 0, BLOCK_BYTES, compressor or NoCompressor())
     builder, entries = CatalogBuilder(CUT), []
-    with builder.tables, writer.threads():
+    with builder, writer.threads():
         writer.write_document(Kind.HEADER, segment.build_header(header))
         packer = StreamPacker(writer)
         for member, content in members:
@@ -72,9 +72,8 @@ def write_archive(
             builder.add(entries[-1])
         packer.write(pax.END_OF_ARCHIVE)
         packer.finish()
-        tables = builder.finish()
-        for number, table in enumerate(tables, 1):
-            writer.write_table(table.stored, table.plain_bytes, table.first, last=number == len(tables))
+        for table, is_last in builder.stored(builder.finish()):
+            writer.write_table(table.stored, table.plain_bytes, table.first, last=is_last)
         writer.drain()
         counts, digest = writer.sums()
         trailer = segment.Trailer(

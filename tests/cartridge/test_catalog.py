@@ -34,7 +34,8 @@ def built(found: list[Entry], cut: int = 4000, first: int = 0) -> CatalogBuilder
 def test_many_members_in_tables_of_their_size() -> None:
     wanted = entries(500)
     builder = built(wanted, first=7)
-    with builder.finish() as tables:
+    builder.finish()
+    with builder.tables as tables:
         assert list(tables.entries()) == wanted
         assert list(tables.entries()) == wanted
         assert len(tables) > 10
@@ -47,8 +48,9 @@ def test_many_members_in_tables_of_their_size() -> None:
 
 
 def test_no_members() -> None:
-    with CatalogBuilder(4000).finish() as tables:
-        assert (len(tables), list(tables), tables.stored_bytes) == (0, [], 0)
+    with CatalogBuilder(4000) as builder:
+        assert builder.finish() == (0, (), 0, 0, 0, ())
+        assert list(builder.stored(builder.finish())) == []
 
 
 def test_problems_are_counted() -> None:
@@ -63,7 +65,8 @@ def test_a_member_that_fits_no_block_leaves_the_others_alone() -> None:
     with pytest.raises(TooLarge):
         builder.add(EMPTY._replace(path=bytes(4000)))
     builder.add(EMPTY._replace(path=b"behind"))
-    with builder.finish() as tables:
+    builder.finish()
+    with builder.tables as tables:
         assert [entry.path for entry in tables.entries()] == [e.path for e in entries(3)] + [b"behind"]
 
 
@@ -71,7 +74,8 @@ def test_a_member_that_fits_no_block_leaves_the_others_alone() -> None:
 def test_needed_bytes_is_enough(count: int) -> None:
     builder = built(entries(count))
     needed = builder.needed_bytes(100)
-    with builder.finish() as tables:
+    builder.finish()
+    with builder.tables as tables:
         assert sum(100 + len(table.stored) for table in tables) <= needed
 
 
@@ -98,7 +102,8 @@ def test_a_store_over_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_stored_as_it_is_or_compressed() -> None:
     builder = built([EMPTY] * 20)
-    (table,) = builder.finish()
+    builder.finish()
+    (table,) = builder.tables
     assert table.is_compressed
     assert table.entries() == [EMPTY] * 20
     plain = catalog.TableBuilder(0, 4000)

@@ -201,19 +201,23 @@ def test_label(value: label.Label) -> None:
     assert value.name == (value.barcode or value.cartridge[:8])
 
 
+PREVIOUS = st.builds(segment.PreviousSegment, IDS, TEXTS, st.none() | DIGESTS, U64, U64)
+
+
 @settings(max_examples=40)
 @given(IDS, st.integers(1, 4095), TIMES, st.data())
 def test_header(archive: str, units: int, started: str, data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, units * 4096 - 144))
+    previous = data.draw(st.lists(PREVIOUS, max_size=3))
     value = segment.SegmentHeader(
-        format=1, archive=archive, segment=data.draw(U32), job=data.draw(TEXTS), site=data.draw(TEXTS),
+        format=1, archive=archive, segment=len(previous), job=data.draw(TEXTS), site=data.draw(TEXTS),
         host=data.draw(TEXTS), started=started, tool="t", root=data.draw(TEXTS), block_size=units * 4096, cut=cut,
         stream_start=cut * data.draw(st.integers(0, 2**20)), sequence_start=data.draw(U64), compression="zstd",
         cipher=data.draw(st.none() | TEXTS), slots=tuple(data.draw(st.lists(SLOTS, max_size=3))),
         commitment=data.draw(st.none() | st.builds(Commitment, TEXTS, TEXTS)),
         parity=data.draw(st.none() | st.just(segment.ParityScheme("rs8", 64, 2, 18, 3936))),
         bases=tuple(data.draw(st.lists(IDS, max_size=3))),
-        previous=data.draw(st.none() | st.builds(segment.PreviousSegment, IDS, TEXTS, DIGESTS)),
+        previous=tuple(previous),
     )  # fmt: skip
     assert segment.parse_header(segment.build_header(value)) == value
 
@@ -229,7 +233,7 @@ TRAILERS = st.builds(
     state=st.sampled_from(("complete", "continued", "aborted")), finished=TIMES, members=U64, problems=U64,
     source_bytes=U64, stream_bytes=U64, stored_bytes=U64, blocks=st.just(segment.BlockCounts(1, 2, 3, 4)),
     blocks_sha256=DIGESTS, catalog_block=st.just(6), directory=st.lists(DIRECTORY_ENTRIES, max_size=4).map(tuple),
-    directory_omitted=U32, audit=st.none() | st.builds(segment.AuditHead, U64, DIGESTS),
+    directory_omitted=U32, first_member=U64, audit=st.none() | st.builds(segment.AuditHead, U64, DIGESTS),
     signature=st.none() | st.builds(Signature, TEXTS, TEXTS, TEXTS),
 )  # fmt: skip
 

@@ -175,8 +175,8 @@ def test_the_same_archive_twice_shares_no_key(cartridge: Image, source: Path) ->
     for _ in range(10):
         done = write(cartridge, source)
         assert isinstance(done.opener, Known)
-        assert done.opener.keys.data is not None
-        keys |= {bytes(done.opener.keys.data.content), bytes(done.opener.keys.catalog.content)}
+        assert done.opener.keys[0].data is not None
+        keys |= {bytes(done.opener.keys[0].data.content), bytes(done.opener.keys[0].catalog.content)}
     whole = cartridge.path.read_bytes()
     for place in places(cartridge.path):
         data = whole[place.content : place.content + place.size_bytes]

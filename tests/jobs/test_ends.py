@@ -18,6 +18,7 @@ from tapekit.cartridge.catalog import CatalogBuilder
 from tapekit.errors import Exit, MediumFull, Stopped, TapekitError, exit_code
 from tapekit.jobs import backup, inspect
 from tapekit.jobs.interrupt import StopRequest
+from tapekit.jobs.segments import Segments
 from tapekit.progress import Silent
 from tapekit.source import walk
 from tests.jobs.cartridges import Image, evidences, new_image, request, restored
@@ -113,7 +114,6 @@ class WaitingWriter:
     early_warning = False
 
     def __init__(self, room_bytes: int) -> None:
-        self.handed_over = room_bytes
         self._room_bytes = 0
         self._room_after_bytes = room_bytes
 
@@ -125,13 +125,13 @@ class WaitingWriter:
 
 
 def test_what_is_on_its_way_does_not_make_a_medium_full() -> None:
-    run: Any = backup._Backup.__new__(backup._Backup)
-    run.builder, run._earlier, run._checked_at, run._header_copy = CatalogBuilder(4000), [], -1, None
-    run._shape = None
-    with run.builder.tables:
-        run._check(WaitingWriter(1 << 20), StopRequest())
-        with pytest.raises(backup._SegmentFull):
-            run._check(WaitingWriter(1000), StopRequest())
+    run: Any = Segments.__new__(Segments)
+    run.builder, run._earlier, run._header_copy = CatalogBuilder(4000), [], None
+    run._is_ending, run._shape = False, None
+    with run.builder:
+        for room_bytes, is_full in ((1 << 20, False), (1000, True)):
+            run._writer = WaitingWriter(room_bytes)
+            assert run._is_full() is is_full
 
 
 def test_nothing_is_begun_without_room(tmp_path: Path, source: Path) -> None:

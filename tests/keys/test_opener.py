@@ -56,11 +56,11 @@ def test_nobody_else_opens_it() -> None:
 
 
 def test_keys_in_memory_open_their_archive_alone() -> None:
-    assert Known(PLAIN.archive, KEYS).open(SEALED, DOCUMENT) is KEYS
+    assert Known(PLAIN.archive, {0: KEYS}).open(SEALED, DOCUMENT) is KEYS
     with pytest.raises(KeyNeeded):
-        Known("0" * 32, KEYS).open(SEALED, DOCUMENT)
+        Known("0" * 32, {0: KEYS}).open(SEALED, DOCUMENT)
     with pytest.raises(VerificationFailed):
-        Known(PLAIN.archive, SegmentKeys.new()).open(SEALED, DOCUMENT)
+        Known(PLAIN.archive, {0: SegmentKeys.new()}).open(SEALED, DOCUMENT)
 
 
 @pytest.mark.parametrize("by", (OWNER, TECHNICIAN), ids=("owner", "technician"))
@@ -71,8 +71,9 @@ def test_no_value_of_the_header_can_be_changed(by: Pair, key: str) -> None:
     other: dict[str, Any] = {
         "archive": bytes(16).hex(), "slots": json.loads(DOCUMENT)["slots"][::-1], "block_size": 131072, "cut": 60000,
         "started": "2026-11-23T21:30:01Z", "cipher": "AES-256-GCM-SIV", "bases": [bytes(16).hex()],
-        "parity": {"scheme": "rs8", "k": 2, "m": 1, "shard": 100}, "stream_start": 65392, "segment": 1,
-        "previous": {"cartridge": bytes(16).hex(), "name": "x", "trailer_sha256": bytes(32).hex()}, "sequence_start": 1,
+        "parity": {"scheme": "rs8", "k": 2, "m": 1, "lanes": 1, "shard": 100}, "stream_start": 65392, "segment": 1,
+        "previous": [{"cartridge": bytes(16).hex(), "name": "x", "trailer_sha256": bytes(32).hex(),
+                      "stream_start": 0, "first_member": 0}], "sequence_start": 1,
     }  # fmt: skip
     with pytest.raises((VerificationFailed, KeyRefused)):
         opened(by, changed(**{key: other.get(key, "other")}))
@@ -160,7 +161,7 @@ def _label(slots: tuple[KeySlot, ...]) -> Label:
 
 
 def test_nothing_shows_keys() -> None:
-    shown = f"{KEYS!r} {Known('', KEYS)!r} {OWNER!r}"
+    shown = f"{KEYS!r} {Known('', {0: KEYS})!r} {OWNER!r}"
     for part in (KEYS.packed()[:32], KEYS.packed()[32:], bytes(OWNER.secret.content)):
         assert part.hex() not in shown
         assert repr(part)[2:-1] not in shown

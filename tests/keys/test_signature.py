@@ -38,7 +38,7 @@ def test_known_answer() -> None:
     assert value == VALUE
 
 
-VALUE = "fh5k3cdXPionub/5cOnWtKREnyL/7mqvRwhovtxKQDvob54B1ObzTt4ehlxi3DE78qwo+2qPf5eIPzbU9rfnCA=="
+VALUE = "TcY+9kOR7VL3+7AZlTWOzOAROJlfjVzV6Mg6/GdqgH98LuQDDJ5Sz5gp1+j4NLciWnAShwYEgsD2aiYrHP1bCQ=="
 
 
 def test_signed() -> None:

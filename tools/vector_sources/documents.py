@@ -25,7 +25,7 @@ HEADER: dict[str, Any] = {
     "format": 1, "archive": _ID, "segment": 0, "job": "nightly", "site": "", "host": "server", "started": _TIME,
     "tool": "tapekit 1.0", "root": "/", "block_size": 262144, "cut": 262000, "stream_start": 0, "sequence_start": 0,
     "compression": "zstd", "cipher": None, "slots": [], "commitment": None, "parity": None, "bases": [],
-    "previous": None,
+    "previous": [],
 }  # fmt: skip
 _ENTRY: dict[str, Any] = {
     "file": 2, "archive": _OTHER_ID, "segment": 0, "job": "nightly", "started": _TIME, "finished": _TIME,
@@ -36,10 +36,12 @@ TRAILER: dict[str, Any] = {
     "archive": _ID, "segment": 0, "job": "nightly", "started": _TIME, "state": "complete", "finished": _TIME,
     "members": 12, "problems": 1, "source_bytes": 5000, "stream_bytes": 20480, "stored_bytes": 9000,
     "blocks": {"header": 1, "data": 3, "parity": 0, "catalog": 1}, "blocks_sha256": _DIGEST, "catalog_block": 4,
-    "directory": [], "directory_omitted": 0, "header": None, "audit": None, "signature": None,
+    "directory": [], "directory_omitted": 0, "first_member": 0, "header": None, "audit": None, "signature": None,
 }  # fmt: skip
 _PARITY: dict[str, Any] = {"scheme": "rs8", "k": 64, "m": 2, "lanes": 18, "shard": 261984}
-_PREVIOUS: dict[str, Any] = {"cartridge": _OTHER_ID, "name": "TUE-1", "trailer_sha256": _DIGEST}
+_PREVIOUS: dict[str, Any] = {
+    "cartridge": _OTHER_ID, "name": "TUE-1", "trailer_sha256": _DIGEST, "stream_start": 0, "first_member": 0,
+}  # fmt: skip
 
 
 def canonical(value: object) -> bytes:
@@ -162,8 +164,12 @@ _HEADERS: tuple[Vector, ...] = (
     _H.good("slots-32", "32 key slots", slots=[_SLOT] * 32),
     _H.good("parity", "a parity scheme", ("parity.k", "64"), ("parity.m", "2"), ("parity.lanes", "18"),
             parity=_PARITY),
-    _H.good("second-segment", "goes on from another cartridge", ("previous.name", '"TUE-1"'),
-            ("stream_start", "524000"), segment=1, stream_start=524000, sequence_start=9, previous=_PREVIOUS),
+    _H.good("second-segment", "goes on from another cartridge", ("previous.0.name", '"TUE-1"'),
+            ("stream_start", "524000"), segment=1, stream_start=524000, sequence_start=9, previous=[_PREVIOUS]),
+    _H.good("previous-torn", "goes on from a cartridge that took no trailer any more",
+            ("previous.1.trailer_sha256", "null"), ("previous.1.first_member", "7"), segment=2, stream_start=524000,
+            sequence_start=9, previous=[_PREVIOUS, _PREVIOUS | {
+                "trailer_sha256": None, "stream_start": 262000, "first_member": 7}]),
     _H.good("bases", "refers to two archives", ("bases.1", f'"{_OTHER_ID}"'), bases=[_ID, _OTHER_ID]),
     _H.good("cut-1", "the smallest cut", ("cut", "1"), cut=1),
     _H.accepted("slot-unknown", "a key slot of a kind that nobody knows, without role, name and wrapped: it is skipped",
@@ -201,14 +207,20 @@ _HEADERS: tuple[Vector, ...] = (
     _H.bad("parity-lanes-0", "groups of no lanes", parity=_PARITY | {"lanes": 0}),
     _H.bad("parity-giant", "parity of over 64 MiB for a group", parity=_PARITY | {"lanes": 129}),
     _H.bad("parity-shard", "shards over the largest block", parity=_PARITY | {"shard": 1 << 24}),
-    _H.bad("previous-cartridge", "a previous cartridge that is no id", previous=_PREVIOUS | {"cartridge": ""}),
-    _H.bad("previous-digest", "a previous trailer that is no digest", previous=_PREVIOUS | {"trailer_sha256": _ID}),
+    _H.bad("previous-cartridge", "a previous cartridge that is no id", segment=1,
+           previous=[_PREVIOUS | {"cartridge": ""}]),
+    _H.bad("previous-digest", "a previous trailer that is no digest", segment=1,
+           previous=[_PREVIOUS | {"trailer_sha256": _ID}]),
+    _H.bad("previous-negative", "a previous segment that begins before the stream", segment=1,
+           previous=[_PREVIOUS | {"stream_start": -1}]),
+    _H.bad("previous-object", "an object for a list", segment=1, previous=_PREVIOUS),
 )  # fmt: skip
 
 _TRAILERS: tuple[Vector, ...] = (
     _T.good("good", "as tapekit writes it", ("archive", f'"{_ID}"'), ("state", '"complete"'), ("members", "12"),
             ("blocks.data", "3"), ("catalog_block", "4"), ("blocks_sha256", f'"{_DIGEST}"'), ("stream_bytes", "20480")),
-    _T.good("continued", "goes on, on the next cartridge", ("state", '"continued"'), state="continued"),
+    _T.good("continued", "goes on, on the next cartridge", ("state", '"continued"'), ("first_member", "4"),
+            state="continued", first_member=4),
     _T.good("aborted", "stopped on purpose, nothing in it", ("state", '"aborted"'), state="aborted", members=0,
             blocks={"header": 1, "data": 0, "parity": 0, "catalog": 0}, catalog_block=1),
     _T.good("directory", "earlier files of the cartridge", ("directory.0.evidence.rung", '"read back"'),
@@ -230,6 +242,7 @@ _TRAILERS: tuple[Vector, ...] = (
     _T.bad("state-incomplete", "a trailer that says it is none", state="incomplete"),
     _T.bad("time", "a time in words", finished="now"),
     _T.bad("members-negative", "a negative count", members=-1),
+    _T.bad("first-member", "a negative ordinal", first_member=-1),
     _T.bad("members-giant", "a count over 64 bits", members=1 << 64),
     _T.bad("blocks-list", "a list for an object", blocks=[1, 3, 0, 1]),
     _T.bad("blocks-without-parity", "no count of parity blocks", blocks={"header": 1, "data": 3, "catalog": 1}),

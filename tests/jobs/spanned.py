@@ -1,0 +1,81 @@
+"""Archives over several small image files, and what came back of them."""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from drivers import image
+from drivers.base import Drive
+from tapekit.jobs import backup, label
+from tapekit.jobs.next_cartridge import Asked, Listed
+from tapekit.jobs.segments import Part
+from tapekit.keys.opener import Opener
+from tapekit.progress import Silent
+from tests.jobs.cartridges import Image, evidences, request
+
+
+def new_images(folder: Path, count: int, size_bytes: int = 8 << 20, block_bytes: int = 4096) -> list[Image]:
+    """Labelled cartridges S-1, S-2, … without archives."""
+    made = []
+    for number in range(1, count + 1):
+        path = folder / f"S-{number}.tkc"
+        image.create(str(path), size_bytes)
+        made.append(Image(path))
+        with made[-1].drive(writable=True) as drive:
+            label.run(drive, barcode=f"S-{number}", pool=None, block_bytes=block_bytes, destroy=None)
+    return made
+
+
+def openers(images: Sequence[Image], *, writable: bool = False) -> list[Callable[[], Drive]]:
+    """What opens each image, when it is its turn."""
+    return [lambda of=of: image.open_drive(str(of.path), writable=writable) for of in images]  # type: ignore[misc]
+
+
+def span(
+    images: Sequence[Image], wanted: backup.Request,
+    closed: Callable[[Drive, Part, Opener], object] = lambda _drive, _part, _opener: None,
+) -> backup.Result:  # fmt: skip
+    """Back up over as many images as it takes."""
+    with images[0].drive(writable=True) as drive:
+        further = Listed(openers(images[1:], writable=True))
+        try:
+            return backup.run(drive, wanted, Silent(), evidences(), further, closed)
+        finally:
+            further.close()
+
+
+def noise_tree(folder: Path, sizes: Sequence[int], seed: int = 1) -> Path:
+    """Files that do not compress, by their sizes."""
+    rng = random.Random(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, size in enumerate(sizes):
+        (folder / f"{number:04}").write_bytes(rng.randbytes(size))
+    return folder
+
+
+class Asking:
+    """Remembers what was asked for, on the way to another."""
+
+    def __init__(self, further: Listed) -> None:
+        self.further = further
+        self.asked: list[Asked] = []
+
+    def next(self, finished: Drive, asked: Asked) -> Drive | None:
+        self.asked.append(asked)
+        return self.further.next(finished, asked)
+
+    def close(self) -> None:
+        self.further.close()
+
+
+@contextlib.contextmanager
+def asking(images: Sequence[Image], *, writable: bool = False) -> Iterator[Asking]:
+    made = Asking(Listed(openers(images, writable=writable)))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+__all__ = ["asking", "new_images", "noise_tree", "openers", "request", "span"]
