@@ -14,6 +14,8 @@ DIRECT_ALIGNMENT = 4096
 _MEDIUM_ERRNOS = (errno.EIO, errno.ENODATA, errno.EREMOTEIO, errno.EILSEQ)
 """A medium error reaches user space as ENODATA with O_DIRECT and as EIO through the cache."""
 
+_GONE_ERRNOS = (errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM)
+
 
 class Storage(Protocol):
     """A run of bytes that is read and written in multiples of its sector, never from a cache of stale pages."""
@@ -53,7 +55,8 @@ class BadPlace(MediumError):
 class DirectFile:
     """A file or block device opened with O_DIRECT; where the file system has none, flushed and dropped from the cache.
 
-    `where` names it in messages. `is_device`: a read of 0 bytes means that the device went away, not its end.
+    `where` names it in messages. `is_device`: it may be pulled out, or its medium, at any time. A read of 0 bytes means
+    that then, not its end; and so does an error of one place where no other place can be read either.
     """
 
     def __init__(
@@ -66,8 +69,8 @@ class DirectFile:
         self._fd = fd
         self._where = where
         self._is_device = is_device
-        self._is_direct = _set_direct(fd, on=True)
         self._buffer = mmap.mmap(-1, DIRECT_ALIGNMENT)
+        self._is_direct = _set_direct(fd, on=True) and (is_device or self._takes_direct_io())
 
     def read(self, offset: int, size_bytes: int) -> memoryview:
         """See Storage."""
@@ -86,7 +89,7 @@ class DirectFile:
         except OSError as error:
             raise self._translated(error, "read", start + done) from error
         if self._is_device and done < min(wanted, self.size_bytes - start):
-            raise NoMedium(f"{self._where}: the device went away while it was read")
+            raise self._went_away()
         return view[offset - start : min(done, offset - start + size_bytes)]
 
     def write(self, offset: int, *parts: "bytes | bytearray | memoryview") -> None:
@@ -140,13 +143,41 @@ class DirectFile:
         return memoryview(self._buffer)[:size_bytes]
 
     def _translated(self, error: OSError, doing: str, offset: int) -> DriveError:
+        if self._is_device and (error.errno in _GONE_ERRNOS or not self._answers()):
+            return self._went_away()
         if error.errno in _MEDIUM_ERRNOS:
             return BadPlace(f"{self._where}: medium error: byte {offset} could not be {doing}", offset)
-        if error.errno in (errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM):
-            return NoMedium(f"{self._where}: the device went away")
         if error.errno in (errno.EROFS, errno.EPERM, errno.EBADF) and doing == "written":
             return WriteProtected(f"{self._where}: write-protected")
         return translated(error, self._where)
+
+    def _takes_direct_io(self) -> bool:
+        """Whether the file system means it: overlayfs on tmpfs takes the flag, then refuses even to close the file."""
+        try:
+            os.preadv(self._fd, [self._buffer], 0)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return _set_direct(self._fd, on=False) and False
+        return True
+
+    def _answers(self) -> bool:
+        """Whether anything at all can be read: not once the device is gone, or the medium out or changed.
+
+        A device that is gone has no bytes left: Linux reads nothing there, and has no space to write. Of a medium that
+        was changed under us it reads and writes nothing until the device is opened anew.
+        """
+        last = (self.size_bytes - 1) // DIRECT_ALIGNMENT
+        probe = memoryview(mmap.mmap(-1, DIRECT_ALIGNMENT))
+        for unit in (0, last // 2, last):
+            try:
+                if os.preadv(self._fd, [probe], unit * DIRECT_ALIGNMENT):
+                    return True
+            except OSError:
+                continue
+        return False
+
+    def _went_away(self) -> NoMedium:
+        return NoMedium(f"{self._where}: the cartridge was taken out, or the device went away", "put it in again")
 
 
 def _set_direct(fd: int, *, on: bool) -> bool:
