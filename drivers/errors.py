@@ -66,6 +66,31 @@ class EndOfMedium(DriveError):
     """The medium is full: go on with the next cartridge. Nothing of the refused block was written."""
 
 
+class BlocksLost(MediumError):
+    """The drive had taken blocks, and could not write them: `count` of them, from the place named on, are not there."""
+
+    def __init__(self, message: str, file: int, block: int, count: int, hint: str | None = None) -> None:
+        """Name the first block that was lost."""
+        super().__init__(message, file, block, hint)
+        self.count = count
+
+
+class MediumChanged(DriveError):
+    """The cartridge was taken out, or another one may be in: look at it again before anything else."""
+
+
+class IncompatibleMedium(DriveError):
+    """This cartridge does not go with this drive: use another one."""
+
+
+class CleaningNeeded(DriveError):
+    """The drive does not work on before it is cleaned: put a cleaning cartridge in."""
+
+
+class NotReady(DriveError):
+    """The drive is busy with its cartridge: wait."""
+
+
 class HostFull(DriveError):
     """The file system under an image file is full: make room there."""
 

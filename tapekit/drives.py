@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 
 from drivers import disk, image
 from drivers.base import Drive
+from drivers.tape import open as tape
 from tapekit.errors import UsageError
 
 DRIVERS: tuple[tuple[str, Callable[..., Drive]], ...] = (
     (image.SCHEME, image.open_drive),
     (disk.SCHEME, disk.open_drive),
+    (tape.SCHEME, tape.open_drive),
 )
 """One line for each driver: its scheme, and what opens a drive of it."""
 

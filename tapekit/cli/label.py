@@ -9,6 +9,7 @@ from drivers import image
 from tapekit import clock, config, drives
 from tapekit.cli.common import drive_argument, evidences, json_option, opened, places_of, print_json
 from tapekit.cli.remember import problem_json, remembering
+from tapekit.cli.scanning import one_label, site_labels
 from tapekit.errors import UsageError
 from tapekit.jobs import label
 from tapekit.keys import ring
@@ -19,6 +20,7 @@ from tapekit.units import parse_size, size_text
 @click.command("label")
 @drive_argument
 @click.option("--barcode", metavar="B", help="What is printed on the cartridge, for example WED-1.")
+@click.option("--scan", metavar="PORT", help="Take it from a barcode scanner on this port; - is one that types.")
 @click.option("--pool", metavar="P", help="Media pool that the cartridge belongs to.")
 @click.option("--size", metavar="S", help="Make a new image file of this capacity (64M, 500GB, 1.5TiB).")
 @click.option("--block-size", metavar="S", help="Largest block; 1M on disks unless the medium is small.")
@@ -26,13 +28,17 @@ from tapekit.units import parse_size, size_text
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, drive: str, barcode: str | None, pool: str | None, size: str | None,
+    context: click.Context, drive: str, barcode: str | None, scan: str | None, pool: str | None, size: str | None,
     block_size: str | None, destroy: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Make the medium in DRIVE a cartridge: label, rescue kit, room for archives.
 
     Refuses a medium that holds anything; the refusal says what it is, and what to give to --destroy.
     """
+    if scan is not None:
+        if barcode is not None:
+            raise UsageError("label: --barcode and --scan: one of them says the name")
+        barcode = one_label(scan, site_labels(context))
     created = _create_image(context, drive, size)
     try:
         with (

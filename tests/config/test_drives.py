@@ -51,7 +51,7 @@ def test_a_named_file_must_be_there(tmp_path: Path) -> None:
         config.drives(str(tmp_path / "absent.toml"))
 
 
-@pytest.mark.parametrize("drive", ("nowhere", "tape:/dev/nst0", "image:", ":x", ""))
+@pytest.mark.parametrize("drive", ("nowhere", "floppy:/dev/fd0", "image:", ":x", ""))
 def test_what_is_no_drive_says_what_is(drive: str) -> None:
     with pytest.raises(UsageError) as caught:
         drives.resolve(drive, {"office": "image:x"})

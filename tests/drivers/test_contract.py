@@ -9,6 +9,7 @@ import pytest
 from drivers.base import Content, Drive, Mark, Position
 from drivers.errors import BlankMedium, EndOfData, EndOfMedium, ForeignMedium, MediumTooSmall, NoMedium, WriteProtected
 from fixtures.drives import BENCHES, Bench, CannotRun, MakeBench
+from formats.block import MAGIC
 from formats.gpt import LOG_START
 
 FRONT = {"README.txt": b"a cartridge\n", "label.json": b"{}"}
@@ -16,7 +17,8 @@ SIZES = (1, 4031, 4032, 4033, 8128, 10_240, 65_536, 262_144)
 
 
 def some_block(number: int, size: int = 5000) -> bytes:
-    return random.Random(number).randbytes(size)
+    """Begins as tapekit's own do: a tape has nothing else to tell them by."""
+    return (MAGIC + random.Random(number).randbytes(size))[:size]
 
 
 @pytest.fixture(scope="module", params=[make for _, make in BENCHES], ids=[name for name, _ in BENCHES])
