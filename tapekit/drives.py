@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from drivers import disk, image
 from drivers.base import Drive
+from drivers.discover import Device
 from drivers.tape import open as tape
 from tapekit.errors import UsageError
 
@@ -28,6 +29,12 @@ def resolve(drive: str, named: Mapping[str, str]) -> tuple[str, str]:
     if not path:
         raise UsageError(f"drive: {drive!r}: a file or device must stand behind {scheme}:")
     return scheme, path
+
+
+def url_of(device: Device) -> str:
+    """The URL of a device that was found: of an RDX dock as of any disk, where there is no driver of its own."""
+    scheme = device.kind.value if device.kind.value in dict(DRIVERS) else disk.SCHEME
+    return f"{scheme}:{device.node}"
 
 
 def open_drive(drive: str, named: Mapping[str, str], *, writable: bool) -> Drive:

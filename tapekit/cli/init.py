@@ -12,16 +12,17 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from drivers.discover import Kind
 from tapekit.cli.common import write_file
 from tapekit.config import file
 from tapekit.config.example import ROTATIONS, Answers, text
 from tapekit.config.fields import AbsolutePath, TimeOfDay
 from tapekit.config.load import check
-from tapekit.config.probe import Device, devices
 from tapekit.config.schema import DriveUrl, SiteName
 from tapekit.config.words import reason
 from tapekit.drives import DRIVERS
 from tapekit.errors import UsageError
+from tapekit.jobs.devices import Seen, offered
 from tapekit.units import size_text
 
 
@@ -57,7 +58,7 @@ class Paths(Checked):
 class Drive(Checked):
     """A drive: the number of a device that was found, or a URL."""
 
-    def __init__(self, found: Sequence[Device] = ()) -> None:
+    def __init__(self, found: Sequence[Seen] = ()) -> None:
         """Take what was found."""
         super().__init__("url", DriveUrl)
         self._found = found
@@ -104,7 +105,7 @@ def command(
             "init: there is no terminal to ask questions on", "say --yes, and give the options that matter"
         )
     ask = _take_default if yes else click.prompt
-    found = [device for device in devices() if device.url.partition(":")[0] in dict(DRIVERS)]
+    found = offered()
     answers = Answers(
         site=site or ask("Name of this site", default=socket.gethostname(), type=SITE),
         language=language or ask("Language of reports", default="en", type=click.Choice(("en", "fr"))),
@@ -129,16 +130,17 @@ def _take_default(_question: str, *, default: str, type: click.ParamType[Any]) -
     return type.convert(default, None, None)
 
 
-def _drive(found: list[Device], *, is_asking: bool) -> str:
+def _drive(found: list[Seen], *, is_asking: bool) -> str:
     """The drive, asked for below what was found."""
     default = found[0].url if found else IMAGE
     if not is_asking:
         return default
     for number, device in enumerate(found, 1):
-        size = size_text(device.size_bytes) if device.size_bytes else "no cartridge in it"
-        click.echo(f"  {number}  {device.words} ({size}): {device.url}")
+        size = device.device.size_bytes
+        inside = "tape drive" if device.device.kind is Kind.TAPE else size_text(size) if size else "no cartridge in it"
+        click.echo(f"  {number}  {device.device.name or 'no name'} ({inside}): {device.url}")
     if not found:
-        click.echo("  no removable disk was found: a file can stand for a cartridge")
+        click.echo("  no removable disk and no tape drive was found: a file can stand for a cartridge")
     question = (
         "Drive: a number of these, image:FILE or disk:/dev/..." if found else "Drive: image:FILE or disk:/dev/..."
     )

@@ -33,6 +33,7 @@ COMMANDS = (
     ("versions", "Show every version of a file."),
     ("compare", "Show what differs between two archives."),
     ("cartridges", "Show the cartridges that are known; say where they are."),
+    ("devices", "Show drives, changers and serial ports, what is in them, and what is lacking."),
     ("scan", "Read labels from a barcode scanner; compare a shelf with the catalog."),
     ("loader", "Send a loader a command, by a profile that you wrote."),
     ("catalog", "Rebuild the catalog from cartridges; check it."),

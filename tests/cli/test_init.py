@@ -7,17 +7,21 @@ from pathlib import Path
 import click
 import pytest
 
+from drivers.discover import Device, Kind
 from tapekit.cli import init
 from tapekit.cli.init import SCHEMES
 from tapekit.config.load import load
-from tapekit.config.probe import Device
+from tapekit.jobs.devices import Seen
 from tests.cli.conftest import Run
 
 
 @pytest.fixture(autouse=True)
 def _found(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [Device("disk:/dev/disk/by-id/usb-RDX", "RDX", 0), Device("tape:/dev/nst0", "tape drive", 0)]
-    monkeypatch.setattr(init, "devices", lambda: found)
+    found = [
+        Seen(Device(Kind.RDX, "/dev/disk/by-id/usb-RDX", (), "", "RDX"), "disk:/dev/disk/by-id/usb-RDX"),
+        Seen(Device(Kind.TAPE, "/dev/nst0", ()), "tape:/dev/nst0"),
+    ]
+    monkeypatch.setattr(init, "offered", lambda: found)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -76,7 +80,7 @@ def test_questions_are_asked(run: Run, tmp_path: Path, monkeypatch: pytest.Monke
     asked = run("init", "--output", tmp_path / "x.toml")
     written = load(str(tmp_path / "x.toml"))
     assert "1  RDX (no cartridge in it): disk:/dev/disk/by-id/usb-RDX" in asked.out
-    assert "tape" not in asked.out.replace("tapekit", "")
+    assert "2  no name (tape drive): tape:/dev/nst0" in asked.out
     assert (written.site.name, written.site.language) == ("Shop", "fr")
     assert [str(source.path) for source in written.jobs["nightly"].sources] == ["/a", "/b"]
     assert written.drives["main"].url == "disk:/dev/disk/by-id/usb-RDX"

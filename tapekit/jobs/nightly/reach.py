@@ -68,6 +68,11 @@ _FOUND_BY_ERROR: tuple[tuple[type[Exception], Found], ...] = (
 )
 
 
+def found_of(error: DriveError | FormatError) -> Found:
+    """What an error on the way into a cartridge says of the medium."""
+    return next(found for kind, found in _FOUND_BY_ERROR if isinstance(error, kind))
+
+
 def _look(name: str, url: str, stock: Stock, evidences: Evidences) -> InDrive:
     try:
         drive = drives.open_drive(url, {}, writable=False)
@@ -81,7 +86,7 @@ def _look(name: str, url: str, stock: Stock, evidences: Evidences) -> InDrive:
     except (FormatError, DriveError) as error:
         medium = drive.medium()
         return InDrive(
-            name, url, next(found for kind, found in _FOUND_BY_ERROR if isinstance(error, kind)),
+            name, url, found_of(error),
             capacity_bytes=medium.capacity_bytes, remaining_bytes=medium.capacity_bytes,
             is_write_protected=medium.write_protected, words=str(error),
         )  # fmt: skip

@@ -1,0 +1,107 @@
+"""`tapekit devices`: what is connected, what is in it, what may be done with it, what is lacking."""
+
+import itertools
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from drivers.hotplug import NO_UDEV, UdevEvents
+from tapekit.cli.common import json_option, path_text, print_json, state_of
+from tapekit.cli.tables import show_table
+from tapekit.errors import TapekitError
+from tapekit.jobs import devices
+from tapekit.jobs.devices import Change, Seen
+from tapekit.units import now_text, size_text
+
+LOOK_AGAIN_S = 30
+"""Nobody tells of a tape that is put in."""
+COLUMNS = ("kind", "drive or node", "device", "serial number", "medium", "label", ">free", "may")
+
+
+@click.command("devices")
+@click.option("--watch", is_flag=True, help="Go on, and tell of every change, until Ctrl-C.")
+@click.option("--no-look", is_flag=True, help="Look into no drive: what is in them is not told.")
+@json_option
+@click.pass_context
+def command(context: click.Context, watch: bool, no_look: bool, as_json: bool) -> None:
+    """Show drives, changers and serial ports: what is in them, how they are, and what may be done with them.
+
+    Drives that a night or another command uses are not looked into. With --json --watch each line is one answer.
+    """
+    state = state_of(context)
+
+    def look() -> list[Seen]:
+        return devices.run(state, is_looking=not no_look)
+
+    found = look()
+    if as_json:
+        print_json({"devices": [_json(seen) for seen in found]})
+    else:
+        show_table(COLUMNS, [_row(seen) for seen in found], "no drive, no changer, no serial port is connected")
+        for seen in found:
+            for line in _notes(seen):
+                click.echo(f"{seen.url or seen.device.node}: {line}")
+    if watch:
+        for change in _watch(found, look):
+            _tell(change, as_json=as_json)
+            sys.stdout.flush()
+
+
+def _watch(found: list[Seen], look: Any) -> Iterator[Change]:  # noqa: ANN401 - a function without arguments
+    """Each change from now on; ends with Ctrl-C. Raises TapekitError."""
+    try:
+        events = UdevEvents()
+    except OSError as error:
+        raise TapekitError(f"devices: {NO_UDEV}") from error
+    try:
+        for _ in itertools.count():
+            events.wait(LOOK_AGAIN_S)
+            before, found = found, look()
+            yield from devices.changes(before, found)
+    except KeyboardInterrupt:
+        return
+
+
+def _tell(change: Change, *, as_json: bool) -> None:
+    seen = change.seen
+    if as_json:
+        print_json({"at": now_text(), "what": change.what, "device": _json(seen)})
+        return
+    inside = f": {seen.label or seen.medium}" if seen.medium and change.what != "went" else ""
+    click.echo(f"{now_text()}  {change.what}: {seen.url or seen.device.node} ({seen.device.name or 'no name'}){inside}")
+
+
+def _row(seen: Seen) -> tuple[str, ...]:
+    device = seen.device
+    return (
+        device.kind.value, seen.url or device.node, path_text(device.name.encode()), path_text(device.serial.encode()),
+        seen.medium, seen.label, size_text(seen.remaining_bytes) if seen.label else "", ", ".join(seen.may),
+    )  # fmt: skip
+
+
+def _notes(seen: Seen) -> Iterator[str]:
+    """What a person should know besides."""
+    if seen.missing:
+        yield f"no permission for {seen.missing.node}: {seen.missing.remedy}"
+    if seen.is_write_protected:
+        yield "write-protected"
+    if seen.health:
+        yield from seen.health.alerts
+    if seen.words and seen.medium != "blank":
+        yield seen.words
+
+
+def _json(seen: Seen) -> dict[str, Any]:
+    device = seen.device
+    return {
+        "kind": device.kind.value, "url": seen.url or None, "node": device.node, "nodes": list(device.nodes),
+        "vendor": device.vendor, "model": device.model, "serial": device.serial, "medium": seen.medium or None,
+        "label": seen.label or None, "write_protected": seen.is_write_protected,
+        "capacity_bytes": seen.capacity_bytes, "remaining_bytes": seen.remaining_bytes,
+        "health": {"alerts": list(seen.health.alerts), "counters": dict(seen.health.counters)} if seen.health else None,
+        "may": list(seen.may), "problem": seen.words or None,
+        "missing": {"node": seen.missing.node, "group": seen.missing.group or None, "remedy": seen.missing.remedy}
+        if seen.missing else None,
+    }  # fmt: skip
