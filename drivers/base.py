@@ -4,10 +4,18 @@ The model is tape: numbered files of blocks, separated by filemarks. tests/drive
 passes.
 """
 
+import contextlib
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Protocol
+
+TELL_LONG: ContextVar[Callable[[str], AbstractContextManager[None]]] = ContextVar(
+    "TELL_LONG", default=lambda _: contextlib.nullcontext()
+)
+"""Called with what a drive does that takes long (`rewinding`): whoever waits may show that something goes on."""
 
 
 class Mark(enum.Enum):
@@ -38,7 +46,11 @@ class Identity:
 
 @dataclasses.dataclass(frozen=True)
 class MediumState:
-    """What is in the drive. `found` names foreign content in one word, `description` in a sentence."""
+    """What is in the drive. `found` names foreign content in one word, `description` in a sentence.
+
+    `usual_block_bytes` is what a block has there unless somebody says otherwise; `carries_all_blocks`: every size up to
+    the largest surely gets there and back. Between computer and tape a host adapter may not carry what the drive takes.
+    """
 
     present: bool
     content: Content = Content.BLANK
@@ -49,6 +61,8 @@ class MediumState:
     serial: str = ""
     barcode: str = ""
     largest_block_bytes: int = 0
+    usual_block_bytes: int = 1 << 20
+    carries_all_blocks: bool = True
     found: str = ""
     description: str = ""
 

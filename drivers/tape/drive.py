@@ -18,7 +18,7 @@ from drivers.scsi import alerts, commands
 from drivers.scsi.commands import CommandFailed
 from drivers.scsi.transport import Transport
 from drivers.tape import content, protection, state
-from drivers.tape.link import Failed, Link, Long, Patience, as_error
+from drivers.tape.link import Failed, Link, Patience, as_error
 from drivers.tape.reel import Reel
 from drivers.tape.state import Cartridge
 from formats.block import LARGEST_BLOCK_BYTES
@@ -26,6 +26,8 @@ from formats.errors import FormatError
 from formats.scsi import mam, tape
 
 APPLICATION = "tapekit"
+USUAL_BLOCK_BYTES = 256 << 10
+"""In the field, 512 KiB came back as EBUSY from host adapters that carried half of that."""
 
 
 class TapeDrive:
@@ -61,15 +63,6 @@ class TapeDrive:
             self._end_protection()
             raise
 
-    @property
-    def long(self) -> Long:
-        """Called around what takes long, with its name; for a line that shows that something goes on."""
-        return self._link.long
-
-    @long.setter
-    def long(self, told: Long) -> None:
-        self._link.long = told
-
     # --- what is there ----------------------------------------------------------------------------------------------
 
     def identify(self) -> Identity:
@@ -84,7 +77,8 @@ class TapeDrive:
         return MediumState(
             present=True, content=self._content, write_protected=found.write_protected or not self._writes(found),
             worm=found.worm, capacity_bytes=found.capacity_bytes, remaining_bytes=max(0, self._left_bytes),
-            serial=found.serial, barcode=found.barcode, largest_block_bytes=self._largest_bytes, found=self._found[0],
+            serial=found.serial, barcode=found.barcode, largest_block_bytes=self._largest_bytes,
+            usual_block_bytes=USUAL_BLOCK_BYTES, carries_all_blocks=False, found=self._found[0],
             description=self._found[1],
         )  # fmt: skip
 
@@ -149,7 +143,7 @@ class TapeDrive:
         """See Drive."""
         self._writable_cartridge()
         self._need_our_content()
-        with self.long("writing out what is in the drive"):
+        with self._link.long("writing out what is in the drive"):
             self._reel.write_filemark()
         self._ask_remaining()
 
@@ -173,19 +167,19 @@ class TapeDrive:
     def locate(self, file: int, block: int = 0) -> None:
         """See Drive."""
         self._need_content()
-        with self.long("searching the tape"):
+        with self._link.long("searching the tape"):
             self._reel.locate(file, block)
 
     def rewind(self) -> None:
         """See Drive."""
         self._need_content()
-        with self.long("rewinding"):
+        with self._link.long("rewinding"):
             self._reel.rewind()
 
     def to_end_of_data(self) -> None:
         """See Drive."""
         self._need_content()
-        with self.long("winding to the end of the data"):
+        with self._link.long("winding to the end of the data"):
             self._reel.to_end_of_data()
         self._ask_remaining()
 
@@ -202,7 +196,7 @@ class TapeDrive:
             return
         self.lock(False)  # noqa: FBT003 - the contract's shape
         self._end_protection()
-        with self.long("ejecting the cartridge"):
+        with self._link.long("ejecting the cartridge"):
             self._reel.do(commands.LOAD_UNLOAD)
         self._cartridge = None
 
@@ -213,7 +207,7 @@ class TapeDrive:
     def erase(self) -> None:
         """See Drive. The end of data is put before the first block: no drive reads behind it."""
         self._writable_cartridge()
-        with self.long("erasing"):
+        with self._link.long("erasing"):
             self._reel.rewind()
             self._reel.do(commands.ERASE)
             self._reel.rewind()
@@ -258,7 +252,7 @@ class TapeDrive:
 
     def _look_at_first_block(self) -> None:
         """Blank, one of ours, or something else. The tape stands at its beginning afterwards."""
-        with self.long("looking at the cartridge"):
+        with self._link.long("looking at the cartridge"):
             self._reel.rewind()
             try:
                 self._content, self._found = content.of_first_block(self._reel.read())

@@ -1,11 +1,11 @@
 """Commands to a tape drive, with what tapekit does by itself: waiting, loading, trying again (the sense table)."""
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from drivers.base import TELL_LONG
 from drivers.errors import Busy, DeviceFailure, DriveError, MediumError
 from drivers.scsi import commands
 from drivers.scsi.commands import Command, CommandFailed
@@ -20,9 +20,6 @@ POLL_S = 2.0
 LONGEST_WAIT_S = 2.5 * 3600
 """A new LTO-9 cartridge takes up to two hours at its first load."""
 MOST_ATTENTIONS = 8
-
-Long = Callable[[str], AbstractContextManager[None]]
-"""Called with what takes long (`rewinding`); the context ends when it is over."""
 
 
 @dataclasses.dataclass
@@ -52,8 +49,12 @@ class Link:
         self.transport = transport
         self.patience = patience or Patience()
         self.generation: Generation | None = None
-        self.long: Long = lambda _: contextlib.nullcontext()
         self.notes: list[Row] = []
+
+    @staticmethod
+    def long(what: str) -> AbstractContextManager[None]:
+        """Around what takes long."""
+        return TELL_LONG.get()(what)
 
     def send(
         self, command: Command, *fields: tuple[int, int, int], data_out: Buffer = b"",

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from drivers.base import Drive
+from drivers.base import TELL_LONG, Drive
 from tapekit import config, drives
 from tapekit.blocks.correct import Corrected
-from tapekit.cli import complete
+from tapekit.cli import complete, long
 from tapekit.config.places import Places, places
 from tapekit.errors import Busy, TapekitError
 from tapekit.evidence import Evidences, state_directory
@@ -43,6 +43,7 @@ def opened(context: click.Context, drive: str, *, writable: bool = False, alone:
     """The drive that a command names, closed again whatever happens; held for it alone where it writes, or says so."""
     named = config.drives(context.find_root().obj)
     url = ":".join(drives.resolve(drive, named))
+    TELL_LONG.set(long.told)
     with _held(state_of(context), url, f"tapekit {context.command_path.partition(' ')[2]}", alone=writable or alone):
         device = drives.open_drive(drive, named, writable=writable)
         try:

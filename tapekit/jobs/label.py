@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from drivers.base import Drive
-from drivers.errors import NoMedium, WriteProtected
-from formats.block import HEADER_BYTES
+from drivers.errors import DriveError, NoMedium, WriteProtected
+from formats.block import HEADER_BYTES, SMALLEST_BLOCK_BYTES
 from formats.errors import Damaged
 from formats.label import FORMAT_VERSION, Label, check_block_size
 from formats.publickey import PublicKeyLine
@@ -27,7 +27,6 @@ from tapekit.units import now_text
 if TYPE_CHECKING:
     from tapekit.jobs.memory import Memory
 
-DISK_BLOCK_BYTES = 1 << 20
 SMALLEST_SHARE = 16
 """A block is at most a sixteenth of a small medium: an archive needs room for a handful beside label and rescue kit."""
 
@@ -75,6 +74,9 @@ def run(
         _tell(memory, label, doomed)
     if doomed.contents:
         audit.note(Event.DESTROYED, cartridge=destroy or "", subject=doomed.contents)
+    if not medium.carries_all_blocks:
+        label = dataclasses.replace(label, block_size=_carried_block_bytes(drive, size))
+        block = label_block(label)
     drive.format({**kit.files(), "label.json": block[HEADER_BYTES:]})
     drive.rewind()
     drive.write_block(block)
@@ -106,7 +108,7 @@ def _block_bytes(drive: Drive, wanted: int | None) -> int:
     medium = drive.medium()
     if wanted is None:
         share = medium.capacity_bytes // SMALLEST_SHARE // 4096 * 4096
-        return max(4096, min(DISK_BLOCK_BYTES, share, medium.largest_block_bytes))
+        return max(4096, min(medium.usual_block_bytes, share, medium.largest_block_bytes))
     try:
         check_block_size(wanted)
     except Damaged as error:
@@ -114,6 +116,34 @@ def _block_bytes(drive: Drive, wanted: int | None) -> int:
     if wanted > medium.largest_block_bytes:
         raise UsageError(f"block size: {wanted}, the drive carries at most {medium.largest_block_bytes}")
     return wanted
+
+
+def _carried_block_bytes(drive: Drive, wanted: int) -> int:
+    """The largest block, of the wanted size or a half of it and so on, that gets to the medium and back.
+
+    Proven by doing it. A medium that can be written only once is not wasted on that: it gets the wanted size.
+    """
+    if drive.medium().worm:
+        return wanted
+    sizes = (wanted >> halvings for halvings in range(wanted.bit_length()))
+    for size in (size // SMALLEST_BLOCK_BYTES * SMALLEST_BLOCK_BYTES for size in sizes if size >= SMALLEST_BLOCK_BYTES):
+        drive.format({})
+        drive.rewind()
+        block = os.urandom(size)
+        try:
+            drive.write_block(block)
+            drive.write_filemark()
+            drive.rewind()
+            if drive.read_block() == block:
+                return size
+        except (NoMedium, WriteProtected):
+            raise
+        except DriveError:
+            continue
+    raise VerificationFailed(
+        f"{drive.url}: not even blocks of {SMALLEST_BLOCK_BYTES} bytes get to the tape and back",
+        "look at cable and host adapter: tapekit doctor",
+    )
 
 
 def _check_barcode(barcode: str | None) -> None:
