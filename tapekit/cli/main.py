@@ -34,6 +34,7 @@ COMMANDS = (
     ("compare", "Show what differs between two archives."),
     ("cartridges", "Show the cartridges that are known; say where they are."),
     ("devices", "Show drives, changers and serial ports, what is in them, and what is lacking."),
+    ("attend", "Watch the drives: say whether the cartridge that is put in is right; start its job."),
     ("scan", "Read labels from a barcode scanner; compare a shelf with the catalog."),
     ("loader", "Send a loader a command, by a profile that you wrote."),
     ("catalog", "Rebuild the catalog from cartridges; check it."),

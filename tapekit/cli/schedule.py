@@ -11,7 +11,7 @@ from tapekit import config
 from tapekit.cli.common import job_argument, json_option, print_json
 from tapekit.config.load import load
 from tapekit.errors import UsageError
-from tapekit.schedule import cron, install, systemd
+from tapekit.schedule import attend, cron, install, systemd
 from tapekit.schedule.files import File, Plan
 
 root_option = click.option(
@@ -34,7 +34,7 @@ def command() -> None:
 @json_option
 @click.pass_context
 def _install(context: click.Context, job: str | None, root: Path | None, scheduler: str | None, as_json: bool) -> None:
-    """Install service and timer of JOB, or of all jobs."""
+    """Install service and timer of JOB, or of all jobs; the service that attends the drives, and udev's rules."""
     paths = install.install(_files(context, job, root, scheduler), root)
     if as_json:
         print_json({"written": [str(path) for path in paths]})
@@ -76,20 +76,27 @@ def _show(context: click.Context, job: str | None, scheduler: str | None, as_jso
 
 def _files(context: click.Context, job: str | None, root: Path | None, scheduler: str | None) -> list[File]:
     chosen: str | None = context.find_root().obj
-    configuration, path = load(chosen), config.find(chosen)
+    configuration = load(chosen)
     if job is not None and job not in configuration.jobs:
         raise UsageError(f"job: {job!r}: the configuration has none of that name", _names(configuration.jobs))
     if not configuration.jobs:
         raise UsageError("schedule: the configuration has no jobs")
     use_systemd = scheduler == "systemd" or (scheduler is None and (root is not None or install.has_systemd()))
     module = systemd if use_systemd else cron
-    program = (_program(), "--config", str(path.absolute())) if path else (_program(),)
+    program = program_of(context)
     jobs = [job] if job is not None else sorted(configuration.jobs)
-    return [file for name in jobs for file in module.files(Plan(configuration, name, program))]
+    of_jobs = [file for name in jobs for file in module.files(Plan(configuration, name, program))]
+    return [*of_jobs, *([attend.service(configuration, program)] if use_systemd else []), attend.rules()]
 
 
 def _names(jobs: Iterable[str]) -> str:
     return f"jobs: {', '.join(sorted(jobs)) or 'none'}"
+
+
+def program_of(context: click.Context) -> tuple[str, ...]:
+    """The command up to its sub-command, which runs with the configuration that is chosen now."""
+    path = config.find(context.find_root().obj)
+    return (_program(), "--config", str(path.absolute())) if path else (_program(),)
 
 
 def _program() -> str:

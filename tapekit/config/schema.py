@@ -320,6 +320,8 @@ class Job(Table):
     """Files restored as a sample with the cartridge's own rescue kit; 0: none."""
     eject: Flag = True
     """Eject the cartridge at the end."""
+    on_insert: Literal["tell", "run"] = "tell"
+    """When a cartridge is put in: `tell` whether it is the right one, or `run` the job if it is (`tapekit attend`)."""
     spool: AbsolutePath | None = None
     """Folder where a night goes when no cartridge can take it."""
     overdue_after: Period = Duration(2, "day")

@@ -19,7 +19,7 @@ STOP_SECONDS = 1800
 """Time to close an archive once a stop was asked for: its catalog and trailer, and a tape that is written out."""
 TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - whether a job uses them, nothing is opened there
 
-_ALWAYS = (
+ALWAYS = (
     "ProtectClock=yes", "ProtectControlGroups=yes", "ProtectHostname=yes", "ProtectKernelLogs=yes",
     "ProtectKernelTunables=yes", "LockPersonality=yes", "RestrictRealtime=yes", "SystemCallArchitectures=native",
     "UMask=0077",
@@ -29,7 +29,7 @@ _CAPABILITIES = (
     " CAP_SETUID CAP_SETGID CAP_SYS_ADMIN CAP_SYS_RAWIO CAP_MKNOD CAP_SYS_NICE CAP_KILL"
 )
 """To read everything, give a sample its owners and modes back, talk SCSI to a drive, dump as the database's user."""
-_WITHOUT_COMMANDS = (
+WITHOUT_COMMANDS = (
     "ProtectKernelModules=yes", "NoNewPrivileges=yes", "RestrictNamespaces=yes",
     "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
     f"CapabilityBoundingSet={_CAPABILITIES}",
@@ -67,7 +67,7 @@ def _service(plan: Plan, description: str, command: str, **settings: str) -> str
         "",
         "[Service]",
         "Type=oneshot",
-        f"ExecStart={_command(*plan.program, command, plan.job)}",
+        f"ExecStart={command_line(*plan.program, command, plan.job)}",
         "# 3: done with warnings, which the report tells.",
         "SuccessExitStatus=3",
         *(f"{key}={value}" for key, value in settings.items()),
@@ -82,9 +82,9 @@ def _service(plan: Plan, description: str, command: str, **settings: str) -> str
         "StateDirectoryMode=0700",
         f"ProtectSystem={'full' if has_commands else 'strict'}",
         f"PrivateTmp={'no' if _uses_temporary(job, writable) else 'yes'}",
-        *(f"ReadWritePaths={_word(f'-{folder}')}" for folder in writable),
-        *_ALWAYS,
-        *(() if has_commands else _WITHOUT_COMMANDS),
+        *(f"ReadWritePaths={word(f'-{folder}')}" for folder in writable),
+        *ALWAYS,
+        *(() if has_commands else WITHOUT_COMMANDS),
     ]
     return HEAD + "\n".join(lines) + "\n"
 
@@ -117,10 +117,11 @@ def writable_folders(configuration: Configuration, job: Job) -> list[Path]:
     for name in job.in_reach:
         scheme, _, path = configuration.drives[name].url.partition(":")
         folders += [Path(path).parent] if scheme == "image" else []
-    return _outermost(folder for folder in folders if folder)
+    return outermost(folder for folder in folders if folder)
 
 
-def _outermost(folders: Iterable[Path]) -> list[Path]:
+def outermost(folders: Iterable[Path]) -> list[Path]:
+    """Those folders that are in none of the others."""
     found: list[Path] = []
     for folder in sorted(set(folders)):
         if not any(folder.is_relative_to(other) for other in found):
@@ -137,12 +138,12 @@ def _uses_temporary(job: Job, writable: Iterable[Path]) -> bool:
     return any(path.is_relative_to(folder) for path in paths for folder in TEMPORARY)
 
 
-def _command(program: str, *arguments: str) -> str:
+def command_line(program: str, *arguments: str) -> str:
     """A command line; $ stands for a variable in arguments, not in the program's path."""
-    return " ".join((_word(program), *(_word(argument).replace("$", "$$") for argument in arguments)))
+    return " ".join((word(program), *(word(argument).replace("$", "$$") for argument in arguments)))
 
 
-def _word(text: str) -> str:
+def word(text: str) -> str:
     r"""One word of a command line or a list of paths: a % means itself, spaces and quotes do not end it."""
     text = text.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"' if any(letter in text for letter in " '\";") else text

@@ -32,7 +32,8 @@ def test_what_is_shown_is_installed_and_removed(run: Run, file: Path, tmp_path: 
 
 def test_show_is_for_people_too(run: Run, file: Path) -> None:
     out = run("--config", file, "schedule", "show", "--with", "systemd").out
-    assert out.count("# /etc/systemd/system/tapekit-") == 4
+    assert out.count("# /etc/systemd/system/tapekit-") == 5
+    assert out.count("# /etc/udev/rules.d/60-tapekit.rules") == 1
 
 
 def test_an_unknown_job_is_refused(run: Run, file: Path, tmp_path: Path) -> None:

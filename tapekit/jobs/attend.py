@@ -1,0 +1,201 @@
+"""Attending the drives: a cartridge that is put in is recognised, told right from wrong, and may start its job.
+
+What is in each drive is compared with what was in it last, which is kept over a restart: the same event twice, or a
+restart of the service, is no new cartridge. A drive that somebody uses, or that fails, is looked at again later.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Collection, Generator, Iterator
+from datetime import date
+from pathlib import Path
+
+from drivers.base import Drive
+from drivers.errors import BlankMedium, DriveError, ForeignMedium, NoDevice, NoMedium
+from drivers.errors import Busy as DriveBusy
+from formats.errors import FormatError
+from tapekit import clock, drives
+from tapekit.cartridge.cartridge import open_cartridge
+from tapekit.config.schema import Configuration
+from tapekit.errors import REPORTED, Busy, Exit, TapekitError
+from tapekit.jobs import check, past
+from tapekit.jobs.nightly.lock import locked
+from tapekit.jobs.nightly.setting import Setting, setting
+from tapekit.model import night_of
+from tapekit.report.atomic import write_atomically
+from tapekit.report.check import Check
+from tapekit.report.night import Note
+
+FILE = "attend.json"
+HOLDER = "tapekit attend"
+EMPTY, BLANK = "", "blank"
+Start = Callable[[str], None]
+"""Starts the night of a job, and does not wait for it. Raises TapekitError."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Inside:
+    """What is in a drive: what tells it from another one, and its name for a person."""
+
+    key: str
+    name: str = ""
+    words: str = ""
+    """What it is, where it has no name."""
+
+
+NOTHING = Inside(EMPTY)
+
+
+@dataclasses.dataclass(frozen=True)
+class Happened:
+    """Something that a person should hear of, or a program."""
+
+    drive: str
+    what: str
+    """`in`, `out`, `problem`."""
+    name: str = ""
+    """The cartridge's, where it has one."""
+    words: str = ""
+    """Of a problem, or a medium without a name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """A job whose drive was given a cartridge: what the coming night says of it, and what came of that."""
+
+    job: str
+    check: Check
+    untold: tuple[Note, ...]
+    """What could not be sent."""
+    is_started: bool = False
+    why_not_started: str = ""
+
+
+def inside(drive: Drive) -> Inside:
+    """What is in an open drive. Raises DriveError, FormatError where that cannot be told now."""
+    medium = drive.medium()
+    if not medium.present:
+        return NOTHING
+    try:
+        label = open_cartridge(drive).label
+    except (BlankMedium, ForeignMedium) as error:
+        found = error.found if isinstance(error, ForeignMedium) else BLANK
+        return Inside(f"{found} {medium.serial} {medium.capacity_bytes}", words=found)
+    return Inside(label.cartridge, label.name) if label else Inside(f"damaged {medium.serial}", words="damaged")
+
+
+class Attendant:
+    """Watches the drives of a configuration."""
+
+    def __init__(self, configuration: Configuration, state: Path, start: Start, runs: Collection[str] = ()) -> None:
+        """Take up what was known last. Jobs in `runs`, and those that say so themselves, are started."""
+        self._configuration = configuration
+        self._state = state
+        self._start = start
+        self._runs = {*runs, *(name for name, job in configuration.jobs.items() if job.on_insert == "run")}
+        kept = _read(state / FILE)
+        self._inside: dict[str, str] = kept["drives"]
+        self._started: dict[str, str] = kept["started"]
+        self._problems: dict[str, str] = {}
+
+    def look(self) -> Iterator[Happened | Judged]:
+        """Look at every drive once; tell what is new, then what the jobs of those drives say."""
+        new: list[str] = []
+        before = dict(self._inside)
+        for name, drive in self._configuration.drives.items():
+            found = yield from self._look(name, drive.url)
+            if found is None or found.key == self._inside.get(name, EMPTY):
+                continue
+            was, self._inside[name] = self._inside.get(name, EMPTY), found.key
+            if found.key == EMPTY:
+                yield Happened(name, "out")
+                continue
+            yield Happened(name, "in", found.name, found.words)
+            if not (was.startswith(BLANK) and found.name):  # it was labelled where it is: nobody has put anything in
+                new.append(name)
+        if self._inside != before:
+            self._keep()
+        for job, its in self._configuration.jobs.items():
+            if set(its.in_reach) & set(new):
+                try:
+                    yield self._judge(job)
+                except REPORTED as error:
+                    yield Happened(", ".join(its.in_reach), "problem", words=str(error))
+
+    def _look(self, name: str, url: str) -> Generator[Happened, None, Inside | None]:
+        """What is in a drive; None where nobody can tell now, which is said once."""
+        try:
+            with locked(self._state / "locks", [url], HOLDER, 0, is_shared=True):
+                drive = drives.open_drive(url, {}, writable=False)
+                try:
+                    found = inside(drive)
+                finally:
+                    drive.close()
+        except (NoDevice, NoMedium):  # of disks the device is the cartridge
+            found = NOTHING
+        except (Busy, DriveBusy):
+            return None
+        except (DriveError, FormatError, TapekitError) as error:
+            if self._problems.get(name) != str(error):
+                self._problems[name] = str(error)
+                yield Happened(name, "problem", words=str(error))
+            return None
+        self._problems.pop(name, None)
+        return found
+
+    def _judge(self, job: str) -> Judged:
+        """Right or wrong for the coming night, as the evening check has it; said, where it is wrong, as that does."""
+        of = setting(self._configuration, job)
+        is_run = job in self._runs
+        night = night_of(clock.now()) if is_run else None
+        done = _is_done(of, night) if night else False
+        found = check.run(of, None if done else night)
+        untold = tuple(check.tell(of, found))
+        if not is_run:
+            return Judged(job, found, untold)
+        why_not = "its night has run" if done else self._why_not(found)
+        if why_not or night is None:
+            return Judged(job, found, untold, why_not_started=why_not)
+        self._started[job] = night.isoformat()  # before it is: what is started twice is worse than a timer that does it
+        self._keep()
+        try:
+            self._start(job)
+        except TapekitError as error:
+            return Judged(job, found, untold, why_not_started=str(error))
+        return Judged(job, found, untold, is_started=True)
+
+    def _why_not(self, found: Check) -> str:
+        if found.why_closed is not None:
+            return str(found.why_closed)
+        if found.exit_code != Exit.DONE:
+            return "it is not the right cartridge"
+        if self._started.get(found.job) == found.night.isoformat():
+            return "it was started already"
+        return ""
+
+    def _keep(self) -> None:
+        """Keep what is known for after a restart. Where it cannot be kept, a restart tells of the cartridges again."""
+        text = json.dumps({"drives": self._inside, "started": self._started})
+        try:
+            write_atomically(self._state / FILE, text, 0o600)
+        except OSError:
+            return
+
+
+def _is_done(of: Setting, night: date) -> bool:
+    """Whether a night has run to its end. Raises nothing: where nobody knows, it has not."""
+    try:
+        run = past.recall(of.configuration).last.get(of.name)
+    except REPORTED:
+        return False
+    return run is not None and run.night == night and run.ended is not None
+
+
+def _read(path: Path) -> dict[str, dict[str, str]]:
+    """What was kept; nothing where it is not there, or is no such file."""
+    try:
+        kept = json.loads(path.read_text("utf-8"))
+        found = {table: dict(kept[table]) for table in ("drives", "started")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"drives": {}, "started": {}}
+    return found
