@@ -18,6 +18,10 @@ class Patterns:
         self._patterns = list(patterns)
         self._compiled = [self._compile(pattern) for pattern in patterns]
         self._matched = [False] * len(self._patterns)
+        self._literal = {
+            os.fsencode(pattern.strip("/")) for pattern in patterns if not any(letter in pattern for letter in "*?[")
+        }
+        self._found: set[bytes] = set()
 
     def match(self, path: bytes) -> bool:
         """Whether any pattern names the path."""
@@ -32,6 +36,16 @@ class Patterns:
     def unmatched(self) -> list[str]:
         """The patterns that nothing has matched yet."""
         return [p for p, matched in zip(self._patterns, self._matched, strict=True) if not matched]
+
+    def found(self, path: bytes) -> None:
+        """A member of that path, below which there is nothing, was found."""
+        if path in self._literal:
+            self._found.add(path)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing else can match: every pattern names one file, and that was found."""
+        return bool(self._patterns) and len(self._found) == len({*self._patterns})
 
     @staticmethod
     def _compile(pattern: str) -> re.Pattern[str]:

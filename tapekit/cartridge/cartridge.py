@@ -11,7 +11,7 @@ from formats import block, label, segment
 from formats.block import Kind
 from formats.errors import Damaged, FormatError, NewerFormat
 from formats.label import Label
-from formats.segment import COMPLETE, INCOMPLETE, SegmentHeader, Trailer
+from formats.segment import COMPLETE, CONTINUED, INCOMPLETE, SegmentHeader, Trailer
 from tapekit.blocks.cipher import NAMES_ONLY, NAMES_ONLY_HINT, BlockCipher
 from tapekit.blocks.read import BadBlock, Expected, FileEnd, GoodBlock, decode, read_document, read_one
 from tapekit.errors import KeyNeeded, NoSuchArchive
@@ -56,6 +56,12 @@ class Segment:
         return known.archive if known else ""
 
     @property
+    def number(self) -> int:
+        """Of the archive's segments, the first being 0, as far as the file tells."""
+        known = self.header or self.trailer
+        return known.segment if known else 0
+
+    @property
     def state(self) -> str:
         """`complete`, `continued`, `aborted`, or `incomplete` without a valid trailer."""
         return self.trailer.state if self.trailer else INCOMPLETE
@@ -64,6 +70,11 @@ class Segment:
     def is_complete(self) -> bool:
         """Whether the archive ends in this segment as it should."""
         return self.state == COMPLETE
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether all is in it that should be; the archive may go on on another cartridge."""
+        return self.state in {COMPLETE, CONTINUED}
 
     @property
     def job(self) -> str:
@@ -270,12 +281,12 @@ def _opened(drive: Drive, medium: MediumState, first: GoodBlock | BadBlock | Fil
 
 
 def choose(segments: list[Segment], wanted: str) -> Segment:
-    """The segment of the archive `wanted`: `latest` (the latest complete one) or the beginning of an id.
+    """The segment of the archive `wanted`: `latest` (the latest that was written to the end) or the beginning of an id.
 
     Raises NoSuchArchive where there is none, or more than one.
     """
     if wanted == "latest":
-        found = [s for s in segments if s.is_complete][-1:] or [s for s in segments if s.header][-1:]
+        found = [s for s in segments if s.is_closed][-1:] or [s for s in segments if s.header][-1:]
         if not found:
             raise NoSuchArchive("archive: there is none on this cartridge")
         return found[0]
@@ -291,7 +302,7 @@ def by_archive(segments: Iterable[Segment]) -> dict[str, Segment]:
     """Each archive's segment, by its id; the whole one where a copy was cut off, and made again behind it."""
     found: dict[str, Segment] = {}
     for part in segments:
-        if part.archive not in found or part.is_complete:
+        if part.archive not in found or part.is_closed:
             found[part.archive] = part
     return found
 

@@ -1,7 +1,10 @@
 """`tapekit backup`: save files and directories as a new archive."""
 
+from typing import TYPE_CHECKING
+
 import click
 
+from drivers.base import Drive
 from tapekit.cli import progress
 from tapekit.cli.common import (
     drive_argument,
@@ -15,14 +18,19 @@ from tapekit.cli.common import (
     reasons_json,
     show_list,
 )
+from tapekit.cli.further import next_cartridges, then_option
 from tapekit.cli.hand import SOURCES
 from tapekit.cli.remember import problem_json, remembering
 from tapekit.cli.writing import AUTO, NONE, sealing
-from tapekit.errors import Exit, MediumFull, Stopped
-from tapekit.jobs import backup
+from tapekit.errors import Exit
+from tapekit.jobs import backup, label
+from tapekit.keys import ring
 from tapekit.source.exclude import Excludes
 from tapekit.source.walk import Options, plan_sources
 from tapekit.units import counted, duration_text, size_text
+
+if TYPE_CHECKING:
+    from tapekit.jobs.memory import Memory
 
 
 @click.command("backup")
@@ -44,14 +52,18 @@ from tapekit.units import counted, duration_text, size_text
     "--encryption", type=click.Choice((AUTO, NONE)), default=AUTO, show_default=True,
     help="auto: for the site's keys, once there are some.",
 )  # fmt: skip
+@then_option
 @json_option
 @click.pass_context
 def command(
     context: click.Context, drive: str, paths: tuple[str, ...], job: str, exclude: tuple[str, ...],
     exclude_caches: bool, one_file_system: bool, compression: str, parity: bool | None, to_key: tuple[str, ...],
-    passphrase_from: str | None, encryption: str, as_json: bool,
+    passphrase_from: str | None, encryption: str, then: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Save each PATH, and all below it, as a new archive behind what the cartridge holds.
+
+    Where that is full, the archive goes on on the cartridges in the drives of --then; without, a person at the terminal
+    is asked for the next one, and elsewhere it ends there (exit 9).
 
     Exit code 3 means: done, but the members named were not saved whole and still.
     """
@@ -62,18 +74,20 @@ def command(
         opened(context, drive, writable=True) as device,
         evidences() as journal,
         remembering(context, journal) as memory,
-    ):
+        next_cartridges(
+            context, then, writable=True, permit=memory.check_writable,
+            label_blank=lambda blank, name: _label(context, blank, name, memory),
+        ) as further,
+    ):  # fmt: skip
         memory.check_writable(device)
         request = backup.Request(
             sources, options, job, compression, places_of(context).site, sealed.recipients, sealed.site_key,
             parity,
         )  # fmt: skip
-        try:
-            result = backup.run(device, request, progress.shown(as_json=as_json), journal)
-        except (MediumFull, Stopped):
-            memory.learn(device)  # the archive is closed, and holds what it holds
-            raise
-        memory.learn(device, opener=result.opener)
+        result = backup.run(
+            device, request, progress.shown(as_json=as_json), journal, further,
+            lambda drive, _part, opener: memory.learn(drive, opener=opener),
+        )  # fmt: skip
         result.forget()
     warnings = [(warned.path, warned.why) for warned in result.warnings]
     if as_json:
@@ -84,13 +98,19 @@ def command(
             "notes": [path_json(note.encode("utf-8", "surrogateescape")) for note in result.notes],
             "remaining_bytes": result.remaining_bytes, "encrypted_for": list(result.encrypted_for),
             "parity_bytes": result.parity_bytes,
+            "cartridges": [
+                {"cartridge": part.cartridge, "file": part.file, "part": part.segment + 1, "state": part.state,
+                 "members": part.members, "stored_bytes": part.stored_bytes}
+                for part in result.parts
+            ],
             "catalog_problem": problem_json(memory),
         })  # fmt: skip
     else:
         show_list("not saved whole", reasons(warnings))
+        cartridges = ", ".join(part.cartridge for part in result.parts)
         rate = size_text(result.source_bytes / max(result.duration_s, 0.001))
         click.echo(
-            f"saved on {result.cartridge}: archive {result.archive[:8]}, {counted(result.members, 'member')}, "
+            f"saved on {cartridges}: archive {result.archive[:8]}, {counted(result.members, 'member')}, "
             f"{size_text(result.source_bytes)} in {duration_text(result.duration_s)} ({rate}/s), "
             f"{size_text(result.stored_bytes)} stored, {size_text(result.remaining_bytes)} left"
         )
@@ -106,3 +126,9 @@ def command(
             click.echo(f"left out with a note: {len(result.notes)}; tapekit list shows them")
     if result.warnings or (parity and result.parity_bytes is None):
         context.exit(Exit.WARNINGS)
+
+
+def _label(context: click.Context, blank: Drive, name: str, memory: "Memory") -> None:
+    """Make a cartridge of a blank medium that a person puts in."""
+    keys = ring.read(places_of(context).keys).recipients
+    label.run(blank, barcode=name, pool=None, block_bytes=None, destroy=None, keys=keys, memory=memory)

@@ -42,9 +42,8 @@ def archive_option(default: str, *, several: bool) -> Callable[[Any], Any]:
 def opened(context: click.Context, drive: str, *, writable: bool = False, alone: bool = False) -> Iterator[Drive]:
     """The drive that a command names, closed again whatever happens; held for it alone where it writes, or says so."""
     named = config.drives(context.find_root().obj)
-    url = ":".join(drives.resolve(drive, named))
     TELL_LONG.set(long.told)
-    with _held(state_of(context), url, f"tapekit {context.command_path.partition(' ')[2]}", alone=writable or alone):
+    with held(context, url_of(context, drive), alone=writable or alone):
         device = drives.open_drive(drive, named, writable=writable)
         try:
             yield device
@@ -52,12 +51,18 @@ def opened(context: click.Context, drive: str, *, writable: bool = False, alone:
             device.close()
 
 
+def url_of(context: click.Context, drive: str) -> str:
+    """The URL of a drive that is given so, or by its name in the configuration. Raises UsageError."""
+    return ":".join(drives.resolve(drive, config.drives(context.find_root().obj)))
+
+
 @contextlib.contextmanager
-def _held(state: Path, url: str, holder: str, *, alone: bool) -> Iterator[None]:
+def held(context: click.Context, url: str, *, alone: bool) -> Iterator[None]:
     """The lock of a drive, so that no night and no command gets in between. Raises Busy, at once.
 
     Where this machine has no state yet, no night runs; where no lock can be kept, the drive itself keeps others out.
     """
+    state, holder = state_of(context), f"tapekit {context.command_path.partition(' ')[2]}"
     with contextlib.ExitStack() as stack:
         if state.is_dir():
             try:

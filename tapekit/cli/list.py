@@ -18,6 +18,7 @@ from tapekit.cli.common import (
     show_corrected,
     show_list,
 )
+from tapekit.cli.further import further_drives, then_option
 from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.errors import Exit
 from tapekit.jobs import listing
@@ -31,21 +32,30 @@ from tapekit.units import time_text
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 @archive_option("latest", several=True)
 @click.option("--long", "is_long", is_flag=True, help="Mode, owner, size and time, as ls -l.")
+@then_option
 @key_option
 @passphrase_option
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, drive: str, patterns: tuple[str, ...], archive: str, is_long: bool, key: str | None,
-    passphrase_from: str, as_json: bool,
+    context: click.Context, drive: str, patterns: tuple[str, ...], archive: str, is_long: bool,
+    then: tuple[str, ...], key: str | None, passphrase_from: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """List members; PATTERN is a path with all below it, or has * ? [ as in the shell."""
+    """List members; PATTERN is a path with all below it, or has * ? [ as in the shell.
+
+    Of an archive on several cartridges, one lists what begins or goes on on it, with those of --then all.
+    """
     problems: list[str] = []
+    missing: list[str] = []
     members = []
     chosen = Patterns(patterns)
-    with opened(context, drive) as device, opener(key, passphrase_from) as found:
+    with (
+        opened(context, drive) as device,
+        opener(key, passphrase_from) as found,
+        further_drives(context, then) as further,
+    ):
         reading = correcting(device)
-        for listed in listing.run(reading, archive, chosen, problems, found):
+        for listed in listing.run(reading, archive, chosen, problems, found, further, missing):
             if as_json:
                 members.append(_json(listed))
             else:
@@ -53,16 +63,17 @@ def command(
     corrected = list(reading.corrections.values())
     if as_json:
         print_json({
-            "members": members, "problems": problems, "unmatched": chosen.unmatched(),
+            "members": members, "problems": problems, "missing": missing, "unmatched": chosen.unmatched(),
             "corrected": corrected_json(corrected),
         })  # fmt: skip
     else:
         show_list("damaged", problems)
+        show_list("not looked into", missing)
         show_corrected(corrected)
         show_list("nothing matches", chosen.unmatched())
     if problems:
         context.exit(Exit.VERIFICATION)
-    if corrected or chosen.unmatched():
+    if corrected or missing or chosen.unmatched():
         context.exit(Exit.WARNINGS)
 
 

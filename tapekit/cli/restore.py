@@ -16,6 +16,7 @@ from tapekit.cli.common import (
     show_corrected,
     show_list,
 )
+from tapekit.cli.further import next_cartridges, then_option
 from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.cli.remember import problem_json, remembering
 from tapekit.errors import Exit
@@ -34,31 +35,35 @@ from tapekit.units import counted, size_text
     help="What to do where a file is there already.",
 )  # fmt: skip
 @click.option("--devices", is_flag=True, help="Make device nodes too.")
+@then_option
 @key_option
 @passphrase_option
 @json_option
 @click.pass_context
 def command(
     context: click.Context, drive: str, patterns: tuple[str, ...], to: str, archive: str, overwrite: str,
-    devices: bool, key: str | None, passphrase_from: str, as_json: bool,
+    devices: bool, then: tuple[str, ...], key: str | None, passphrase_from: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Put back everything, or what PATTERN names (a path with all below it, or * ? [ as in the shell).
 
     Nothing is ever written outside DIR. After damage, all that is intact is restored, and the rest is named (exit 6).
+    Of an archive on several cartridges, those in the drives of --then are read too; without, a person at the terminal
+    is asked for each.
     """
     with (
         opened(context, drive) as device,
         evidences() as journal,
         remembering(context, journal) as memory,
         opener(key, passphrase_from) as found,
+        next_cartridges(context, then) as further,
     ):
         request = restore.Request(to, patterns, archive, Overwrite(overwrite), devices, found)
-        result = restore.run(device, request, progress.shown(as_json=as_json), memory.keep_for_restore)
+        result = restore.run(device, request, progress.shown(as_json=as_json), memory.keep_for_restore, further)
     restore.check_selection(result, patterns)
     if as_json:
         print_json({
-            "cartridge": result.cartridge, "archive": result.archive, "state": result.state,
-            "members": result.members, "restored_bytes": result.restored_bytes,
+            "cartridge": result.cartridge, "cartridges": result.cartridges, "archive": result.archive,
+            "state": result.state, "members": result.members, "restored_bytes": result.restored_bytes,
             "damaged": reasons_json(result.damaged), "refused": reasons_json(result.refused),
             "skipped": reasons_json(result.skipped), "warnings": reasons_json(result.warnings),
             "problems": result.problems, "corrected": corrected_json(result.corrected),
@@ -76,10 +81,11 @@ def command(
         state = "" if result.state == "complete" else f" ({result.state})"
         click.echo(
             f"restored to {to}: {counted(result.members, 'member')}, {size_text(result.restored_bytes)}, "
-            f"of archive {result.archive[:8]}{state} on {result.cartridge}"
+            f"of archive {result.archive[:8]}{state} on {', '.join(result.cartridges)}"
         )
         if memory.kept:
-            click.echo(f"nothing is written on {memory.kept} until it is let go: tapekit eject {drive}", err=True)
+            they_are = "they are" if ", " in memory.kept else "it is"
+            click.echo(f"nothing is written on {memory.kept} until {they_are} let go: tapekit eject {drive}", err=True)
     context.exit(_exit_code(result))
 
 

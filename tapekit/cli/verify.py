@@ -21,6 +21,7 @@ from tapekit.cli.common import (
     show_list,
     state_of,
 )
+from tapekit.cli.further import then_option
 from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.cli.remember import problem_json, remembering
 from tapekit.errors import Exit
@@ -34,41 +35,61 @@ from tapekit.units import counted, size_text
 @drive_argument
 @archive_option("all", several=True)
 @click.option("--source", is_flag=True, help="Compare with the original files too.")
+@then_option
 @key_option
 @passphrase_option
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, drive: str, archive: str, source: bool, key: str | None, passphrase_from: str,
-    as_json: bool,
+    context: click.Context, drive: str, archive: str, source: bool, then: tuple[str, ...], key: str | None,
+    passphrase_from: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Read every block from the medium, decode it, and check every member's content.
+
+    With --then, the cartridges there too, one after the other: so a member that goes on on the next one is checked.
 
     Exit code 6 means: something is not as it was written; the members that are hit are named. Exit code 3: all is as it
     was written, but a crash had cut an earlier archive short, or a signature is not the expected one. Of an encrypted
     archive, every block is checked without a key; exit code 7: content was to be decoded, and no key opened it.
     """
     places = places_of(context)
-    sites = known_sites(places.keys, state_of(context), places.site)
+    trusted = known_sites(places.keys, state_of(context), places.site)
+    results: list[verify.Result] = []
     with (
-        opened(context, drive) as device,
         evidences() as journal,
         remembering(context, journal) as memory,
         opener(key, passphrase_from) as found,
     ):
-        trust = verify.Trust(found, sites)
-        result = verify.run(device, archive, progress.shown(as_json=as_json), journal, with_source=source, trust=trust)
-        memory.learn(device, opener=found)
+        trust, wanted, carried = verify.Trust(found, trusted), archive, None
+        for each in (drive, *then):
+            with opened(context, each) as device:
+                result = verify.run(
+                    device, wanted, progress.shown(as_json=as_json), journal, with_source=source, trust=trust,
+                    carried=carried,
+                )  # fmt: skip
+                memory.learn(device, opener=found)
+            results.append(result)
+            carried = next((segment.carried for segment in reversed(result.segments) if segment.carried), None)
+            wanted = result.segments[0].archive if wanted == "latest" else wanted
     if as_json:
-        print_json(_json(result) | {"catalog_problem": problem_json(memory)})
+        answer = _json(results[0]) | {"ok": all(result.ok for result in results)}
+        answer["then"] = [_json(result) for result in results[1:]]
+        print_json(answer | {"catalog_problem": problem_json(memory)})
     else:
-        _show(result)
+        for result in results:
+            _show(result)
+    codes = [_exit_code(result, source=source, key=key) for result in results]
+    context.exit(Exit.VERIFICATION if Exit.VERIFICATION in codes else max(codes))
+
+
+def _exit_code(result: verify.Result, *, source: bool, key: str | None) -> Exit:
     if not result.ok:
-        context.exit(Exit.VERIFICATION)
+        return Exit.VERIFICATION
     if any(segment.closed and (source or (key and not segment.is_names_only)) for segment in result.segments):
-        context.exit(Exit.KEY)
+        return Exit.KEY
     if result.doubts or result.corrected or any(segment.left_by_crash for segment in result.segments):
-        context.exit(Exit.WARNINGS)
+        return Exit.WARNINGS
+    return Exit.DONE
 
 
 def _json(result: verify.Result) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from tapekit.stream.pack import StreamPacker
 from tapekit.units import counted, now_text, size_text
 
 TOOL = f"tapekit {__version__}"
-MORE_ROOM = "put in a cartridge with more room, and run the backup again"
+MORE_ROOM = "put in a cartridge with more room, and run the backup again; or name the next one with --then DRIVE"
 MORE_CARTRIDGES = "run the backup again, with more cartridges at hand: it begins anew"
 LINK_GIVEN = "a symbolic link: it was saved, and nothing of what it leads to; give that path to save it"
 

@@ -1,20 +1,20 @@
 """Export: an archive as a plain pax tar, for any other program."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 
 from drivers.base import Drive
 from formats import pax
-from formats.catalog import Entry
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
-from tapekit.blocks.correct import Corrected, correcting
-from tapekit.cartridge.cartridge import choose, open_cartridge
-from tapekit.cartridge.catalog import read_catalog
+from tapekit.blocks.correct import Corrected
 from tapekit.jobs.interrupt import StopRequest
+from tapekit.jobs.next_cartridge import NextCartridge
+from tapekit.jobs.parts import MOST_STREAM_BYTES, Part, Parts, Sought
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.progress import Progress
-from tapekit.stream.read import Hole, PlainStream, find_layout
+from tapekit.stream.read import Hole
+from tapekit.stream.spanned import SpannedStream
 from tapekit.stream.unpack import FoundMember, LostMember, by_catalog, one_by_one
 from tapekit.units import counted
 
@@ -36,27 +36,24 @@ class Result:
 
 def run(
     drive: Drive, archive: str, write: Callable[["bytes | memoryview"], object], progress: Progress,
-    opener: Opener = NO_KEY,
+    opener: Opener = NO_KEY, next_cartridge: NextCartridge | None = None,
 ) -> Result:  # fmt: skip
-    """Hand the stream of an archive to `write`. Raises NoSuchArchive, KeyNeeded, KeyRefused and DriveError."""
-    with StopRequest() as stop:
-        drive = reading = correcting(drive)
-        cartridge = open_cartridge(drive)
-        segment = cartridge.unlock(choose(cartridge.segments(), archive), opener)
-        found = read_catalog(drive, segment)
-        layout = find_layout(drive, segment)
-        result = Result(segment.archive, problems=list(found.problems))
-        total = layout.end - layout.start if layout.end is not None else None
-        progress.begin("exporting", total)
-        drive.locate(segment.file, -1)
-        most_blocks = drive.position().block + 1
-        with found.tables, PlainStream(drive, layout) as stream:
-            entries = found.tables.entries() if found.is_whole else None
-            _Export(stream, write, progress, stop, result, most_blocks).run(entries)
+    """Hand the stream of an archive to `write`, from all its cartridges.
+
+    Raises NoSuchArchive, KeyNeeded, KeyRefused and DriveError.
+    """
+    with StopRequest() as stop, Parts(drive, Sought(archive, opener, next_cartridge)) as parts:
+        result = Result(parts.chosen.archive)
+        export = _Export(parts, write, progress, stop, result)
+        for part in parts.in_order():
+            export.run(part)
+        export.end()
         progress.end()
-        result.corrected = list(reading.corrections.values())
+        result.problems += [*parts.problems, *parts.missing()]
+        result.corrected = parts.corrected
+        job, names = parts.chosen.job, [parts.cartridges[number] for number in sorted(parts.cartridges)]
     audit.note(
-        Event.EXPORTED, cartridge=cartridge.name, archive=result.archive, job=segment.job,
+        Event.EXPORTED, cartridge=", ".join(names), archive=result.archive, job=job,
         result=counted(result.members, "member"),
     )  # fmt: skip
     return result
@@ -66,31 +63,49 @@ class _Export:
     """Members are written as they stand in the stream, headers and all; damaged ones so that tar goes on after them."""
 
     def __init__(
-        self, stream: PlainStream, write: Callable[["bytes | memoryview"], object], progress: Progress,
-        stop: StopRequest, result: Result, most_blocks: int,
+        self, parts: Parts, write: Callable[["bytes | memoryview"], object], progress: Progress, stop: StopRequest,
+        result: Result,
     ) -> None:  # fmt: skip
-        self._stream = stream
+        self._parts = parts
+        self._stream = SpannedStream(parts, 0)
         self._write = write
         self._progress = progress
         self._stop = stop
         self._result = result
-        layout = stream.layout
-        self._stream_end = layout.start + layout.cut * most_blocks if layout.end is None else layout.end
 
-    def run(self, entries: Iterable[Entry] | None) -> None:
-        members = one_by_one(self._stream) if entries is None else by_catalog(self._stream, entries)
+    def run(self, part: Part) -> None:
+        stream = self._stream
+        self._progress.begin("exporting", None if part.end is None else part.end - part.start)
+        if part.catalog.is_whole:
+            members = self._by_catalog(part)
+        else:
+            is_inside = part.number > 0 and stream.offset < part.start
+            stream.seek(max(stream.offset, part.start))
+            members = one_by_one(stream, lambda offset: self._parts.is_behind(part, offset), is_inside=is_inside)
         for item in members:
             self._stop.check()
             if isinstance(item, LostMember):
                 self._result.damaged.append((item.path or b"(a member whose name is lost)", item.why))
                 continue
-            self._export(item)
+            self._export(item, part)
+
+    def _by_catalog(self, part: Part) -> Iterator[FoundMember | LostMember]:
+        for entry, why_lost in self._parts.entries(part):
+            if why_lost:
+                yield LostMember(entry.path, entry, why_lost)
+            else:
+                yield from by_catalog(self._stream, (entry,))
+
+    def end(self) -> None:
+        """All members are written."""
         self._copy(pax.END_OF_ARCHIVE)
 
-    def _export(self, item: FoundMember) -> None:
+    def _export(self, item: FoundMember, part: Part) -> None:
         """One member; left out if it claims to reach beyond the stream: nobody could say how much of it is real."""
         member, size = item.member, item.member.stored_bytes - len(item.prefix)
-        if self._stream.offset + size > self._stream_end:
+        most, entry = self._parts.most_offset(part), item.entry
+        is_told = most < MOST_STREAM_BYTES or (entry is not None and entry.size == member.size_bytes)
+        if not is_told or self._stream.offset + size > most:
             self._result.damaged.append((member.path, "the stream ends in the middle of it: left out"))
             return
         self._copy(pax.build_headers(member))

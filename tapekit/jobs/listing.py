@@ -3,14 +3,16 @@
 import dataclasses
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from drivers.base import Drive
 from formats import catalog, pax
 from formats.catalog import NO_DIGEST, Entry
-from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
+from tapekit.cartridge.cartridge import Cartridge, Segment, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
 from tapekit.errors import KeyNeeded, VerificationFailed
+from tapekit.jobs.next_cartridge import NextCartridge
+from tapekit.jobs.parts import Part, Parts, Sought
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.patterns import Patterns
 from tapekit.stream.read import PlainStream, find_layout
@@ -32,17 +34,25 @@ class Listed:
 
 
 def run(
-    drive: Drive, wanted: str, patterns: Patterns, problems: list[str], opener: Opener = NO_KEY
-) -> Iterator[Listed]:
-    """The members that the patterns name, of `all` archives, the `latest`, or one by its id.
+    drive: Drive, wanted: str, patterns: Patterns, problems: list[str], opener: Opener = NO_KEY,
+    next_cartridge: NextCartridge | None = None, missing: list[str] | None = None,
+) -> Iterator[Listed]:  # fmt: skip
+    """The members that the patterns name, of `all` archives of a cartridge, the `latest`, or one by its id.
 
-    What is damaged is said in `problems`. Raises NoSuchArchive, KeyNeeded, KeyRefused, DriveError. Of `all` archives,
-    those that the key opens are listed before KeyNeeded is raised of the first one that it does not.
+    One archive is listed over all its cartridges that are to be had; what is not is said in `missing`, what is damaged
+    in `problems`. Raises NoSuchArchive, KeyNeeded, KeyRefused, DriveError. Of `all` archives, those that the key opens
+    are listed before KeyNeeded is raised of the first one that it does not.
     """
-    cartridge = open_cartridge(drive)
-    segments = cartridge.segments()
     closed: KeyNeeded | None = None
-    for segment in segments if wanted == "all" else [choose(segments, wanted)]:
+    if wanted != "all":
+        sought = Sought(wanted, opener, next_cartridge, for_data=False)
+        with Parts(drive, sought) as parts:
+            yield from _of_parts(parts, patterns, problems)
+            if missing is not None:
+                missing += parts.missing()
+        return
+    cartridge = open_cartridge(drive)
+    for segment in cartridge.segments():
         try:
             opened = cartridge.unlock(segment, opener, for_data=segment.trailer is None)
         except KeyNeeded as error:
@@ -53,6 +63,35 @@ def run(
                 yield Listed(segment, entry)
     if closed is not None:
         raise closed
+
+
+def _of_parts(parts: Parts, patterns: Patterns, problems: list[str]) -> Iterator[Listed]:
+    held: Listed | None = None
+    for part in parts.in_order():
+        segment = part.segment
+        is_known = part.catalog.is_whole or (segment.cipher is not None and not segment.cipher.opens_data)
+        entries = parts.listed(part, held.entry if held else None) if is_known else _in_stream(part, problems)
+        if held is not None and not is_known:
+            yield held
+        listed = (Listed(segment, entry) for entry in entries if patterns.match(entry.path))
+        held = yield from _all_but_last(listed)
+    if held is not None:
+        yield held
+    problems += parts.problems
+
+
+def _all_but_last(listed: Iterator[Listed]) -> Generator[Listed, None, Listed | None]:
+    """The last one is returned: the next part may know more of it."""
+    held = None
+    for item in listed:
+        if held is not None:
+            yield held
+        held = item
+    return held
+
+
+def _in_stream(part: Part, problems: list[str]) -> Iterator[Entry]:
+    return _without_catalog(part.stream, problems, is_inside=part.number > 0) if part.stream else iter(())
 
 
 def _entries(cartridge: Cartridge, segment: Segment, problems: list[str]) -> Iterator[Entry]:
@@ -68,11 +107,15 @@ def _entries(cartridge: Cartridge, segment: Segment, problems: list[str]) -> Ite
         problems.append(str(error))
         return
     with PlainStream(cartridge.drive, layout) as stream:
-        for item in one_by_one(stream):
-            if isinstance(item, LostMember):
-                problems.append(item.why)
-            else:
-                yield _entry(item.member)
+        yield from _without_catalog(stream, problems, is_inside=segment.number > 0)
+
+
+def _without_catalog(stream: PlainStream, problems: list[str], *, is_inside: bool) -> Iterator[Entry]:
+    for item in one_by_one(stream, is_inside=is_inside):
+        if isinstance(item, LostMember):
+            problems.append(item.why)
+        else:
+            yield _entry(item.member)
 
 
 def _entry(member: pax.Member) -> Entry:

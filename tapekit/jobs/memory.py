@@ -35,7 +35,7 @@ class Memory(contextlib.AbstractContextManager["Memory"]):
         self.problem: TapekitError | DriveError | FormatError | None = None
         self.site = ""
         self.kept = ""
-        """Name of the cartridge that is kept for a restore."""
+        """Names of the cartridges that are kept for a restore."""
         self._store: Store | None = None
         try:
             self.site = places(chosen).site
@@ -88,7 +88,8 @@ class Memory(contextlib.AbstractContextManager["Memory"]):
         """Nothing is written on the cartridge in a drive until it is let go."""
         with self._working() as store:
             if store is not None:
-                self.kept = self._keep(store, drive)
+                names = dict.fromkeys(name for name in (*self.kept.split(", "), self._keep(store, drive)) if name)
+                self.kept = ", ".join(names)
 
     def ejected(self, label: str) -> None:
         """The cartridge with a label was let go; where it is then, a person knows."""

@@ -3,24 +3,25 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from drivers.base import Drive
 from formats import catalog, pax
-from formats.catalog import SHORT, Entry
+from formats.catalog import NO_DIGEST, SHORT, Entry
 from formats.errors import Damaged
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
-from tapekit.blocks.correct import Corrected, correcting
-from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
-from tapekit.cartridge.catalog import Catalog, read_catalog
+from tapekit.blocks.correct import Corrected
 from tapekit.errors import TapekitError
 from tapekit.jobs.interrupt import StopRequest
+from tapekit.jobs.next_cartridge import NextCartridge
+from tapekit.jobs.parts import Part, Parts, Sought
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.patterns import Patterns
 from tapekit.progress import Progress
 from tapekit.source.put_back import Overwrite, Refused, Skipped, Target
-from tapekit.stream.read import Hole, PlainStream, find_layout
+from tapekit.stream.read import Hole
+from tapekit.stream.spanned import Missing, SpannedStream
 from tapekit.stream.unpack import FoundMember, LostMember, at_offset, one_by_one
 from tapekit.units import counted
 
@@ -35,6 +36,8 @@ class Request:
     overwrite: Overwrite = Overwrite.NEVER
     devices: bool = False
     opener: Opener = NO_KEY
+    needed: Collection[int] | None = None
+    """The parts of the archive that hold what the patterns name, where that is known."""
 
 
 @dataclasses.dataclass
@@ -54,41 +57,40 @@ class Result:
     unmatched: list[str] = dataclasses.field(default_factory=list)
     corrected: list[Corrected] = dataclasses.field(default_factory=list)
     """Blocks that are bad on the medium, and that parity gave back: nothing of them is lost."""
+    cartridges: list[str] = dataclasses.field(default_factory=list)
+    """That were read, in the order of the archive's parts; `cartridge` is the first."""
 
 
-def run(drive: Drive, request: Request, progress: Progress, begins: Callable[[Drive], object] | None = None) -> Result:
-    """Restore what the patterns name, or everything; `begins` is told when there is an archive to restore from.
+def run(
+    drive: Drive, request: Request, progress: Progress, begins: Callable[[Drive], object] | None = None,
+    next_cartridge: NextCartridge | None = None,
+) -> Result:  # fmt: skip
+    """Restore what the patterns name, or everything; `begins` is told of each drive with a cartridge to restore from.
 
-    Raises NoSuchArchive, KeyNeeded, KeyRefused, TapekitError for the target, DriveError.
+    An archive on several cartridges has them brought in the order of its stream. Raises NoSuchArchive, KeyNeeded,
+    KeyRefused, TapekitError for the target, DriveError.
     """
     patterns = Patterns(request.patterns)
-    with StopRequest() as stop:
-        reading = correcting(drive)
-        cartridge = open_cartridge(reading)
-        segment = cartridge.unlock(choose(cartridge.segments(), request.archive), request.opener)
-        if begins is not None:
-            begins(drive)
-        found = read_catalog(reading, segment)
-        with found.tables:
-            restore = _Restore(cartridge, segment, request, patterns, progress, stop)
-            result = restore.run(found)
-    result.corrected = list(reading.corrections.values())
+    sought = Sought(
+        request.archive, request.opener, next_cartridge, request.needed, begins=begins or (lambda _drive: None)
+    )  # fmt: skip
+    with StopRequest() as stop, Parts(drive, sought) as parts:
+        result = _Restore(parts, request, patterns, progress, stop).run()
+        job = parts.chosen.job
     audit.note(
-        Event.RESTORED, cartridge=result.cartridge, archive=result.archive, job=segment.job,
+        Event.RESTORED, cartridge=", ".join(result.cartridges), archive=result.archive, job=job,
         result=counted(result.members, "member"), note=f"{len(result.damaged)} damaged" if result.damaged else "",
     )  # fmt: skip
     return result
 
 
 class _Restore:
-    """One run over one segment."""
+    """One run over the parts of an archive."""
 
     def __init__(
-        self, cartridge: Cartridge, segment: Segment, request: Request, patterns: Patterns, progress: Progress,
-        stop: StopRequest,
+        self, parts: Parts, request: Request, patterns: Patterns, progress: Progress, stop: StopRequest
     ) -> None:  # fmt: skip
-        self._drive = cartridge.drive
-        self._segment = segment
+        self._parts = parts
         self._patterns = patterns
         self._progress = progress
         self._stop = stop
@@ -99,53 +101,68 @@ class _Restore:
         """The catalog's entries of those members."""
         self._names: set[bytes] = set()
         """Without a catalog: every name that was put back, for hard links to find."""
-        self.result = Result(cartridge.name, segment.archive, segment.state)
+        self.result = Result("", parts.chosen.archive, "")
 
-    def run(self, found: Catalog) -> Result:
-        self.result.problems += found.problems
-        layout = find_layout(self._drive, self._segment)
+    def run(self) -> Result:
+        result, parts = self.result, self._parts
+        stream = SpannedStream(parts, 0)
         try:
-            with PlainStream(self._drive, layout) as stream:
-                if found.is_whole:
-                    self._by_catalog(stream, found)
+            for part in parts.in_order():
+                if part.catalog.is_whole:
+                    self._by_catalog(stream, part)
                 else:
                     self._progress.begin("restoring", None)
-                    self._one_by_one(stream)
+                    self._one_by_one(stream, part)
+                if self._patterns.is_settled:
+                    break
         finally:
             self._target.close()
-            self.result.warnings += self._target.warnings
+            result.warnings += self._target.warnings
         self._progress.end()
-        self.result.unmatched = self._patterns.unmatched()
-        return self.result
+        result.problems += parts.problems
+        if not self._patterns.is_settled:
+            result.problems += parts.missing()
+        result.unmatched = self._patterns.unmatched()
+        result.cartridges = [parts.cartridges[number] for number in sorted(parts.cartridges)]
+        result.cartridge, result.state, result.corrected = result.cartridges[0], parts.state, parts.corrected
+        return result
 
-    def _selected(self, found: Catalog) -> Iterator[Entry]:
-        return (entry for entry in found.tables.entries() if self._patterns.match(entry.path))
-
-    def _by_catalog(self, stream: PlainStream, found: Catalog) -> None:
-        total = 0
-        for entry in self._selected(found):
-            total += entry.size
-            if entry.type == catalog.HARD_LINK:
-                self._first_names[entry.reference] = None
-        self._progress.begin("restoring", total)
-        for entry in found.tables.entries():
+    def _by_catalog(self, stream: SpannedStream, part: Part) -> None:
+        self._progress.begin("restoring", self._look_ahead(part))
+        for entry, why_lost in self._parts.entries(part):
             self._stop.check()
             if entry.offset in self._first_names and entry.type != catalog.HARD_LINK:
                 self._first_entries[entry.offset] = entry
             if not self._patterns.match(entry.path):
+                continue
+            if why_lost:
+                self.result.damaged.append((entry.path, why_lost))
                 continue
             if entry.is_absent:
                 if entry.type != catalog.SOCKET:
                     self.result.skipped.append((entry.path, f"was not saved: {entry.note.decode('utf-8', 'replace')}"))
                 continue
             if entry.type == catalog.HARD_LINK:
-                self._put_hard_link(stream, entry)
+                self._put_hard_link(stream, entry, part)
             else:
                 self._take(at_offset(stream, entry, entry.offset))
 
-    def _put_hard_link(self, stream: PlainStream, entry: Entry) -> None:
+    def _look_ahead(self, part: Part) -> int:
+        """How many bytes are to be put back of a part; which members others link to is known from here on."""
+        total = 0
+        for entry, _ in self._parts.entries(part):
+            if self._patterns.match(entry.path):
+                total += entry.size
+                if entry.type == catalog.HARD_LINK:
+                    self._first_names.setdefault(entry.reference, None)
+        return total
+
+    def _put_hard_link(self, stream: SpannedStream, entry: Entry, part: Part) -> None:
         """A second name of what was put back already; where the first was not selected, a file of its own."""
         first_name = self._first_names.get(entry.reference)
+        is_earlier = entry.reference < part.start and self._parts.was_read(entry.reference)
+        if first_name is None and is_earlier and self._patterns.match(entry.link):
+            first_name = entry.link
         if first_name is not None:
             link = pax.Member(pax.HARD_LINK, entry.path, mtime_ns=entry.mtime_ns, link=first_name)
             self._put(entry.path, link, None, None)
@@ -156,8 +173,12 @@ class _Restore:
             item = dataclasses.replace(item, member=member, entry=self._first_entries.get(entry.reference))
         self._take(item)
 
-    def _one_by_one(self, stream: PlainStream) -> None:
-        for item in one_by_one(stream):
+    def _one_by_one(self, stream: SpannedStream, part: Part) -> None:
+        is_inside = stream.offset < part.start or not self._parts.was_read(max(0, part.start - 1))
+        stream.seek(max(stream.offset, part.start))
+        for item in one_by_one(
+            stream, lambda offset: self._parts.is_behind(part, offset), is_inside=is_inside and part.number > 0
+        ):  # fmt: skip
             self._stop.check()
             if isinstance(item, LostMember) or self._patterns.match(item.member.path):
                 self._take(item)
@@ -193,8 +214,10 @@ class _Restore:
             result.damaged.append((path, str(error)))
         else:
             result.members += 1
-            if entry is not None and entry.has_problem:
-                result.warnings.append((path, f"as it was saved: {entry.note.decode('utf-8', 'replace')}"))
+            if member.type != pax.DIRECTORY:
+                self._patterns.found(path)
+            if entry is not None and (final := self._parts.final(entry)).has_problem:
+                result.warnings.append((path, f"as it was saved: {final.note.decode('utf-8', 'replace')}"))
             return True
         return False
 
@@ -208,15 +231,24 @@ class _Restore:
         digest = hashlib.sha256(found.prefix)
 
         def content() -> Iterator[memoryview]:
-            for part in found.content():
-                self._stop.check()
-                digest.update(part)
-                self._progress.advance(len(part))
-                yield part
-            if entry is not None and digest.digest() != entry.sha256:
+            there = len(found.prefix)
+            try:
+                for part in found.content():
+                    self._stop.check()
+                    digest.update(part)
+                    there += len(part)
+                    self._progress.advance(len(part))
+                    yield part
+            except Missing as missing:
+                raise Damaged(f"{missing}: {there} of its {member.stored_bytes} bytes are before it") from missing
+            final = None if entry is None else self._parts.final(entry)
+            if final is not None and final.sha256 != NO_DIGEST and digest.digest() != final.sha256:
                 raise Damaged("its content does not have the digest that the catalog says")
 
-        valid = entry.valid if entry is not None and entry.flags & SHORT else None
+        def valid() -> int | None:
+            final = None if entry is None else self._parts.final(entry)
+            return final.valid if final is not None and final.flags & SHORT else None
+
         self._target.put_file(member, content(), valid)
         self.result.restored_bytes += member.stored_bytes
 

@@ -13,12 +13,12 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from drivers.base import Drive
 from formats import catalog
-from formats.catalog import SPARSE, WARNING_FLAGS, Entry
+from formats.catalog import NO_DIGEST, SPARSE, WARNING_FLAGS, Entry
 from tapekit.blocks.correct import correcting
 from tapekit.cartridge.cartridge import KIT_FILE, choose, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
@@ -41,8 +41,8 @@ class Sample:
     archive: str
     kit: bytes
     entries: tuple[Entry, ...]
-    keys: SegmentKeys | None = None
-    """What opens it, where it is encrypted."""
+    keys: Mapping[int, SegmentKeys] = dataclasses.field(default_factory=dict)
+    """What opens it, by segment, where it is encrypted."""
 
 
 def take(drive: Drive, archive: str, count: int, opener: Opener = NO_KEY) -> Sample:
@@ -58,7 +58,8 @@ def take(drive: Drive, archive: str, count: int, opener: Opener = NO_KEY) -> Sam
     chooser = random.Random(segment.archive)  # noqa: S311 - a choice, not a secret
     chosen: list[Entry] = []
     with read_catalog(drive, segment).tables as tables:
-        fit = (entry for entry in tables.entries() if _fits(entry))
+        begin = segment.header.stream_start if segment.header else 0
+        fit = (entry for entry in tables.entries() if entry.offset >= begin and _fits(entry))
         for number, entry in enumerate(fit):  # every file has the same chance, in one pass (Vitter, algorithm R)
             if number < count:
                 chosen.append(entry)
@@ -67,7 +68,7 @@ def take(drive: Drive, archive: str, count: int, opener: Opener = NO_KEY) -> Sam
     drive.locate(KIT_FILE)
     kit = b"".join(iter(lambda: block if isinstance(block := drive.read_block(), bytes) else b"", b""))
     label = cartridge.label.cartridge if cartridge.label else ""
-    keys = segment.cipher.keys if segment.cipher else None
+    keys = {segment.number: segment.cipher.keys} if segment.cipher else {}
     return Sample(drive.identify().node, label, segment.archive, kit, tuple(chosen), keys)
 
 
@@ -75,6 +76,7 @@ def _fits(entry: Entry) -> bool:
     return (
         entry.type == catalog.REGULAR
         and entry.size <= LARGEST_BYTES
+        and entry.sha256 != NO_DIGEST  # which a file that goes on on the next cartridge has there
         and not entry.flags & (WARNING_FLAGS | SPARSE)
         and b"\n" not in entry.path
     )
@@ -123,15 +125,15 @@ def _run_kit(folder: Path, sample: Sample) -> None:
 
 
 @contextlib.contextmanager
-def _handed_over(keys: SegmentKeys | None) -> Iterator[tuple[int, ...]]:
+def _handed_over(keys: Mapping[int, SegmentKeys]) -> Iterator[tuple[int, ...]]:
     """A pipe that holds an archive's keys, for the kit alone: neither a file nor an argument ever does."""
-    if keys is None:
+    if not keys:
         yield ()
         return
     reading, writing = os.pipe()
     try:
         try:
-            os.write(writing, keys.packed())
+            os.write(writing, b"".join(number.to_bytes(4, "big") + of.packed() for number, of in sorted(keys.items())))
         finally:
             os.close(writing)
         yield (reading,)

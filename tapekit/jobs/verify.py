@@ -9,9 +9,10 @@ from drivers.base import Drive
 from drivers.errors import MediumError
 from formats import catalog
 from formats.block import Kind
-from formats.catalog import Entry
+from formats.catalog import NO_DIGEST, Entry
 from formats.errors import Damaged
 from formats.publickey import PublicKeyLine
+from formats.segment import CONTINUED
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
 from tapekit.blocks.cipher import NAMES_ONLY
@@ -44,6 +45,18 @@ class Damage:
     member: bytes | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Carried:
+    """A member that goes on in the next part of its archive: what its digest is made of so far."""
+
+    archive: str
+    segment: int
+    offset: int
+    digest: "hashlib._Hash" = dataclasses.field(repr=False)
+    left_bytes: int
+    """Of its content."""
+
+
 @dataclasses.dataclass
 class SegmentResult:
     """What the verification of one segment found."""
@@ -68,6 +81,8 @@ class SegmentResult:
     """The site whose signature the trailer bears."""
     damage: list[Damage] = dataclasses.field(default_factory=list)
     comparison: Comparison | None = None
+    carried: Carried | None = None
+    """The last member, where it goes on in the next part."""
 
     @property
     def ok(self) -> bool:
@@ -111,9 +126,12 @@ NO_TRUST = Trust()
 
 def run(
     drive: Drive, wanted: str, progress: Progress, evidences: Evidences, *, with_source: bool = False,
-    trust: Trust = NO_TRUST,
+    trust: Trust = NO_TRUST, carried: Carried | None = None,
 ) -> Result:  # fmt: skip
     """Verify `all` archives, the `latest`, or one by its id. Raises NoSuchArchive and DriveError.
+
+    Of an archive on several cartridges, this is the part on this one. A member that goes on from the part before is
+    proven where what was `carried` from there is given.
 
     Bad blocks that parity gives back count as good, and are named. What nothing opens is checked as it is stored:
     every block, and the sums over them.
@@ -131,7 +149,7 @@ def run(
         progress.begin("reading back", total or None)
         results, doubts = [], []
         for found in chosen:
-            verification = _SegmentVerification(cartridge, found, progress, stop)
+            verification = _SegmentVerification(cartridge, found, progress, stop, carried)
             segment = verification.unlock(trust.opener)
             result = verification.run()
             result.left_by_crash = was_incomplete(segment, known)
@@ -139,7 +157,7 @@ def run(
             doubts += [doubt] if doubt else []
             if with_source and segment.header is not None and segment.trailer is not None and not result.closed:
                 result.comparison = _compare(cartridge, segment, stop)
-            if segment.is_complete and cartridge.label:
+            if segment.is_closed and cartridge.label:
                 rung = Rung.COMPARED if with_source and result.comparison else Rung.READ_BACK
                 evidences.note(cartridge.label.cartridge, segment.archive, rung if result.ok else None)
             results.append(result)
@@ -179,7 +197,10 @@ def _verify_front(cartridge: Cartridge) -> tuple[list[Damage], int, int]:
 class _SegmentVerification:
     """Reads one segment from its first block to its last."""
 
-    def __init__(self, cartridge: Cartridge, segment: Segment, progress: Progress, stop: StopRequest) -> None:
+    def __init__(
+        self, cartridge: Cartridge, segment: Segment, progress: Progress, stop: StopRequest, carried: Carried | None
+    ) -> None:  # fmt: skip
+        self._carried = carried
         self._drive = cartridge.drive
         self._segment = segment
         self._progress = progress
@@ -238,34 +259,77 @@ class _SegmentVerification:
             self._hit(str(error))
             return
         with PlainStream(self._drive, layout, self._on_block, skips=False) as stream:
-            members = one_by_one(stream) if entries is None else by_catalog(stream, self._counted(entries))
+            if entries is None:
+                members = one_by_one(stream, is_inside=self._segment.number > 0)
+            else:
+                members = by_catalog(stream, self._counted(entries, stream))
             for member in members:
                 self._stop.check()
                 if entries is None:
                     self.result.members += 1
-                if isinstance(member, LostMember):
+                if not isinstance(member, LostMember):
+                    self._verify_member(member, stream)
+                elif not self._is_cut(stream):
                     self._hit(member.why, member.path, member.entry)
-                else:
-                    self._verify_member(member)
             stream.drain()
 
-    def _counted(self, entries: Iterable[Entry]) -> Iterable[Entry]:
+    def _counted(self, entries: Iterable[Entry], stream: PlainStream) -> Iterable[Entry]:
+        """The members that begin in this segment; one that goes on from the part before is looked at on the way."""
         for entry in entries:
             self.result.members += 1
-            yield entry
+            if entry.offset >= stream.layout.start:
+                yield entry
+            else:
+                self._verify_rest(entry, stream)
 
-    def _verify_member(self, found: FoundMember) -> None:
+    def _is_cut(self, stream: PlainStream) -> bool:
+        """Whether the segment ended in the middle of a member, as it may where it goes on on another cartridge."""
+        return self._segment.state == CONTINUED and stream.offset == stream.layout.end
+
+    def _verify_rest(self, entry: Entry, stream: PlainStream) -> None:
+        """The rest of a member that began in an earlier part; without what was carried, its blocks alone count."""
+        carried, before = self._carried, (self._segment.archive, self._segment.number - 1, entry.offset)
+        if carried is None or (carried.archive, carried.segment, carried.offset) != before:
+            return
+        digest, left = carried.digest.copy(), carried.left_bytes
+        stream.seek(stream.layout.start)
+        try:
+            while left:
+                part = stream.take(min(left, stream.layout.cut))
+                if not part:
+                    raise Damaged("stream: it ends in the middle of a member")
+                digest.update(part)
+                left -= len(part)
+        except (Hole, Damaged) as error:
+            if self._is_cut(stream):
+                self._carry(entry, digest, left)
+            else:
+                self._hit(str(error), entry.path, entry)
+            return
+        if entry.sha256 not in {NO_DIGEST, digest.digest()}:
+            self._hit("its content does not have the digest that the catalog says", entry.path, entry)
+
+    def _carry(self, entry: Entry, digest: "hashlib._Hash", left_bytes: int) -> None:
+        segment = self._segment
+        self.result.carried = Carried(segment.archive, segment.number, entry.offset, digest, left_bytes)
+
+    def _verify_member(self, found: FoundMember, stream: PlainStream) -> None:
         entry = found.entry
-        digest = hashlib.sha256(found.prefix)
+        digest, left = hashlib.sha256(found.prefix), found.member.stored_bytes - len(found.prefix)
         try:
             for part in found.content():
                 digest.update(part)
+                left -= len(part)
         except (Hole, Damaged) as error:
-            self._hit(str(error), found.member.path, entry)
+            if not self._is_cut(stream):
+                self._hit(str(error), found.member.path, entry)
+            elif entry is not None:
+                self._carry(entry, digest, left)
             return
         if entry is None:
             return
-        if entry.type == catalog.REGULAR and digest.digest() != entry.sha256:
+        is_final = entry.sha256 != NO_DIGEST or self._segment.state != CONTINUED
+        if entry.type == catalog.REGULAR and is_final and digest.digest() != entry.sha256:
             self._hit("its content does not have the digest that the catalog says", entry.path, entry)
         if entry.type == catalog.HARD_LINK and entry.reference in self._lost_offsets:
             self._hit(f"is a link to {os.fsdecode(entry.link)!r}, which is damaged", entry.path)
@@ -316,7 +380,12 @@ def _compare(cartridge: Cartridge, segment: Segment, stop: StopRequest) -> Compa
     header = segment.header
     assert header is not None  # noqa: S101 - the caller has seen to it
     with read_catalog(cartridge.drive, segment).tables as tables:
-        return compare(os.fsencode(header.root), tables.entries(), stop.check)
+        return compare(os.fsencode(header.root), filter(_is_final, tables.entries()), stop.check)
+
+
+def _is_final(entry: Entry) -> bool:
+    """Not so for a member that goes on in the next part, where its digest stands."""
+    return entry.type != catalog.REGULAR or entry.is_absent or entry.sha256 != NO_DIGEST
 
 
 def members_hit(result: Result) -> Sequence[bytes]:

@@ -7,6 +7,9 @@
     python3 rescue.py check DEVICE                          read everything, compare every digest
     python3 rescue.py tar DEVICE > archive.tar              the archive as a plain tar
 
+An archive on several cartridges: name further devices with --also DEVICE, in any order; at a terminal, with one drive,
+the program asks for one cartridge after the other.
+
 DEVICE is an image file, a disk (/dev/sdX), its second partition, or a tape drive (/dev/nst0). It is only ever read.
 Compressed archives need a zstd decoder, encrypted ones the Python package `cryptography` and the passphrase or
 private key; the program says so when it meets one.
@@ -591,7 +594,7 @@ class Opener:
         self._file = passphrase_file
         self._key = key
         self._keys_fd = keys_fd
-        self._given: Optional[Keys] = None
+        self._given: Dict[int, Keys] = {}
         self._passphrase = b""
         self._seed = b""
 
@@ -602,7 +605,10 @@ class Opener:
             keys = self._open_slots(header, archive, segment)
         else:
             need_cryptography()
-            keys = self._given = self._given or keys_from(self._keys_fd)
+            self._given = self._given or keys_from(self._keys_fd)
+            if segment not in self._given:
+                raise NoKey(f"the keys of part {segment + 1} of the archive were not handed over")
+            keys = self._given[segment]
         if not is_committed(header, archive, segment, keys):
             raise NoKey("the archive's header was changed after it was written: it does not vouch for its keys")
         return keys
@@ -680,16 +686,19 @@ class Opener:
             raise NoKey(f"this archive is encrypted: give {otherwise}")
 
 
-def keys_from(fd: int) -> Keys:
-    """Data key and catalog key, 64 bytes, from a pipe."""
+KEYS_RECORD = struct.Struct(">I32s32s")  # segment, data key, catalog key
+
+
+def keys_from(fd: int) -> Dict[int, Keys]:
+    """The keys of an archive's segments, from a pipe."""
     try:
         with open(fd, "rb") as source:
-            raw = source.read(65)
+            raw = source.read(MIB)
     except (OSError, ValueError) as error:
         raise NoKey(f"the keys cannot be read: {error}") from None
-    if len(raw) != 64:
-        raise NoKey(f"the keys are {len(raw)} bytes, expected 64")
-    return Keys(raw[:32], raw[32:])
+    if not raw or len(raw) % KEYS_RECORD.size:
+        raise NoKey(f"the keys are {len(raw)} bytes, expected {KEYS_RECORD.size} for each segment")
+    return {segment: Keys(data, catalog) for segment, data, catalog in KEYS_RECORD.iter_unpack(raw)}
 
 
 def is_committed(header: Document, archive: bytes, segment: int, keys: Keys) -> bool:
@@ -741,6 +750,9 @@ class Medium:
         """Whether a filemark ends the file."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """Let the device go."""
+
 
 # --- Disks and image files: the record log (sections 13 and 14) --------------------------------------------------
 
@@ -758,7 +770,7 @@ class Disk:
     """Reads anywhere on an image file or block device."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
+        self.fd = fd
         self.size = os.lseek(fd, 0, os.SEEK_END)
 
     def read(self, position: int, size: int) -> Optional[bytes]:
@@ -766,7 +778,7 @@ class Disk:
         pieces: List[bytes] = []
         while size > 0 and position < self.size:
             try:
-                pieces.append(os.pread(self._fd, min(size, 16 * MIB), position))
+                pieces.append(os.pread(self.fd, min(size, 16 * MIB), position))
             except OSError as error:
                 if error.errno in (errno.EIO, errno.ENODATA, errno.EREMOTEIO, errno.EILSEQ):
                     return None
@@ -990,6 +1002,9 @@ class RecordLog(Medium):
 
     # Reading them.
 
+    def close(self) -> None:
+        os.close(self._disk.fd)
+
     def next_file(self, number: int) -> Optional[int]:
         return min((n for n in self._files if n >= number), default=None)
 
@@ -1093,6 +1108,9 @@ class TapeNode:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
+    def close(self) -> None:
+        os.close(self._fd)
+
     def read(self, size: int) -> bytes:
         return os.read(self._fd, size)
 
@@ -1117,6 +1135,9 @@ class Tape(Medium):
         self._rewind()
         self._move(MTSETBLK, 0)  # blocks of any size, should the drive have been left otherwise
         self._file, self._block = 0, 0
+
+    def close(self) -> None:
+        self._node.close()
 
     def _rewind(self) -> None:
         try:
@@ -1227,6 +1248,93 @@ class Tape(Medium):
         return self.read()
 
 
+# --- One drive, into which a person puts one cartridge after the other ---------------------------------------------
+
+
+class NothingIn(Medium):
+    """In place of a cartridge that nobody has."""
+
+    def next_file(self, number: int) -> Optional[int]:  # noqa: ARG002 - as every medium has it
+        return None
+
+    def seek(self, file: int, block: int) -> bool:  # noqa: ARG002
+        return False
+
+    def read(self) -> Optional[Found]:
+        return None
+
+    def read_tail(self, file: int, back: int) -> Optional[Found]:  # noqa: ARG002
+        return None
+
+    def is_closed(self, file: int) -> bool:  # noqa: ARG002
+        return False
+
+
+class OneDrive:
+    def __init__(self, path: str, medium: Medium, label: Document, report: Report) -> None:
+        self.path, self._report = path, report
+        self._medium, self._in = medium, name_of(label)
+        self._given_up: Set[str] = set()
+
+    def take(self, name: str) -> Medium:
+        """The medium with the cartridge of this name, which a person is asked for where another one is in."""
+        while name != self._in:
+            if name in self._given_up or not self.another(f"cartridge {show(name)}"):
+                self._given_up.add(name)
+                self._report.damage(f"cartridge {show(name)} was not put in")
+                return NothingIn()
+            if name != self._in:
+                print(f"that is cartridge {show(self._in)}", file=sys.stderr)
+        return self._medium
+
+    def another(self, what: str) -> bool:
+        """Have another cartridge put in; False where there is none."""
+        self._medium.close()
+        self._medium, self._in = NothingIn(), ""
+        while True:
+            print(
+                f"put {what} into {show(self.path)} and press Enter (n: there is none): ",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+            line = sys.stdin.readline()
+            if not line or line.strip().lower() == "n":
+                return False
+            try:
+                self._medium = open_medium(self.path, self._report)
+                self._in = name_of(read_label(self._medium))
+            except (Problem, Damaged) as error:
+                print(f"  {error}", file=sys.stderr)
+            else:
+                return True
+
+    def cartridge(self) -> Cartridge:
+        return Cartridge(self._medium, self._report)
+
+
+class HandFed(Medium):
+    """A cartridge that is asked for whenever something is read from it."""
+
+    def __init__(self, drive: OneDrive, name: str) -> None:
+        self._drive, self._name = drive, name
+
+    def next_file(self, number: int) -> Optional[int]:
+        return self._drive.take(self._name).next_file(number)
+
+    def seek(self, file: int, block: int) -> bool:
+        return self._drive.take(self._name).seek(file, block)
+
+    def read(self) -> Optional[Found]:
+        return self._drive.take(self._name).read()
+
+    def read_tail(self, file: int, back: int) -> Optional[Found]:
+        return self._drive.take(self._name).read_tail(file, back)
+
+    def is_closed(self, file: int) -> bool:
+        return self._drive.take(self._name).is_closed(file)
+
+
 def open_medium(path: str, report: Report) -> Medium:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -1262,6 +1370,8 @@ class Segment:
         self.sequence_start: Optional[int] = None  # sequence of its first block
         self.stream_start: Optional[int] = None  # stream offset of its first data block
         self.cut = LARGEST_PLAIN  # plain bytes of a data block, or the most there can be
+        self.previous: List[str] = []  # names of the cartridges with the parts before this one
+        self.kept: Optional[List[Optional[bytes]]] = None  # the catalog's blocks, where the cartridge is to go
         try:
             self._read_header()
         except Damaged as error:
@@ -1312,6 +1422,10 @@ class Segment:
         self.cut = int_of(header, "cut", 1, LARGEST_PLAIN)
         self.stream_start = int_of(header, "stream_start", 0, 1 << 63)
         self.sequence_start = int_of(header, "sequence_start", 0, 1 << 63)
+        before = header.get("previous") or []
+        if not isinstance(before, list) or not all(isinstance(part, dict) for part in before):
+            raise Damaged("in its document, previous is not a list of parts")
+        self.previous = [text_of(part, "name")[:LARGEST_TEXT] for part in before]
         self.header = {key: text_of(header, key)[:LARGEST_TEXT] for key in ("job", "site", "host", "started", "root")}
         self.header["cipher"] = header.get("cipher") is not None
 
@@ -1341,6 +1455,7 @@ class Segment:
             kept[key] = text_of(trailer, key)[:LARGEST_TEXT]
         for key in ("catalog_block", "members", "source_bytes"):
             kept[key] = int_of(trailer, key, 0, 1 << 64)
+        kept["first_member"] = int_of(trailer, "first_member", 0, 1 << 64) if "first_member" in trailer else 0
         self.trailer = kept
         if not self.header and trailer.get("header") is not None and isinstance(trailer.get("blocks"), dict):
             copy = parse_document(bytes_of(trailer, "header"))
@@ -1475,10 +1590,14 @@ class Archive:
 
     def state(self) -> str:
         numbers, last = [segment.number for segment in self.segments], self.segments[-1]
-        if numbers[0] > 0:
-            return "its beginning is on another cartridge"
-        if numbers != list(range(len(numbers))):
-            return "a part is missing"
+        missing = [number for number in range(numbers[-1]) if number not in numbers]
+        if missing:
+            names = max((segment.previous for segment in self.segments), key=len)
+            parts = [
+                f"part {number + 1}" + (f" (on cartridge {show(names[number])})" if number < len(names) else "")
+                for number in missing
+            ]
+            return f"{', '.join(parts)} of it {'is' if len(parts) == 1 else 'are'} missing"
         if last.trailer is None:
             return "incomplete: " + ("its end is damaged" if last.closed else "it was not written to its end")
         if last.trailer["state"] == "continued":
@@ -1491,9 +1610,34 @@ class Archive:
     def complete(self) -> bool:
         return self.state().startswith("complete")
 
+    @property
+    def lacks_parts(self) -> bool:
+        """Whether another cartridge has something of it."""
+        numbers, last = [segment.number for segment in self.segments], self.segments[-1]
+        is_open = last.trailer is not None and last.trailer["state"] == "continued"
+        return is_open or numbers != list(range(len(numbers)))
+
     def __str__(self) -> str:
         first = self.segments[0]
         return f"job {first.about('job') or 'unknown'}, {first.about('started') or 'date unknown'}"
+
+
+def read_label(medium: Medium) -> Document:
+    found = medium.read() if medium.seek(0, 0) else None
+    block = parse_block(found.data if found else None)
+    if block.kind != LABEL:
+        raise Damaged("another block stands in its place")
+    label = parse_document(block.payload)
+    if int_of(label, "format", 1, 1 << 32) > 1:
+        raise NewerFormat
+    for key in ("barcode", "pool", "labelled", "tool", "cartridge", "kit_sha256"):
+        label[key] = text_of(label, key)[:LARGEST_TEXT]
+    return label
+
+
+def name_of(label: Document) -> str:
+    """What people call a cartridge."""
+    return text_of(label, "barcode") or text_of(label, "cartridge")[:8]
 
 
 class Cartridge:
@@ -1517,17 +1661,8 @@ class Cartridge:
             file = medium.next_file(expected)
 
     def _read_label(self) -> None:
-        found = self.medium.read() if self.medium.seek(0, 0) else None
         try:
-            block = parse_block(found.data if found else None)
-            if block.kind != LABEL:
-                raise Damaged("another block stands in its place")
-            label = parse_document(block.payload)
-            if int_of(label, "format", 1, 1 << 32) > 1:
-                raise NewerFormat
-            for key in ("barcode", "pool", "labelled", "tool", "cartridge", "kit_sha256"):
-                label[key] = text_of(label, key)[:LARGEST_TEXT]
-            self.label = label
+            self.label = read_label(self.medium)
         except NewerFormat as error:
             raise Problem(f"this cartridge is {error}\n  use the rescue kit that is on it") from None
         except Damaged as error:
@@ -1659,7 +1794,7 @@ class Catalog:
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
         self._places: List[Tuple[Segment, Optional[Tuple[int, int]]]] = []
         for segment in archive.segments:
-            for raw in segment.catalog_blocks():
+            for raw in segment.catalog_blocks() if segment.kept is None else segment.kept:
                 self._places.append((segment, (self._spool.tell(), len(raw)) if raw else None))
                 self._spool.write(raw or b"")
         self.begins_before = archive.segments[0].number > 0
@@ -2014,7 +2149,8 @@ def next_start(stream: Stream, catalog: Catalog, report: Report) -> Optional[int
             if gap.resume is None:
                 break
             stream.skip_to(gap.resume)
-    return limit
+    catalog.pass_to(stream.pos)  # where the next bytes that are there may lie behind it
+    return catalog.entry.offset if catalog.entry else None
 
 
 def read_archive(
@@ -2427,15 +2563,31 @@ class Restorer:
 # === Commands ====================================================================================================
 
 
-def pattern_filter(patterns: List[str]) -> Callable[[bytes], bool]:
+class Wanted:
     """Whether a member is wanted: its path, a directory above it, or a shell pattern for its path was given."""
-    wished = [os.fsencode(pattern).strip(b"/") for pattern in patterns]
 
-    def wanted(name: bytes) -> bool:
-        name = re.sub(rb"\.tk(part\.[0-9]{8}|delta)$", b"", name.rstrip(b"/"))
+    def __init__(self, patterns: List[str]) -> None:
+        self._wished = [os.fsencode(pattern).strip(b"/") for pattern in patterns]
+        self._to_find = set(self._wished)
+
+    def __call__(self, name: bytes) -> bool:
+        name, wished = plain_name(name), self._wished
         return not wished or any(name == w or name.startswith(w + b"/") or fnmatch.fnmatchcase(name, w) for w in wished)
 
-    return wanted
+    def found(self, member: Member) -> None:
+        """A member was put back."""
+        if member.type != DIRECTORY:
+            self._to_find.discard(plain_name(member.name))
+
+    @property
+    def settled(self) -> bool:
+        """Whether single files were named, and all were found: what is missing elsewhere is none of them."""
+        return bool(self._wished) and not self._to_find
+
+
+def plain_name(name: bytes) -> bytes:
+    """Without what tapekit adds to the names of parts and differences."""
+    return re.sub(rb"\.tk(part\.[0-9]{8}|delta)$", b"", name.rstrip(b"/"))
 
 
 def when(mtime_ns: int) -> str:
@@ -2448,7 +2600,7 @@ def when(mtime_ns: int) -> str:
 def command_list(cartridge: Cartridge, archives: List[Archive]) -> None:
     label = cartridge.label
     if label:
-        name = show(text_of(label, "barcode") or text_of(label, "cartridge")[:8])
+        name = show(name_of(label))
         print(f"cartridge {name}, labelled {show(text_of(label, 'labelled'))} by {show(text_of(label, 'tool'))}")
     else:
         print("cartridge without a readable label")
@@ -2462,7 +2614,8 @@ def command_list(cartridge: Cartridge, archives: List[Archive]) -> None:
         trailers = [segment.trailer for segment in segments if segment.trailer]
         if len(trailers) == len(segments):
             size = human(sum(trailer["source_bytes"] for trailer in trailers))
-            print(f"  {sum(trailer['members'] for trailer in trailers)} members, {size}")
+            first_member, last = trailers[0]["first_member"], trailers[-1]
+            print(f"  {last['first_member'] + last['members'] - first_member} members, {size}")
         print(f"  {archive.state()}" + ", encrypted" * any(segment.encrypted for segment in segments))
         files = ", ".join(str(segment.file) for segment in segments)
         print(f"  id {archive.id.hex()}, in file {files} of the cartridge")
@@ -2490,15 +2643,15 @@ def command_files(archive: Archive, report: Report, wanted: Callable[[bytes], bo
             show_row(CATALOG_TYPES[member.type], member.mode, member.size, member.mtime_ns, show(member.name))
 
 
-def command_restore(
-    archive: Archive, report: Report, wanted: Callable[[bytes], bool], to: str, *, devices: bool, by_name: bool
-) -> None:
+def command_restore(archive: Archive, report: Report, wanted: Wanted, to: str, *, devices: bool, by_name: bool) -> None:
     restorer = Restorer(Target(to), report, devices=devices, by_name=by_name)
     found = False
     try:
         for stream, member, entry in read_archive(archive, report, wanted):
-            found = True
+            found, before = True, report.damages
             restorer.put_back(stream, member, entry)
+            if report.damages == before:
+                wanted.found(member)
     finally:
         restorer.finish()
     if not found and not report.damages:
@@ -2592,6 +2745,27 @@ def parse_arguments(arguments: List[str]) -> argparse.Namespace:
     return parsed
 
 
+def fed_by_hand(archive: Archive, first: Cartridge, path: str, report: Report) -> Archive:
+    """The archive with all parts that a person has, each asked for again when its turn to be read comes.
+
+    The catalogs are kept from the first time, so that each cartridge is put in twice at most.
+    """
+    drive, segments = OneDrive(path, first.medium, first.label, report), list(archive.segments)
+    cartridge: Optional[Cartridge] = first
+    while cartridge is not None:
+        for segment in cartridge.segments:
+            known = [other.number for other in segments if other is not segment]
+            if segment.archive == archive.id and segment.number not in known:
+                segment.kept = list(segment.catalog_blocks())
+                segment.medium = HandFed(drive, name_of(cartridge.label))
+                segments += [segment] if segment not in segments else []
+        archive = Archive(segments)
+        if not archive.lacks_parts or not drive.another(f"another cartridge of this archive ({archive.state()})"):
+            break
+        cartridge = drive.cartridge()
+    return archive
+
+
 def run(arguments: argparse.Namespace, report: Report) -> int:
     command = arguments.command
     if command == "tar" and sys.stdout.isatty():
@@ -2611,16 +2785,19 @@ def run(arguments: argparse.Namespace, report: Report) -> int:
     number, archive = choose(archives, arguments.archive or "latest")
     of = f" of {len(archives)} (--archive takes another)" if len(archives) > 1 else ""
     report.note(f"archive {number}{of}: {archive}")
+    if archive.lacks_parts and sys.stdin is not None and sys.stdin.isatty():
+        archive = fed_by_hand(archive, cartridges[0], arguments.device, report)
     archive.unlock(key)
-    if not archive.complete:
-        report.damage(f"this archive: {archive.state()}")
+    wanted = Wanted(arguments.patterns)
     if command == "files":
-        command_files(archive, report, pattern_filter(arguments.patterns))
+        command_files(archive, report, wanted)
     elif command == "tar":
         command_tar(archive, report)
     else:
-        command_restore(archive, report, pattern_filter(arguments.patterns), arguments.to,
+        command_restore(archive, report, wanted, arguments.to,
                         devices=arguments.devices, by_name=arguments.by_name)  # fmt: skip
+    if not archive.complete:
+        (report.note if command == "restore" and wanted.settled else report.damage)(f"this archive: {archive.state()}")
     code = report.exit_code()
     if code == 6:
         report.note(f"done, but with {report.damages} losses (see above)")

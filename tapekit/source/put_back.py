@@ -89,8 +89,10 @@ class Target:
         if level.made or self._overwrite is not Overwrite.NEVER:
             level.member = member
 
-    def put_file(self, member: Member, content: Iterator[memoryview], valid_bytes: int | None = None) -> None:
-        """Write a regular file; `valid_bytes` cuts it where the rest is not real.
+    def put_file(
+        self, member: Member, content: Iterator[memoryview], valid_bytes: Callable[[], int | None] = lambda: None
+    ) -> None:
+        """Write a regular file; `valid_bytes`, asked when all was written, cuts it where the rest is not real.
 
         What `content` raises leaves nothing behind and is passed on. Raises Refused.
         """
@@ -98,7 +100,8 @@ class Target:
             fd = os.open(temporary, _CREATE, 0o600, dir_fd=parent)
             try:
                 _write_content(fd, member, content)
-                size = member.size_bytes if valid_bytes is None else min(valid_bytes, member.size_bytes)
+                valid = valid_bytes()
+                size = member.size_bytes if valid is None else min(valid, member.size_bytes)
                 os.ftruncate(fd, size)
                 self._set_attributes(member, fd)
             finally:

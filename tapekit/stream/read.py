@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from drivers.base import Drive
 from drivers.errors import EndOfData
@@ -85,6 +86,21 @@ def _first_data_block(drive: Drive, segment: Segment) -> GoodBlock:
         if isinstance(item, GoodBlock) and item.header.kind == Kind.DATA and item.header.plain_bytes:
             return item
     raise VerificationFailed(f"file {segment.file}: neither its header nor any data block can be read")
+
+
+class Readable(Protocol):
+    """A plain stream: of a segment, or of an archive over all its segments. See PlainStream."""
+
+    offset: int
+
+    def seek(self, offset: int) -> None:
+        """Go to a stream offset."""
+
+    def take(self, most: int) -> memoryview:
+        """Up to `most` bytes from here."""
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` bytes."""
 
 
 class PlainStream(contextlib.AbstractContextManager["PlainStream"]):

@@ -1,13 +1,13 @@
 """Unpacking: the members of a stream, by the catalog or, where there is none, one behind the other."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from formats import pax
 from formats.catalog import Entry
 from formats.errors import Damaged
 from formats.pax import BLOCK_BYTES, Member
-from tapekit.stream.read import Hole, PlainStream
+from tapekit.stream.read import Hole, Readable
 
 CHUNK_BYTES = 1 << 20
 
@@ -22,7 +22,7 @@ class FoundMember:
     member: Member
     entry: Entry | None
     prefix: bytes
-    _stream: PlainStream
+    _stream: Readable
     _content_bytes: int
 
     def content(self) -> Iterator[memoryview]:
@@ -45,7 +45,7 @@ class LostMember:
     why: str
 
 
-def by_catalog(stream: PlainStream, entries: Iterable[Entry]) -> Iterator[FoundMember | LostMember]:
+def by_catalog(stream: Readable, entries: Iterable[Entry]) -> Iterator[FoundMember | LostMember]:
     """The members that `entries` name, each found by its offset; members that are not in the stream are passed over."""
     for entry in entries:
         if entry.is_absent:
@@ -53,7 +53,7 @@ def by_catalog(stream: PlainStream, entries: Iterable[Entry]) -> Iterator[FoundM
         yield at_offset(stream, entry, entry.offset)
 
 
-def at_offset(stream: PlainStream, entry: Entry, offset: int) -> FoundMember | LostMember:
+def at_offset(stream: Readable, entry: Entry, offset: int) -> FoundMember | LostMember:
     """The member at a stream offset, which `entry` describes (or links to)."""
     stream.seek(offset)
     try:
@@ -67,9 +67,17 @@ def at_offset(stream: PlainStream, entry: Entry, offset: int) -> FoundMember | L
     return found
 
 
-def one_by_one(stream: PlainStream) -> Iterator[FoundMember | LostMember]:
-    """The members of a stream without a catalog. Behind damage, the next bytes that are a tar header count as one."""
-    while True:
+def one_by_one(
+    stream: Readable, is_behind: Callable[[int], bool] = lambda _offset: False, *, is_inside: bool = False
+) -> Iterator[FoundMember | LostMember]:
+    """The members of a stream without a catalog. Behind damage, the next bytes that are a tar header count as one.
+
+    Ends before a member that `is_behind`, by its offset. Where the stream may stand in a member (`is_inside`), the
+    next one is the first.
+    """
+    if is_inside and not _resynchronise(stream, stream.offset):
+        return
+    while not is_behind(stream.offset):
         place = stream.offset
         try:
             found = _read_member(stream, None)
@@ -83,7 +91,7 @@ def one_by_one(stream: PlainStream) -> Iterator[FoundMember | LostMember]:
             if not _resynchronise(stream, place + BLOCK_BYTES):
                 return
             continue
-        if found is None:
+        if found is None or is_behind(place):
             return
         behind = stream.offset + found._content_bytes  # noqa: SLF001 - made here
         behind += pax.padding(behind)
@@ -91,7 +99,7 @@ def one_by_one(stream: PlainStream) -> Iterator[FoundMember | LostMember]:
         stream.seek(behind)
 
 
-def _resynchronise(stream: PlainStream, offset: int) -> bool:
+def _resynchronise(stream: Readable, offset: int) -> bool:
     """Seek to the next tar header from `offset` on; False where there is none."""
     stream.seek(offset + pax.padding(offset))
     while True:
@@ -110,7 +118,7 @@ def _resynchronise(stream: PlainStream, offset: int) -> bool:
             return True
 
 
-def _read_member(stream: PlainStream, entry: Entry | None) -> FoundMember | None:
+def _read_member(stream: Readable, entry: Entry | None) -> FoundMember | None:
     """The headers of the member here, or None at the end of the archive. Raises Hole and Damaged."""
     block = stream.read(BLOCK_BYTES)
     if not any(block):
@@ -132,7 +140,7 @@ def _read_member(stream: PlainStream, entry: Entry | None) -> FoundMember | None
 
 
 def _read_sparse_map(
-    stream: PlainStream, real_bytes: int, content_bytes: int
+    stream: Readable, real_bytes: int, content_bytes: int
 ) -> tuple[tuple[tuple[int, int], ...], bytes]:
     data, step = b"", BLOCK_BYTES
     while True:

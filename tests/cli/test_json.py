@@ -20,7 +20,7 @@ def test_backup(run: Run, saved: str, source: Path) -> None:
     answer = run("backup", saved, source, "--json").answer
     assert answer.keys() == {
         "cartridge", "archive", "file", "state", "members", "source_bytes", "stored_bytes", "duration_s", "warnings",
-        "notes", "remaining_bytes", "encrypted_for", "parity_bytes", "catalog_problem",
+        "notes", "remaining_bytes", "encrypted_for", "parity_bytes", "cartridges", "catalog_problem",
     }  # fmt: skip
     assert (answer["cartridge"], answer["file"], answer["members"], answer["source_bytes"]) == ("WED-1", 3, 3, 6)
 
@@ -35,7 +35,7 @@ def test_verify(run: Run, saved: str) -> None:
     answer = run("verify", saved, "--source", "--json").answer
     assert answer.keys() == {
         "cartridge", "ok", "blocks", "bad_blocks", "members", "bad_members", "members_hit", "damage", "archives",
-        "corrected", "doubts", "catalog_problem",
+        "corrected", "doubts", "then", "catalog_problem",
     }  # fmt: skip
     (archive,) = answer["archives"]
     assert archive.keys() == {
@@ -70,7 +70,7 @@ def test_inspect(run: Run, saved: str) -> None:
 
 def test_list(run: Run, saved: str) -> None:
     answer = run("list", saved, "--json").answer
-    assert answer.keys() == {"members", "problems", "unmatched", "corrected"}
+    assert answer.keys() == {"members", "problems", "missing", "unmatched", "corrected"}
     assert len(answer["members"]) == 3
     assert answer["members"][0].keys() == {
         "archive", "path", "type", "size", "mode", "uid", "gid", "owner", "group", "mtime_ns", "link", "sha256",
@@ -81,8 +81,8 @@ def test_list(run: Run, saved: str) -> None:
 def test_restore(run: Run, saved: str, source: Path, tmp_path: Path) -> None:
     ran = run("restore", saved, "*one", "nothing", "--to", tmp_path / "to", "--json")
     assert ran.answer.keys() == {
-        "cartridge", "archive", "state", "members", "restored_bytes", "damaged", "refused", "skipped", "warnings",
-        "problems", "corrected", "unmatched", "locked", "catalog_problem",
+        "cartridge", "cartridges", "archive", "state", "members", "restored_bytes", "damaged", "refused", "skipped",
+        "warnings", "problems", "corrected", "unmatched", "locked", "catalog_problem",
     }  # fmt: skip
     assert (ran.code, ran.answer["members"], ran.answer["unmatched"]) == (3, 1, ["nothing"])
 

@@ -2,17 +2,17 @@
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from drivers import image
 from drivers.base import Drive
-from tapekit.jobs import backup, label
+from tapekit.jobs import backup, label, restore
 from tapekit.jobs.next_cartridge import Asked, Listed
 from tapekit.jobs.segments import Part
 from tapekit.keys.opener import Opener
 from tapekit.progress import Silent
-from tests.jobs.cartridges import Image, evidences, request
+from tests.jobs.cartridges import Image, evidences
 
 
 def new_images(folder: Path, count: int, size_bytes: int = 8 << 20, block_bytes: int = 4096) -> list[Image]:
@@ -69,6 +69,15 @@ class Asking:
         self.further.close()
 
 
+def restore_from(
+    images: Sequence[Image], to: Path, *patterns: str, archive: str = "latest", needed: Collection[int] | None = None
+) -> restore.Result:
+    """Restore with the first image in the drive, and the others at hand in this order."""
+    with images[0].drive() as drive, asking(images[1:]) as further:
+        wanted = restore.Request(str(to), patterns, archive, needed=needed)
+        return restore.run(drive, wanted, Silent(), next_cartridge=further)
+
+
 @contextlib.contextmanager
 def asking(images: Sequence[Image], *, writable: bool = False) -> Iterator[Asking]:
     made = Asking(Listed(openers(images, writable=writable)))
@@ -76,6 +85,3 @@ def asking(images: Sequence[Image], *, writable: bool = False) -> Iterator[Askin
         yield made
     finally:
         made.close()
-
-
-__all__ = ["asking", "new_images", "noise_tree", "openers", "request", "span"]

@@ -1,15 +1,19 @@
 """An archive over several cartridges: written, and read by the rescue kit, which shares no line with tapekit."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from formats.segment import COMPLETE, CONTINUED
 from tapekit.cartridge.cartridge import open_cartridge
-from tests.jobs.cartridges import Image, restored
-from tests.jobs.spanned import new_images, noise_tree, request, span
-from tests.rescue.kit import FINE, rescue
+from tapekit.jobs import export, restore, verify
+from tapekit.progress import Silent
+from tests.jobs.cartridges import Image, evidences, request, restored
+from tests.jobs.spanned import asking, new_images, noise_tree, restore_from, span
+from tests.rescue.kit import FINE, LOSSES, rescue
 
 
 @pytest.fixture
@@ -75,3 +79,116 @@ def test_each_part_tells_of_those_before_it(tmp_path: Path, source: Path) -> Non
         sequence = header.sequence_start + trailer.blocks.total + 1
         member = trailer.first_member + trailer.members
     assert member == done.members
+
+
+# --- read back -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spanned(tmp_path: Path, source: Path) -> list[Image]:
+    """An archive over three cartridges or four, on each of which is a piece of the largest file or of many."""
+    images = new_images(tmp_path, 6)
+    done = span(images, request(source))
+    return images[: len(done.parts)]
+
+
+@pytest.mark.parametrize("order", (1, -1))
+def test_restored_from_cartridges_in_any_order(spanned: list[Image], source: Path, tmp_path: Path, order: int) -> None:
+    result = restore_from(spanned[::order], tmp_path / "to")
+    assert (result.damaged, result.problems, result.refused, result.warnings) == ([], [], [], [])
+    assert (result.state, result.cartridges) == (COMPLETE, [f"S-{n + 1}" for n in range(len(spanned))])
+    assert same(tmp_path / "to", source)
+    below = restored(tmp_path / "to", source)
+    assert (below / "zz-other-name").stat().st_ino == (below / "0001").stat().st_ino
+
+
+def test_with_each_cartridge_missing(spanned: list[Image], source: Path, tmp_path: Path) -> None:
+    """What lies on the others comes back; what does not is named; nothing wrong comes back."""
+    names = {path.name for path in source.iterdir() if path.is_file()}
+    for missing in range(len(spanned)):
+        to = tmp_path / f"to-{missing}"
+        result = restore_from([of for n, of in enumerate(spanned) if n != missing], to)
+        below = restored(to, source)
+        back = {path.name for path in below.iterdir() if path.is_file()}
+        assert all((below / name).read_bytes() == (source / name).read_bytes() for name in back)
+        hit = {Path(path.decode()).name for path, _ in result.damaged}
+        assert back
+        assert not hit & back
+        assert any(f"part {missing + 1} of archive" in problem for problem in result.problems)
+        if missing + 1 < len(spanned):
+            assert any(f"(cartridge S-{missing + 1}) is not there" in problem for problem in result.problems)
+        first, *others = [of for n, of in enumerate(spanned) if n != missing]
+        run = rescue("restore", first.path, "--to", tmp_path / f"kit-{missing}", *also(others))
+        kit = restored(tmp_path / f"kit-{missing}", source)
+        by_kit = {path.name for path in kit.iterdir() if path.is_file() and ".damaged" not in path.name}
+        assert run.code == LOSSES
+        assert by_kit == back, run.err
+        assert all((kit / name).read_bytes() == (source / name).read_bytes() for name in by_kit)
+        assert names - back
+
+
+def exported(images: list[Image]) -> tuple[bytes, export.Result]:
+    out = bytearray()
+    with images[0].drive() as drive, asking(images[1:]) as further:
+        result = export.run(drive, "latest", out.extend, Silent(), next_cartridge=further)
+    return bytes(out), result
+
+
+def test_exported_over_the_borders(spanned: list[Image], source: Path) -> None:
+    out, result = exported(spanned)
+    assert (result.damaged, result.problems) == ([], [])
+    with tarfile.open(fileobj=io.BytesIO(out)) as tar:
+        content = {member.name: tar.extractfile(member) for member in tar if member.isfile()}
+        for path in source.iterdir():
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("zz"):
+                taken = content[str(path)[1:]]
+                assert taken is not None
+                assert taken.read() == path.read_bytes()
+
+
+def test_exported_without_one_cartridge(spanned: list[Image]) -> None:
+    """tar goes on behind what is missing, and what is there comes out as it was."""
+    for missing in range(len(spanned)):
+        out, result = exported([of for n, of in enumerate(spanned) if n != missing])
+        assert result.problems
+        with tarfile.open(fileobj=io.BytesIO(out)) as tar:
+            names = tar.getnames()
+        assert len(names) == result.members > 3
+
+
+def test_each_part_is_verified_by_itself(spanned: list[Image]) -> None:
+    carried = None
+    for of in spanned:
+        with of.drive() as drive:
+            alone = verify.run(drive, "all", Silent(), evidences())
+            result = verify.run(drive, "all", Silent(), evidences(), carried=carried)
+        assert alone.ok
+        assert result.ok
+        (segment,) = result.segments
+        carried = segment.carried
+    assert carried is None
+
+
+def test_a_member_over_the_border_is_proven_where_both_parts_are_read(spanned: list[Image]) -> None:
+    with spanned[0].drive() as drive:
+        (segment,) = verify.run(drive, "all", Silent(), evidences()).segments
+    assert segment.carried is not None
+    segment.carried.digest.update(b"x")
+    carried: verify.Carried | None = segment.carried
+    hit: list[bytes] = []
+    for of in spanned[1:]:
+        with of.drive() as drive:
+            result = verify.run(drive, "all", Silent(), evidences(), carried=carried)
+        carried, hit = result.segments[0].carried, [*hit, *verify.members_hit(result)]
+    assert len(hit) == 1
+
+
+def test_a_selection_asks_for_no_more_than_it_needs(spanned: list[Image], source: Path, tmp_path: Path) -> None:
+    first, *others = spanned
+    with first.drive() as drive, asking(others) as further:
+        wanted = restore.Request(str(tmp_path / "to"), (f"{source}/0000", f"{source}/0002"))
+        result = restore.run(drive, wanted, Silent(), next_cartridge=further)
+    assert (result.members, result.problems, further.asked) == (2, [], [])
+    last = len(spanned) - 1
+    result = restore_from(spanned[::-1], tmp_path / "last", f"{source}/0506", needed={last - 1, last})
+    assert (result.members, result.problems, result.cartridges) == (1, [], [f"S-{last}", f"S-{last + 1}"])

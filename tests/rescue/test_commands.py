@@ -194,7 +194,7 @@ def test_a_spanned_archive(tmp_path: Path) -> None:
     assert sorted(contents(tmp_path / "first")) == ["a", "d/b.damaged"]
     run = rescue("restore", tmp_path / "2", "--to", tmp_path / "second")
     assert run.code == LOSSES
-    assert "its beginning is on another cartridge" in run.err
+    assert "part 1 of it is missing" in run.err
     assert "lost: d/b\n" in run.err
     assert contents(tmp_path / "second") == {"e": FILES["e"]}
 

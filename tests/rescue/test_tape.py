@@ -196,7 +196,7 @@ def test_one_file_is_found_by_spacing(kit: ModuleType) -> None:
     tape = FakeTape(tape_of(ARCHIVE), bad={START + 20})
     report = kit.Report()
     (archive,) = kit.archives_of(kit.Cartridge(kit.Tape(tape), report).segments)
-    names = [member.name for _, member, _ in kit.read_archive(archive, report, kit.pattern_filter(["file-29"]))]
+    names = [member.name for _, member, _ in kit.read_archive(archive, report, kit.Wanted(["file-29"]))]
     assert (names, report.damages) == ([b"file-29"], 0)
 
 

@@ -157,7 +157,7 @@ def handed_over(cartridge: Image, to: Path, packed: bytes) -> "subprocess.Comple
 
 
 @pytest.mark.usefixtures("written")
-@pytest.mark.parametrize("packed", (b"", bytes(32), bytes(64), bytes(65)), ids=len)
+@pytest.mark.parametrize("packed", (b"", bytes(64), bytes(67), bytes(68), b"\0\0\0\1" + bytes(64)))
 def test_keys_that_are_not_the_archives(cartridge: Image, tmp_path: Path, packed: bytes) -> None:
     done = handed_over(cartridge, tmp_path / "to", packed)
     assert done.returncode == NO_KEY
@@ -169,7 +169,7 @@ def test_a_sample_is_restored_by_the_kit_on_the_cartridge(cartridge: Image, writ
         chosen = sample.take(drive, written.archive, 2, written.opener)
     assert sample.run(chosen) == 2
     written.forget()
-    with pytest.raises(VerificationFailed, match="expected 64"):
+    with pytest.raises(VerificationFailed, match="expected 68"):
         sample.run(chosen)
 
 
@@ -189,10 +189,9 @@ def test_no_argument_and_no_file_ever_holds_the_keys(
 
     with cartridge.drive() as drive:
         chosen = sample.take(drive, written.archive, 2, written.opener)
-    assert chosen.keys is not None
     monkeypatch.setattr(subprocess, "run", spying)
     assert sample.run(chosen) == 2
-    packed = chosen.keys.packed()
+    packed = chosen.keys[0].packed()
     for key in (packed[:32], packed[32:]):
         assert not any(key in data or key.hex().encode() in data for data in seen)
         assert key not in cartridge.path.read_bytes()
