@@ -6,12 +6,14 @@ from drivers import disk, image
 from drivers.base import Drive
 from drivers.discover import Device
 from drivers.tape import open as tape
+from drivers.tape import virtual
 from tapekit.errors import UsageError
 
 DRIVERS: tuple[tuple[str, Callable[..., Drive]], ...] = (
     (image.SCHEME, image.open_drive),
     (disk.SCHEME, disk.open_drive),
     (tape.SCHEME, tape.open_drive),
+    (virtual.SCHEME, virtual.open_drive),
 )
 """One line for each driver: its scheme, and what opens a drive of it."""
 

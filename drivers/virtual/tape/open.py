@@ -1,0 +1,69 @@
+"""A virtual drive from what a person writes: `FILE?generation=6&capacity=64M&...`; the file is the cartridge in it."""
+
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from drivers.errors import NoDevice
+from drivers.scsi.generations import GENERATIONS, generation
+from drivers.virtual.clock import SimulatedClock
+from drivers.virtual.tape import cartridge
+from drivers.virtual.tape.cartridge import Cartridge, Kind
+from drivers.virtual.tape.deck import Deck, Names
+from drivers.virtual.tape.recording import RECORDINGS, drive_for, recording
+from drivers.virtual.tape.unit import TapeUnit
+
+KEYS = ("generation", "medium", "capacity", "warning", "barcode", "kind", "serial", "new")
+_UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def unit_of(path: str, *, writable: bool, clock: SimulatedClock | None = None) -> TapeUnit:
+    """The drive with its cartridge in; the file is made where it is not there, and a generation is named.
+
+    `generation`: of the drive; `medium`: the cartridge's (L6); `capacity`, `warning`: sizes such as 64M; `kind`: data,
+    worm or cleaning; `new=1`: no drive has had it yet. Raises NoDevice, Busy, ForeignMedium.
+    """
+    file, _, query = path.partition("?")
+    options = dict(parse_qsl(query))
+    unknown = sorted(options.keys() - set(KEYS))
+    if unknown:
+        raise NoDevice(f"virtual:{file}: {', '.join(unknown)}: not an option", f"there are {', '.join(KEYS)}")
+    number = _number(file, "generation", options.get("generation"))
+    if not Path(file).exists() and number is not None and writable:
+        _create(file, options, number)
+    medium = Cartridge(file, writable=writable)
+    drive = generation(number) if number is not None else drive_for(medium.recording.media_id)
+    deck = Deck(drive, Names(serial=options.get("serial", "VD00000001")), clock or SimulatedClock())
+    deck.insert(medium)
+    return TapeUnit(deck)
+
+
+def _create(file: str, options: dict[str, str], number: int) -> None:
+    media_id = options.get("medium", generation(number).media_id)
+    if media_id not in {one.media_id for one in RECORDINGS}:
+        raise NoDevice(f"virtual:{file}: medium {media_id}: not known")
+    if options.get("kind", "data") not in {kind.value for kind in Kind}:
+        raise NoDevice(f"virtual:{file}: kind {options['kind']}: not known", "data, worm or cleaning")
+    cartridge.create(
+        file, recording(media_id), kind=Kind(options.get("kind", "data")),
+        capacity=_size(file, "capacity", options.get("capacity")),
+        early_warning=_size(file, "warning", options.get("warning")),
+        barcode=options.get("barcode", ""), is_new=options.get("new") == "1",
+    )  # fmt: skip
+
+
+def _number(file: str, key: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    known = [str(one.number) for one in GENERATIONS]
+    if text not in known:
+        raise NoDevice(f"virtual:{file}: {key} {text}: not known", f"there are {', '.join(known)}")
+    return int(text)
+
+
+def _size(file: str, key: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    digits, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "")
+    if not digits.isdecimal():
+        raise NoDevice(f"virtual:{file}: {key} {text}: not a size", "write it as 64M or 2G")
+    return int(digits) * _UNITS.get(unit, 1)
