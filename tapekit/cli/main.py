@@ -33,6 +33,7 @@ COMMANDS = (
     ("versions", "Show every version of a file."),
     ("compare", "Show what differs between two archives."),
     ("cartridges", "Show the cartridges that are known; say where they are."),
+    ("doctor", "Find what would spoil a night: permissions, drivers, clock, catalog, keys."),
     ("devices", "Show drives, changers and serial ports, what is in them, and what is lacking."),
     ("attend", "Watch the drives: say whether the cartridge that is put in is right; start its job."),
     ("scan", "Read labels from a barcode scanner; compare a shelf with the catalog."),

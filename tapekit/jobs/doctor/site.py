@@ -1,0 +1,120 @@
+"""The site: its configuration, state, catalog and keys, and whether anything starts its nights."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from tapekit import drives
+from tapekit.config import file
+from tapekit.config.doubts import doubts
+from tapekit.config.load import BadConfiguration, load
+from tapekit.config.schema import Configuration
+from tapekit.errors import TapekitError
+from tapekit.evidence import Evidences, state_directory
+from tapekit.jobs import lookup
+from tapekit.jobs.doctor.finding import Finding, Gravity
+from tapekit.jobs.nightly.setting import setting
+from tapekit.schedule import install
+from tapekit.units import size_text
+
+LEAST_FREE_BYTES = 200 << 20
+"""The catalog grows by a few MB a night, and has to be copied when it is put right."""
+
+
+def configured(chosen: str | None) -> tuple[Configuration | None, list[Finding]]:
+    """The configuration, where there is a good one, and what is wrong with it."""
+    try:
+        found = load(chosen)
+    except BadConfiguration as error:
+        return None, [
+            _of_file(Gravity.PROBLEM, f"{it.file}, line {it.line or '?'}", f"{it.field}: {it.why}", it.hint)
+            for it in error.problems
+        ]
+    except TapekitError as error:
+        why = str(error).removeprefix("configuration: ")
+        is_there = file.find(chosen) is not None
+        gravity = Gravity.PROBLEM if is_there else Gravity.WARNING
+        return None, [_of_file(gravity, chosen or "tapekit.toml", why, error.hint)]
+    schemes = tuple(scheme for scheme, _ in drives.DRIVERS)
+    doubted = [_of_file(Gravity.WARNING, field, why, "tapekit config check") for field, why in doubts(found, schemes)]
+    return found, doubted or [_of_file(Gravity.GOOD, chosen or "tapekit.toml", "good", None)]
+
+
+def _of_file(gravity: Gravity, where: str, what: str, to_do: str | None) -> Finding:
+    return Finding(gravity, "configuration", where, what, "", to_do or "")
+
+
+def wanted_nodes(configuration: Configuration | None) -> frozenset[str]:
+    """The nodes that its drives stand for."""
+    urls = [drive.url for drive in configuration.drives.values()] if configuration else []
+    return frozenset(os.path.realpath(url.partition(":")[2]) for url in urls)
+
+
+def examine(configuration: Configuration, chosen: str | None) -> Iterator[Finding]:
+    """All that can be said of a site's own set-up."""
+    yield from _state(configuration.site.state or state_directory())
+    yield from _catalog(chosen)
+    yield from _keys(configuration)
+    for job in configuration.jobs:
+        if install.installed(None, job):
+            yield Finding(Gravity.GOOD, "schedule", job, "its nights are started")
+        else:
+            yield Finding(
+                Gravity.WARNING, "schedule", job, "nothing starts its nights",
+                "tapekit has installed neither timer nor line for cron", "tapekit schedule install",
+            )  # fmt: skip
+
+
+def _state(state: Path) -> Iterator[Finding]:
+    there = next(folder for folder in (state, *state.parents) if folder.is_dir())
+    if not os.access(there, os.W_OK | os.X_OK):
+        yield Finding(
+            Gravity.PROBLEM, "state", str(state), "this user may not write there",
+            "what is proven, what runs and what is where is kept there", "run tapekit as root, or as whose it is",
+        )  # fmt: skip
+        return
+    about = os.statvfs(there)
+    free = about.f_bavail * about.f_frsize
+    if free < LEAST_FREE_BYTES:
+        yield Finding(
+            Gravity.WARNING, "state", str(state), f"only {size_text(free)} are free",
+            "catalog, journal and dumps of databases grow there", "make room on that disk",
+        )  # fmt: skip
+    elif problem := Evidences(state).problem:
+        yield Finding(
+            Gravity.WARNING, "state", str(state), problem, "the proofs of copies are kept there", "look at that file"
+        )
+    else:
+        yield Finding(Gravity.GOOD, "state", str(state), "can be written")
+
+
+def _catalog(chosen: str | None) -> Iterator[Finding]:
+    try:
+        store = lookup.open_kept(chosen)
+        if store is not None:
+            with store:
+                known = len(store.stock().cartridges)
+            yield Finding(Gravity.GOOD, "catalog", "catalog", f"opens; cartridges: {known}")
+    except TapekitError as error:
+        yield Finding(
+            Gravity.PROBLEM, "catalog", "catalog", str(error), "", error.hint or "tapekit catalog check"
+        )  # fmt: skip
+
+
+def _keys(configuration: Configuration) -> Iterator[Finding]:
+    for name in configuration.jobs:
+        refused = setting(configuration, name).refused_keys()
+        if refused is not None:
+            hint = getattr(refused, "hint", None)
+            yield Finding(
+                Gravity.PROBLEM,
+                "keys",
+                name,
+                str(refused),
+                "nothing is written that nobody could open",
+                hint or "tapekit keys list",
+            )
+            return
+    folder = configuration.keys.directory
+    if folder is not None and any(folder.glob("*.pub")):
+        yield Finding(Gravity.GOOD, "keys", str(folder), "they can be used")
