@@ -8,7 +8,7 @@ import enum
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta, tzinfo
 
-from formats.segment import COMPLETE
+from formats.segment import COMPLETE, CONTINUED
 
 NOON = 12
 
@@ -56,7 +56,7 @@ GONE = frozenset((Place.RETIRED, Place.LOST))
 
 @dataclasses.dataclass(frozen=True)
 class Copy:
-    """One archive on one cartridge."""
+    """One archive on one cartridge, or the part of it that is there."""
 
     archive: str
     job: str
@@ -73,6 +73,13 @@ class Copy:
     """Each rung that was reached, with the time when it was last."""
     failed: datetime | None = None
     """When a verification failed last, unless one succeeded since."""
+    segment: int = 0
+    """Which part of an archive on several cartridges; the last part's state is `complete`, the others' `continued`."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it was written to its end, and nothing bad was found."""
+        return self.state in {COMPLETE, CONTINUED} and self.failed is None
 
     @property
     def highest(self) -> tuple[Rung, datetime] | None:
@@ -83,7 +90,7 @@ class Copy:
     def is_verified(self) -> bool:
         """Whether it was read back whole, and nothing bad was found since."""
         highest = self.highest
-        return self.state == COMPLETE and self.failed is None and highest is not None and highest[0] >= Rung.READ_BACK
+        return self.is_sound and highest is not None and highest[0] >= Rung.READ_BACK
 
 
 @dataclasses.dataclass(frozen=True)

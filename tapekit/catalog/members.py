@@ -13,7 +13,7 @@ stand otherwise has the place of each beside its bitmap.
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -276,6 +276,18 @@ def read(connection: Connection, archive: Row[Any]) -> Iterator[Entry]:
             yield entry(row, reference, NOT_IN_STREAM if row.span is None else offset % _WRAP)
             offset += row.span or 0
     wanted.drop(connection)
+
+
+def read_all(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Entry]:
+    """The members of an archive from the rows of its segments; one that goes on over a border as the last has it."""
+    held: Entry | None = None
+    for row in rows:
+        for found in read(connection, row):
+            if held is not None and (held.offset != found.offset or found.offset == NOT_IN_STREAM):
+                yield held
+            held = found
+    if held is not None:
+        yield held
 
 
 def entry(row: Row[Any], reference: int, offset: int) -> Entry:

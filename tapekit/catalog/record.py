@@ -235,22 +235,25 @@ def label_row(connection: Connection, site: int, label_id: str) -> Any:  # noqa:
 
 def _archive(connection: Connection, site: int, found: Copy) -> int:
     row = connection.execute(
-        select(archives.c.id).where(archives.c.site_id == site, archives.c.archive == found.archive)
+        select(archives.c.id).where(
+            archives.c.site_id == site, archives.c.archive == found.archive, archives.c.segment == found.segment
+        )
     ).scalar()
     if row is not None:
         return int(row)
     return _insert(
-        connection, archives, site_id=site, archive=found.archive, job=found.job, night=found.night,
-        started=found.started, members=0, first_offset=0, is_ordered=True,
+        connection, archives, site_id=site, archive=found.archive, segment=found.segment, job=found.job,
+        night=found.night, started=found.started, members=0, first_offset=0, is_ordered=True,
     )  # fmt: skip
 
 
 def _known_copy(connection: Connection, site: int, label_id: str, archive: str) -> tuple[Any, Any]:
     label_ = label_row(connection, site, label_id)
-    archive_id = connection.execute(
-        select(archives.c.id).where(archives.c.site_id == site, archives.c.archive == archive)
-    ).scalar()
-    row = _copy_row(connection, label_.id, archive_id) if archive_id is not None else None
+    row = connection.execute(
+        select(copies)
+        .join(archives, archives.c.id == copies.c.archive_id)
+        .where(copies.c.label_id == label_.id, archives.c.site_id == site, archives.c.archive == archive)
+    ).first()
     if row is None:
         raise NotInCatalog(f"archive {archive[:8]}: the catalog knows no copy of it on that cartridge")
     return label_, row

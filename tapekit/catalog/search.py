@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
 
-from formats.catalog import Entry
+from formats.catalog import NO_DIGEST, REGULAR, Entry
 from tapekit.catalog import bitmap, members
 from tapekit.catalog.pattern import NamePattern
 from tapekit.catalog.tables import archives, cartridges, chunks, copies, directories, labels, paths, versions
@@ -101,13 +101,33 @@ def versions_of(connection: Connection, site: int, numbers: Sequence[int]) -> li
         query = select(*members.ENTRY_COLUMNS).select_from(members.JOINED).where(versions.c.path_id.in_(some))
         rows |= {row.version: row for row in connection.execute(query)}
     known = holdings(connection, site)
+    held_by = _archives_with(connection, sorted(rows))
+    entries = {number: members.entry(row, row.reference or 0, 0) for number, row in rows.items()}
+    final = {
+        (entries[number].path, known[row].archive)
+        for number, archive_rows in held_by.items() if not _goes_on(entries[number])
+        for row in archive_rows if row in known
+    }  # fmt: skip
     found = []
-    for number, archive_ids in _archives_with(connection, sorted(rows)).items():
-        held = sorted((known[i] for i in archive_ids if i in known), key=lambda h: (h.started, h.archive), reverse=True)
+    for number, archive_rows in held_by.items():
+        entry = entries[number]
+        held = _together(known[row] for row in archive_rows if row in known)
+        if _goes_on(entry):
+            held = [holding for holding in held if (entry.path, holding.archive) not in final]
         if held:
-            found.append(Version(members.entry(rows[number], (rows[number].reference or 0), 0), tuple(held)))
+            found.append(Version(entry, tuple(held)))
     found.sort(key=lambda version: (version.holdings[0].started, version.entry.mtime_ns), reverse=True)
     return sorted(found, key=lambda version: version.entry.path)
+
+
+def _together(found: Iterable[Holding]) -> list[Holding]:
+    """The latest first; an archive once, also where several of its parts hold the same."""
+    by_archive: dict[str, Holding] = {}
+    for holding in found:
+        before = by_archive.get(holding.archive)
+        names = dict.fromkeys((*(before.cartridges if before else ()), *holding.cartridges))
+        by_archive[holding.archive] = dataclasses.replace(holding, cartridges=tuple(names))
+    return sorted(by_archive.values(), key=lambda holding: (holding.started, holding.archive), reverse=True)
 
 
 def holdings(connection: Connection, site: int) -> dict[int, Holding]:
@@ -143,11 +163,11 @@ def _archives_with(connection: Connection, numbers: Sequence[int]) -> dict[int, 
     return found
 
 
-def compare(connection: Connection, before: int, after: int) -> Differences:
-    """What differs from one archive to another, by the numbers of their rows."""
+def compare(connection: Connection, before: Sequence[int], after: Sequence[int]) -> Differences:
+    """What differs from one archive to another, by the numbers of the rows of their segments."""
     gone, came = _only_in(connection, before, after)
-    old = {entry.path: entry for entry in _entries(connection, gone)}
-    new = {entry.path: entry for entry in _entries(connection, came)}
+    old = {entry.path: entry for entry in _entries(connection, gone) if not _goes_on(entry)}
+    new = {entry.path: entry for entry in _entries(connection, came) if not _goes_on(entry)}
     both = sorted(old.keys() & new.keys())
     return Differences(
         added=tuple(new[path] for path in sorted(new.keys() - old.keys())),
@@ -156,15 +176,18 @@ def compare(connection: Connection, before: int, after: int) -> Differences:
     )
 
 
+def _goes_on(entry: Entry) -> bool:
+    """Whether this is what the catalog of a part says of a file whose digest stands in the next one."""
+    return entry.type == REGULAR and not entry.is_absent and entry.sha256 == NO_DIGEST
+
+
 def _content(entry: Entry) -> tuple[Any, ...]:
     return entry.type, entry.size, entry.valid, entry.sha256, entry.link
 
 
-def _only_in(connection: Connection, before: int, after: int) -> tuple[list[int], list[int]]:
+def _only_in(connection: Connection, before: Sequence[int], after: Sequence[int]) -> tuple[list[int], list[int]]:
     """Versions that are in the first of two archives alone, and in the second."""
-    query = select(chunks.c.chunk, chunks.c.bitmap)
-    old = {chunk: packed for chunk, packed in connection.execute(query.where(chunks.c.archive_id == before))}  # noqa: C416
-    new = {chunk: packed for chunk, packed in connection.execute(query.where(chunks.c.archive_id == after))}  # noqa: C416
+    old, new = _bitmaps(connection, before), _bitmaps(connection, after)
     gone: list[int] = []
     came: list[int] = []
     for chunk in sorted(old.keys() | new.keys()):
@@ -174,6 +197,15 @@ def _only_in(connection: Connection, before: int, after: int) -> tuple[list[int]
             gone += had - has
             came += has - had
     return gone, came
+
+
+def _bitmaps(connection: Connection, rows: Sequence[int]) -> dict[int, bytes]:
+    """What the segments of an archive hold together, by chunk."""
+    found: dict[int, list[bytes]] = defaultdict(list)
+    query = select(chunks.c.chunk, chunks.c.bitmap).where(chunks.c.archive_id.in_(rows))
+    for chunk, packed in connection.execute(query):
+        found[chunk].append(packed)
+    return {chunk: packed[0] if len(packed) == 1 else bitmap.union(packed) for chunk, packed in found.items()}
 
 
 def _entries(connection: Connection, numbers: Sequence[int]) -> Iterator[Entry]:

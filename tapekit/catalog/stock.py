@@ -50,7 +50,7 @@ def _copies(connection: Connection, site: int) -> dict[int, list[Copy]]:
         rungs[row.copy_id].append((Rung(row.rung), row.at))
     found: dict[int, list[Copy]] = defaultdict(list)
     rows = connection.execute(
-        select(copies, archives.c.archive, archives.c.job, archives.c.night, archives.c.started)
+        select(copies, archives.c.archive, archives.c.segment, archives.c.job, archives.c.night, archives.c.started)
         .join(archives, archives.c.id == copies.c.archive_id)
         .where(archives.c.site_id == site)
         .order_by(*_COPY_ORDER)
@@ -61,7 +61,7 @@ def _copies(connection: Connection, site: int) -> dict[int, list[Copy]]:
                 archive=row.archive, job=row.job, night=row.night, started=row.started, finished=row.finished,
                 file=row.file, state=row.state, members=row.members, problems=row.problems,
                 source_bytes=row.source_bytes, stored_bytes=row.stored_bytes,
-                evidence=tuple(rungs.get(row.id, ())), failed=row.failed,
+                evidence=tuple(rungs.get(row.id, ())), failed=row.failed, segment=row.segment,
             )
         )  # fmt: skip
     return found

@@ -211,12 +211,12 @@ class Store(contextlib.AbstractContextManager["Store"]):
     def archive(self, wanted: str) -> str:
         """The id of the archive that begins so, or of the `latest`. Raises NotInCatalog."""
         with self._reading() as (connection, site):
-            return str(_archive(connection, site, wanted).archive)
+            return str(_archive(connection, site, wanted)[0].archive)
 
     def members(self, archive: str) -> Iterator[Entry]:
         """The members of an archive, in their order. Raises NotInCatalog."""
         with self._reading() as (connection, site):
-            yield from members.read(connection, _archive(connection, site, archive))
+            yield from members.read_all(connection, _archive(connection, site, archive))
 
     def find(self, pattern: str, *, ignore_case: bool = False, limit: int = 100) -> list[Version]:
         """Members whose names match (tapekit/catalog/pattern.py), at most so many paths, with all their versions."""
@@ -234,7 +234,7 @@ class Store(contextlib.AbstractContextManager["Store"]):
         """What differs from one archive to another. Raises NotInCatalog."""
         with self._reading() as (connection, site):
             first, second = (_archive(connection, site, wanted) for wanted in (before, after))
-            return search.compare(connection, first.id, second.id)
+            return search.compare(connection, [row.id for row in first], [row.id for row in second])
 
     def check(self) -> list[str]:
         """What is wrong with the database, in words."""
@@ -259,17 +259,19 @@ class Store(contextlib.AbstractContextManager["Store"]):
             yield connection, -1 if found is None else found
 
 
-def _archive(connection: Connection, site: int, wanted: str) -> Row[Any]:
-    """The row of an archive that a cartridge holds."""
+def _archive(connection: Connection, site: int, wanted: str) -> list[Row[Any]]:
+    """The rows of an archive that a cartridge holds, one for each of its segments that are known."""
     if not wanted:
         raise NotInCatalog("archive: the id is empty", "the known ones: tapekit cartridges show NAME")
     query = select(archives).where(archives.c.site_id == site)
+    ids = select(archives.c.archive).where(archives.c.site_id == site).distinct()
     if wanted == "latest":
-        found = connection.execute(query.order_by(archives.c.started.desc(), archives.c.id.desc()).limit(1)).all()
+        latest = query.order_by(archives.c.started.desc(), archives.c.id.desc()).limit(1)
+        found = [row.archive for row in connection.execute(latest)]
     else:
         begins = archives.c.archive.startswith(wanted.lower(), autoescape=True)
-        found = connection.execute(query.where(begins).limit(2)).all()
+        found = list(connection.execute(ids.where(begins).limit(2)).scalars())
     if len(found) != 1:
         why = "more than one begins like that" if found else "not in the catalog"
         raise NotInCatalog(f"archive {wanted}: {why}", "the known ones: tapekit cartridges show NAME")
-    return found[0]
+    return list(connection.execute(query.where(archives.c.archive == found[0]).order_by(archives.c.segment)).all())

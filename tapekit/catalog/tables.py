@@ -105,12 +105,14 @@ history = Table(
 
 archives = Table(
     "archives", metadata, Column("id", Integer, primary_key=True), _below("sites.id"),
-    Column("archive", String, nullable=False), Column("job", String, nullable=False),
+    Column("archive", String, nullable=False),
+    Column("segment", Integer, nullable=False, server_default="0"), Column("job", String, nullable=False),
     Column("night", Date, nullable=False), Column("started", Moment, nullable=False),
     Column("members", BigInteger, nullable=False), Column("first_offset", BigInteger, nullable=False),
-    _flag("is_ordered"), UniqueConstraint("site_id", "archive"),
+    _flag("is_ordered"), UniqueConstraint("site_id", "archive", "segment"),
 )  # fmt: skip
-"""`members`: how many of its members the catalog knows; the next two: tapekit/catalog/members.py."""
+"""One row for each segment of an archive. `members`: how many of its members the catalog knows; the next two:
+tapekit/catalog/members.py."""
 
 copies = Table(
     "copies", metadata, Column("id", Integer, primary_key=True), _below("labels.id"),

@@ -7,10 +7,10 @@ from tapekit.config.schema import Configuration, Job
 from tapekit.errors import UsageError
 from tapekit.jobs import plan
 from tapekit.jobs.nightly.outlook import needed_bytes
-from tapekit.model import Copy, Stock, tonight
+from tapekit.model import Copy, Place, Stock, tonight
 from tapekit.rotation.calendar import DAY, FAR
 from tapekit.rotation.forecast import ForecastNight, forecast
-from tapekit.rotation.loss import Standing, standing_of
+from tapekit.rotation.loss import Standing, archives
 from tapekit.rotation.turn import Scheme
 from tapekit.rotation.words import Words
 
@@ -63,6 +63,10 @@ def the_job(configuration: Configuration, job: str | None) -> str:
 
 def last_complete(stock: Stock, job: str) -> Copy | None:
     """The last complete copy of a job: a night to come is taken to be as large."""
-    copies = (copy for cartridge in stock.cartridges for copy in cartridge.copies if copy.job == job)
-    complete = (copy for copy in copies if standing_of(copy) >= Standing.COMPLETE)
-    return max(complete, key=lambda copy: copy.started, default=None)
+    anywhere = (dataclasses.replace(cartridge, place=Place.DRIVE) for cartridge in stock.cartridges)
+    complete = (held for held in archives(anywhere) if held.job == job and held.standing >= Standing.COMPLETE)
+    last = max(complete, key=lambda held: held.copies[0].started, default=None)
+    return None if last is None else dataclasses.replace(
+        last.copies[0], source_bytes=sum(copy.source_bytes for copy in last.copies),
+        stored_bytes=sum(copy.stored_bytes for copy in last.copies),
+    )  # fmt: skip

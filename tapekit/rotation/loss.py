@@ -96,18 +96,48 @@ def losses(stock: Stock, overwritten: Collection[str]) -> Loss:
 def standings(cartridges: Iterable[Cartridge]) -> dict[tuple[str, date], Standing]:
     """How well each night of each job is kept on the cartridges in service among these."""
     found: dict[tuple[str, date], Standing] = {}
-    for cartridge in cartridges:
-        for copy in cartridge.copies if cartridge.is_in_service else ():
-            key = copy.job, copy.night
-            found[key] = max(found.get(key, Standing.NONE), standing_of(copy))
+    for held in archives(cartridges):
+        key = held.job, held.night
+        found[key] = max(found.get(key, Standing.NONE), held.standing)
     return found
 
 
-def standing_of(copy: Copy) -> Standing:
-    """What a copy is worth."""
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """An archive as cartridges hold it: one copy, or its parts on several."""
+
+    archive: str
+    job: str
+    night: date
+    standing: Standing
+    copies: tuple[Copy, ...]
+    """The best of each part."""
+
+
+def archives(cartridges: Iterable[Cartridge]) -> list[Held]:
+    """Every archive on the cartridges in service among these. Without one of its parts it is no more than partial."""
+    best: dict[str, dict[int, Copy]] = {}
+    for cartridge in cartridges:
+        for copy in cartridge.copies if cartridge.is_in_service else ():
+            parts = best.setdefault(copy.archive, {})
+            known = parts.get(copy.segment)
+            if known is None or _part_standing(copy) > _part_standing(known):
+                parts[copy.segment] = copy
+    return [_held(archive, parts) for archive, parts in best.items()]
+
+
+def _held(archive: str, parts: Mapping[int, Copy]) -> Held:
+    copies = tuple(parts[number] for number in sorted(parts))
+    is_whole = sorted(parts) == list(range(len(parts))) and copies[-1].state == COMPLETE
+    standing = min(map(_part_standing, copies)) if is_whole else Standing.PARTIAL
+    return Held(archive, copies[0].job, copies[0].night, standing, copies)
+
+
+def _part_standing(copy: Copy) -> Standing:
+    """What a copy is worth, where it is all, or all else is there."""
     if copy.is_verified:
         return Standing.VERIFIED
-    return Standing.COMPLETE if copy.state == COMPLETE and copy.failed is None else Standing.PARTIAL
+    return Standing.COMPLETE if copy.is_sound else Standing.PARTIAL
 
 
 def _kind(before: Standing, after: Standing) -> Kind | None:

@@ -5,8 +5,8 @@ import enum
 from collections.abc import Callable, Iterator
 from datetime import date
 
-from tapekit.model import Cartridge, Stock
-from tapekit.rotation.loss import Standing, standing_of
+from tapekit.model import Cartridge, Place, Stock
+from tapekit.rotation.loss import Standing, archives
 from tapekit.rotation.retention import NEVER, Policy
 from tapekit.rotation.words import Words, date_words, spans_words
 
@@ -119,15 +119,13 @@ def _unexpired(cartridge: Cartridge, policy: Policy, today: date) -> Iterator[Re
 
 def _last_verified(cartridge: Cartridge, stock: Stock, today: date) -> Iterator[Refusal]:
     """One refusal for each job of which no other cartridge in service holds a verified copy."""
-    elsewhere = {
-        copy.job
-        for other in stock.cartridges if other.label != cartridge.label and other.is_in_service
-        for copy in other.copies if standing_of(copy) is Standing.VERIFIED
-    }  # fmt: skip
+    others = [other for other in stock.cartridges if other.label != cartridge.label and other.is_in_service]
+    elsewhere = {held.job for held in archives(others) if held.standing is Standing.VERIFIED}
+    here = {copy.archive for copy in cartridge.copies}
     last: dict[str, date] = {}
-    for copy in cartridge.copies:
-        if standing_of(copy) is Standing.VERIFIED and copy.job not in elsewhere:
-            last[copy.job] = max(copy.night, last.get(copy.job, copy.night))
+    for held in archives([dataclasses.replace(cartridge, place=Place.DRIVE), *others]):
+        if held.archive in here and held.standing is Standing.VERIFIED and held.job not in elsewhere:
+            last[held.job] = max(held.night, last.get(held.job, held.night))
     for job, night in sorted(last.items()):
         when = spans_words(((night, night),), today)
         yield Refusal(Reason.LAST_VERIFIED, Words(

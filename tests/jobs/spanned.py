@@ -15,15 +15,17 @@ from tapekit.progress import Silent
 from tests.jobs.cartridges import Image, evidences
 
 
-def new_images(folder: Path, count: int, size_bytes: int = 8 << 20, block_bytes: int = 4096) -> list[Image]:
+def new_images(
+    folder: Path, count: int, size_bytes: int = 8 << 20, block_bytes: int = 4096, name: str = "S"
+) -> list[Image]:
     """Labelled cartridges S-1, S-2, … without archives."""
     made = []
     for number in range(1, count + 1):
-        path = folder / f"S-{number}.tkc"
+        path = folder / f"{name}-{number}.tkc"
         image.create(str(path), size_bytes)
         made.append(Image(path))
         with made[-1].drive(writable=True) as drive:
-            label.run(drive, barcode=f"S-{number}", pool=None, block_bytes=block_bytes, destroy=None)
+            label.run(drive, barcode=f"{name}-{number}", pool=None, block_bytes=block_bytes, destroy=None)
     return made
 
 

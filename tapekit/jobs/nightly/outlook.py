@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from formats.segment import COMPLETE
+from formats.segment import COMPLETE, CONTINUED
 from tapekit.evidence import Evidences
 from tapekit.jobs.nightly import reach, spool
 from tapekit.jobs.nightly.setting import Setting
@@ -16,6 +16,8 @@ from tapekit.rotation.turn import Turn
 from tapekit.rotation.words import Words
 
 SLACK_BYTES = 8 << 20
+CLOSED = (COMPLETE, CONTINUED)
+"""States of what may be all that there is of a night: of an archive on several cartridges, all but the last go on."""
 RATIO_MARGIN = 1.2
 """A night may compress that much worse than the nights before it."""
 _STATES = {
@@ -114,7 +116,7 @@ def _in_reach(drive: reach.InDrive, stock: Stock) -> InReach:
 
 def _without_remains(cartridge: Cartridge, job: str, night: date) -> Cartridge:
     """What a run of this very night left unfinished needs no protection."""
-    kept = tuple(c for c in cartridge.copies if not (c.night == night and c.job == job and c.state != COMPLETE))
+    kept = tuple(c for c in cartridge.copies if not (c.night == night and c.job == job and c.state not in CLOSED))
     return dataclasses.replace(cartridge, copies=kept)
 
 

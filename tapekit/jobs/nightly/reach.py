@@ -163,5 +163,5 @@ def copy_of(segment: Segment, before: Copy | None, noted: Evidence | None) -> Co
         finished=parse_time(trailer.finished) if trailer else None, file=segment.file, state=segment.state,
         members=trailer.members if trailer else 0, problems=trailer.problems if trailer else 0,
         source_bytes=trailer.source_bytes if trailer else 0, stored_bytes=trailer.stored_bytes if trailer else 0,
-        evidence=evidence, failed=before.failed if before else None,
+        evidence=evidence, failed=before.failed if before else None, segment=segment.number,
     )  # fmt: skip

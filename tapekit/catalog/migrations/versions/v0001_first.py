@@ -40,6 +40,7 @@ def _catalog() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("site_id", sa.Integer(), nullable=False),
         sa.Column("archive", sa.String(), nullable=False),
+        sa.Column("segment", sa.Integer(), server_default="0", nullable=False),
         sa.Column("job", sa.String(), nullable=False),
         sa.Column("night", sa.Date(), nullable=False),
         sa.Column("started", MOMENT, nullable=False),
@@ -48,7 +49,7 @@ def _catalog() -> None:
         sa.Column("is_ordered", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_archives_site_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_archives")),
-        sa.UniqueConstraint("site_id", "archive", name=op.f("uq_archives_site_id_archive")),
+        sa.UniqueConstraint("site_id", "archive", "segment", name=op.f("uq_archives_site_id_archive_segment")),
     )
     op.create_table(
         "cartridges",
