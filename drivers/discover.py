@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from formats.errors import FormatError
-from formats.scsi import inquiry
+from formats.scsi import inquiry, rdx
 
 SECTOR_BYTES = 512
 """Unit of a block device's size in sysfs, whatever the device's own is."""
 NO_MEDIA = ("loop", "ram", "zram", "sr", "fd", "dm-", "md", "nbd")
 """Kernel's names of block devices that are no cartridge: memory, optical disks, floppies, devices on other devices."""
-_RDX = re.compile(r"\brdx", re.IGNORECASE)
 _PORT = re.compile(r"tty(USB|ACM|S)\d+")
 _NO_UART = "0"
 """The `type` of a serial port of the board that is not there (linux/serial.h)."""
@@ -131,10 +130,10 @@ def _disks(root: Path) -> Iterator[Device]:
             continue
         device = (place / "device").resolve()
         node = f"/dev/{block.name}"
-        names = " ".join((_read(device / "vendor"), _read(device / "model")))
+        is_dock = rdx.is_dock(_read(device / "vendor"), _read(device / "model"))
         size = _read(place / "size")
         yield dataclasses.replace(
-            _scsi(Kind.RDX if _RDX.search(names) else Kind.DISK, root, device, (node,), _lasting(root, "disk", node)),
+            _scsi(Kind.RDX if is_dock else Kind.DISK, root, device, (node,), _lasting(root, "disk", node)),
             size_bytes=int(size) * SECTOR_BYTES if size.isdigit() else 0,
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from drivers import disk, image
+from drivers import disk, image, rdx
 from drivers.base import Drive
 from drivers.discover import Device
 from drivers.tape import open as tape
@@ -12,6 +12,7 @@ from tapekit.errors import UsageError
 DRIVERS: tuple[tuple[str, Callable[..., Drive]], ...] = (
     (image.SCHEME, image.open_drive),
     (disk.SCHEME, disk.open_drive),
+    (rdx.SCHEME, rdx.open_drive),
     (tape.SCHEME, tape.open_drive),
     (virtual.SCHEME, virtual.open_drive),
 )

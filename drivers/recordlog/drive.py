@@ -1,10 +1,11 @@
 """The drive contract over a record log: what `image:` and `disk:` have in common."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from drivers.base import Content, Health, Identity, Mark, MediumState, Position
 from drivers.errors import BlankMedium, DriveError, ForeignMedium, NoMedium, WriteProtected
 from drivers.recordlog import front as disk_front
+from drivers.recordlog.door import Door, Shell
 from drivers.recordlog.log import RecordLog, forget_records
 from drivers.recordlog.storage import Storage
 from formats.block import LARGEST_BLOCK_BYTES
@@ -19,14 +20,18 @@ class RecordLogDrive:
 
     def __init__(
         self, url: str, identity: Identity, storage: Storage, *, write_protected: bool = False,
-        let_go: Callable[[], None] | None = None,
+        door: Door | None = None, shell: Shell | None = None,
     ) -> None:  # fmt: skip
-        """Take the storage over and look at what is on it; `let_go` is called by eject."""
+        """Take the storage over, with the dock around it, and look at what is on it.
+
+        Without a `shell` the device is the cartridge, and its serial number that of both.
+        """
         self._write_protected = write_protected
         self.url = url
         self._identity = identity
         self._storage: Storage | None = storage
-        self._let_go = let_go
+        self._door = door
+        self._shell = shell or Shell(identity.serial)
         self._log: RecordLog | None = None
         self._found = disk_front.Found(None)
         self._counters = {"blocks read": 0, "blocks written": 0, "read errors": 0, "write errors": 0}
@@ -44,14 +49,16 @@ class RecordLogDrive:
         content = Content.CARTRIDGE if self._found.reader else Content.FOREIGN if self._found.name else Content.BLANK
         return MediumState(
             present=True, content=content, write_protected=self._write_protected,
+            worm=self._shell.is_worm,
             capacity_bytes=log.capacity_bytes if log else max(0, storage.size_bytes - LOG_START),
             remaining_bytes=log.remaining_bytes if log else 0, largest_block_bytes=LARGEST_BLOCK_BYTES,
-            serial=self._identity.serial, found=self._found.name, description=self._found.sentence,
+            serial=self._shell.serial, barcode=self._shell.barcode,
+            found=self._found.name, description=self._found.sentence,
         )  # fmt: skip
 
     def format(self, front: Mapping[str, bytes]) -> None:
         """See Drive."""
-        storage, before = self._writable(), self._found.reader
+        storage, before = self._rewritable(), self._found.reader
         disk_front.write(storage, front, self.url)
         self._examine()
         if before is not None:
@@ -113,15 +120,17 @@ class RecordLogDrive:
             self._storage.flush()
             self._storage.close()
             self._storage = self._log = None
-        if self._let_go is not None:
-            self._let_go()
+            if self._door is not None:
+                self._door.let_go()
 
     def lock(self, locked: bool) -> None:  # noqa: FBT001 - the contract's shape
-        """See Drive. The kernel keeps the door locked while the device is open."""
+        """See Drive. The kernel keeps a door locked while the device is open; a dock can be told besides."""
+        if self._door is not None:
+            self._door.lock(locked=locked)
 
     def erase(self) -> None:
         """See Drive."""
-        storage = self._writable()
+        storage = self._rewritable()
         zeros = bytes(ERASED_BYTES)
         logs = {LOG_START} | ({self._found.reader.start} if self._found.reader else set())
         places = {0, max(0, storage.size_bytes - ERASED_BYTES)} | {log for log in logs if log < storage.size_bytes}
@@ -134,13 +143,17 @@ class RecordLogDrive:
 
     def health(self) -> Health:
         """See Drive."""
-        return Health(counters=dict(self._counters))
+        of_dock = self._door.counters() if self._door is not None and self._storage is not None else {}
+        return Health(counters={**self._counters, **of_dock})
 
     def close(self) -> None:
         """See Drive."""
         if self._storage is not None:
             self._storage.close()
             self._storage = self._log = None
+        door, self._door = self._door, None
+        if door is not None:
+            door.close()
 
     def _examine(self) -> None:
         storage = self._present()
@@ -163,6 +176,12 @@ class RecordLogDrive:
         if not storage.writable:
             raise WriteProtected(f"{self.url}: write-protected")
         return storage
+
+    def _rewritable(self) -> Storage:
+        """Where something may be written in the place of something else."""
+        if self._shell.is_worm and self.medium().content is not Content.BLANK:
+            raise WriteProtected(f"{self.url}: can be written only once, and was", "use another cartridge")
+        return self._writable()
 
     def _open_log(self) -> RecordLog:
         self._present()

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-SCHEMES = ("image:", "disk:")
+SCHEMES = ("image:", "disk:", "rdx:")
 Names = Callable[[Path | None, dict[str, Any]], Iterable[str]]
 
 

@@ -47,8 +47,8 @@ def tab(root: Path, *words: str) -> list[str]:
         (("schedule", "show", ""), ["office"]),
         (("cartridges", "show", "TUE"), ["TUE-1", "TUE-2"]),
         (("cartridges", "move", "TUE-1", ""), ["drive", "shelf", "home", "off-site"]),
-        (("inspect", ""), ["rdx", "image:", "disk:"]),
-        (("catalog", "rebuild", "r"), ["rdx"]),
+        (("inspect", ""), ["rdx", "image:", "disk:", "rdx:"]),
+        (("catalog", "rebuild", "r"), ["rdx", "rdx:"]),
         (("che",), ["check-tonight"]),
     ),
 )

@@ -472,7 +472,7 @@ def test_what_was_made_over_a_cartridge_counts(bench: Bench) -> None:
 def test_says_who_it_is(bench: Bench) -> None:
     drive = bench.open()
     assert drive.identify().node
-    assert drive.url.partition(":")[0] in ("image", "disk", "memory", "virtual")
+    assert drive.url.partition(":")[0] in ("image", "disk", "rdx", "memory", "virtual")
     assert drive.medium().largest_block_bytes >= 8 << 20
 
 

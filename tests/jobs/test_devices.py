@@ -29,7 +29,7 @@ def look(tree: Tree, state: Path, monkeypatch: pytest.MonkeyPatch, opening: Open
     """The one device of a machine, where opening it gives this."""
 
     def open_drive(url: str, named: dict[str, str], *, writable: bool) -> Drive:
-        assert (url, writable) == ("disk:/dev/sdb", False)
+        assert (url, writable) == ("rdx:/dev/sdb", False)
         if isinstance(opening, Exception):
             raise opening
         assert isinstance(opening, Path)
@@ -68,9 +68,9 @@ def test_blank_and_foreign(tree: Tree, tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("error", "medium", "words"),
     (
-        (Busy("disk:/dev/sdb: mounted"), "in use", "disk:/dev/sdb: mounted"),
-        (NoMedium("disk:/dev/sdb: no cartridge"), "nothing", ""),
-        (DeviceFailure("disk:/dev/sdb: gone"), "", "disk:/dev/sdb: gone"),
+        (Busy("rdx:/dev/sdb: mounted"), "in use", "rdx:/dev/sdb: mounted"),
+        (NoMedium("rdx:/dev/sdb: no cartridge"), "nothing", ""),
+        (DeviceFailure("rdx:/dev/sdb: gone"), "", "rdx:/dev/sdb: gone"),
     ),
 )
 def test_what_goes_wrong_is_an_answer(
@@ -83,7 +83,7 @@ def test_what_goes_wrong_is_an_answer(
 def test_a_drive_that_a_night_uses_is_left_alone(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    with locked(tmp_path / "locks", ["disk:/dev/sdb"], "night of office", 0):
+    with locked(tmp_path / "locks", ["rdx:/dev/sdb"], "night of office", 0):
         seen = look(tree, tmp_path, monkeypatch, AssertionError("opened"))
     assert seen.medium == "in use"
     assert "night of office" in seen.words
@@ -120,4 +120,4 @@ def test_changes(tree: Tree, tmp_path: Path) -> None:
 def test_what_is_offered_for_a_configuration(tree: Tree) -> None:
     tree.scsi("sg1", 1, "HP", "Ultrium", "HU1", st="st0")
     tree.scsi("sg2", 8, "HP", "MSL", "M1")
-    assert [seen.url for seen in devices.offered(tree.root)] == ["disk:/dev/sdb", "tape:/dev/nst0"]
+    assert [seen.url for seen in devices.offered(tree.root)] == ["rdx:/dev/sdb", "tape:/dev/nst0"]

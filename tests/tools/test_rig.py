@@ -19,7 +19,7 @@ def rig(*arguments: str, **environment: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("arguments", (("--limit", "soon"), ("--limit",), ("--limit", "0"), ("--quick",)))
 def test_wrong_options_are_refused(arguments: tuple[str, ...]) -> None:
-    assert rig(*arguments) == (2, "rig: usage: tools/rig [--limit SECONDS] [--] [COMMAND [ARGUMENT...]]\n")
+    assert rig(*arguments) == (2, "rig: usage: tools/rig [--limit SECONDS] [--record] [--] [COMMAND [ARGUMENT...]]\n")
 
 
 def test_missing_programs_are_named_by_their_packages(tmp_path: Path) -> None:
