@@ -104,7 +104,8 @@ class Link:
             if failed.is_busy or failed.reply.sense is None or failed.sense.is_deferred:
                 raise
             if row.way is Way.GO_ON:
-                self._note(row)
+                if not failed.sense.ili:  # a block of another size than the room for it
+                    self._note(row)
                 return failed.reply
             if row.way is Way.MARK:
                 return failed.reply

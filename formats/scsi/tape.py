@@ -53,6 +53,8 @@ class _Short:
     partition: int
     first: int
     last: int
+    buffered_objects: int
+    buffered_bytes: int
 
 
 _SHORT = Layout(
@@ -60,7 +62,8 @@ _SHORT = Layout(
     _Short,
     cs.Struct(
         "flags" / cs.Int8ub, "partition" / cs.Int8ub, "reserved_2" / cs.Default(cs.Bytes(2), bytes(2)),
-        "first" / cs.Int32ub, "last" / cs.Int32ub, "buffered" / cs.Default(cs.Bytes(8), bytes(8)),
+        "first" / cs.Int32ub, "last" / cs.Int32ub, "reserved_12" / cs.Default(cs.Bytes(1), bytes(1)),
+        "buffered_objects" / cs.Int24ub, "buffered_bytes" / cs.Int32ub,
     ),
 )  # fmt: skip
 
@@ -86,14 +89,19 @@ def parse_long(data: bytes) -> TapePosition:
     )  # fmt: skip
 
 
-def build_short(position: TapePosition) -> bytes:
-    """The short form (service action 00), 20 bytes. Raises TooLarge behind object 2³²."""
+def build_short(position: TapePosition, *, buffered_objects: int = 0, buffered_bytes: int = 0) -> bytes:
+    """The short form (service action 00), 20 bytes: the place for the host, and the one on the medium behind it.
+
+    Raises TooLarge behind object 2³².
+    """
     flags = (
         _BEGINNING * position.is_beginning | _EARLY_WARNING * position.is_early_warning
         | _SHORT_UNKNOWN * (position.object is None)
     )  # fmt: skip
     place = position.object or 0
-    return _SHORT.build(_Short(flags, position.partition, place, place))
+    return _SHORT.build(
+        _Short(flags, position.partition, place, place - buffered_objects, buffered_objects, buffered_bytes)
+    )
 
 
 def parse_short(data: bytes) -> TapePosition:

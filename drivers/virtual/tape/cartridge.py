@@ -22,6 +22,7 @@ _Found = TypeVar("_Found")
 
 _APPLICATION_ID = 0x544B5654
 _SCHEMA = f"""
+PRAGMA synchronous = OFF;
 PRAGMA page_size = 16384;
 PRAGMA application_id = {_APPLICATION_ID};
 CREATE TABLE fact (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -73,11 +74,13 @@ class Cartridge:
         self.capacity: int = self._facts["capacity"]
         self.early_warning: int = self._facts["early_warning"]
         self.serial: str = self._facts["serial"]
-        self._filemarks = [row[0] for row in self._database.execute("SELECT number FROM object WHERE size IS NULL")]
+        self._filemarks = [
+            int(row[0]) for row in self._database.execute("SELECT number FROM object WHERE size IS NULL")
+        ]
         last = self._database.execute("SELECT number, begins + room FROM object ORDER BY number DESC LIMIT 1")
         number, used = last.fetchone() or (-1, 0)
-        self._used: int = used
-        self.end: int = number + 1
+        self.end = int(number) + 1
+        self._used = int(used)
 
     @property
     def used(self) -> int:
@@ -213,12 +216,14 @@ def create(
     database = _translated(path, lambda: sqlite3.connect(path, isolation_level=None))
     try:
         _translated(path, lambda: database.executescript(_SCHEMA))
+        database.execute("BEGIN")
         database.executemany("INSERT INTO fact VALUES (?, ?)", facts.items())
         for attribute in _born_with(made, kind, serial, barcode):
             database.execute(
                 "INSERT INTO attribute VALUES (?, ?, ?, ?)",
                 (attribute.id, attribute.coding, int(attribute.is_read_only), attribute.value),
             )
+        database.execute("COMMIT")
     finally:
         database.close()
 

@@ -95,6 +95,7 @@ class Deck:
         self.is_removal_prevented = False
         self.is_held = False
         self.needs_cleaning = False
+        self.has_asked_for_cleaning = False
         self._first_load_s = first_load_s
         self._ready_s = 0.0
         self._buffered: deque[tuple[int, int]] = deque()
@@ -191,7 +192,7 @@ class Deck:
 
     def request_cleaning(self) -> None:
         """The heads are dirty."""
-        self.needs_cleaning = True
+        self.needs_cleaning, self.has_asked_for_cleaning = True, False
         self.alerts.add(CLEAN_NOW)
 
     # what commands ask first

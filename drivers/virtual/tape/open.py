@@ -3,16 +3,19 @@
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from drivers.errors import NoDevice
+from drivers.errors import NoDevice, translated
 from drivers.scsi.generations import GENERATIONS, generation
+from drivers.virtual import faults
 from drivers.virtual.clock import SimulatedClock
+from drivers.virtual.faults import Script
 from drivers.virtual.tape import cartridge
 from drivers.virtual.tape.cartridge import Cartridge, Kind
-from drivers.virtual.tape.deck import Deck, Names
+from drivers.virtual.tape.deck import LARGEST_BLOCK_BYTES, Deck, Names
 from drivers.virtual.tape.recording import RECORDINGS, drive_for, recording
 from drivers.virtual.tape.unit import TapeUnit
 
-KEYS = ("generation", "medium", "capacity", "warning", "barcode", "kind", "serial", "new")
+_OF_CARTRIDGE = ("medium", "capacity", "warning", "barcode", "kind", "new")
+KEYS = ("generation", "serial", "buffer", "largest", "faults", *_OF_CARTRIDGE)
 _UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -20,7 +23,10 @@ def unit_of(path: str, *, writable: bool, clock: SimulatedClock | None = None) -
     """The drive with its cartridge in; the file is made where it is not there, and a generation is named.
 
     `generation`: of the drive; `medium`: the cartridge's (L6); `capacity`, `warning`: sizes such as 64M; `kind`: data,
-    worm or cleaning; `new=1`: no drive has had it yet. Raises NoDevice, Busy, ForeignMedium.
+    worm or cleaning; `new=1`: no drive has had it yet; `buffer`, `largest`: sizes of the drive's buffer and of the
+    largest block that it takes; `faults`: a file that says what goes wrong (drivers/virtual/faults.py).
+
+    Raises NoDevice, Busy, ForeignMedium.
     """
     file, _, query = path.partition("?")
     options = dict(parse_qsl(query))
@@ -28,13 +34,30 @@ def unit_of(path: str, *, writable: bool, clock: SimulatedClock | None = None) -
     if unknown:
         raise NoDevice(f"virtual:{file}: {', '.join(unknown)}: not an option", f"there are {', '.join(KEYS)}")
     number = _number(file, "generation", options.get("generation"))
+    buffer_bytes = _size(file, "buffer", options.get("buffer"))
+    largest = _size(file, "largest", options.get("largest")) or LARGEST_BLOCK_BYTES
+    script = _script(file, options.get("faults"))
     if not Path(file).exists() and number is not None and writable:
         _create(file, options, number)
     medium = Cartridge(file, writable=writable)
     drive = generation(number) if number is not None else drive_for(medium.recording.media_id)
-    deck = Deck(drive, Names(serial=options.get("serial", "VD00000001")), clock or SimulatedClock())
+    deck = Deck(
+        drive, Names(serial=options.get("serial", "VD00000001")), clock or SimulatedClock(), buffer_bytes=buffer_bytes,
+        largest_block_bytes=largest,
+    )  # fmt: skip
     deck.insert(medium)
-    return TapeUnit(deck)
+    return TapeUnit(deck, script)
+
+
+def _script(file: str, path: str | None) -> Script | None:
+    if path is None:
+        return None
+    try:
+        return Script(faults.parse(Path(path).read_text()))
+    except OSError as error:
+        raise translated(error, f"virtual:{file}: {path}") from error
+    except ValueError as error:
+        raise NoDevice(f"virtual:{file}: {path}: {error}") from error
 
 
 def _create(file: str, options: dict[str, str], number: int) -> None:

@@ -1,140 +1,167 @@
-"""What a virtual tape drive is, and how it is set: inquiry, block limits, densities, mode pages."""
+"""INQUIRY, MODE SENSE and MODE SELECT, REPORT DENSITY SUPPORT."""
 
-from drivers.scsi import commands as c
-from drivers.virtual.check import Check, bad_field, bad_parameter
+from drivers.scsi import commands
+from drivers.virtual.check import bad_field, bad_parameter, number
 from drivers.virtual.tape.cartridge import Kind
 from drivers.virtual.tape.deck import Deck
-from drivers.virtual.tape.recording import RECORDINGS, checks_blocks
-from formats.errors import FormatError
+from drivers.virtual.tape.recording import MB, RECORDINGS, Recording, checks_blocks, recording
+from formats.errors import Damaged
 from formats.scsi import inquiry, mode, tape
 from formats.scsi.inquiry import DeviceType, Inquiry, Page
-from formats.scsi.mode import BlockProtection, Compression, Mode
-from formats.scsi.sense import Key
-from formats.scsi.tape import BlockLimits, Density
+from formats.scsi.mode import Compression, Mode
+from formats.scsi.tape import Density
 
-_NO_DESCRIPTOR = 8
-_WORM_BIT = 1
-_SPECIAL_DENSITY = 0x7F
+_VITAL, _NO_DESCRIPTOR = 1, 8
+_OF_MEDIUM = 1
+_PARTITION_PAGE = 0x11
+_CONFIGURATION_EXTENSION = 0x01
+_CLEANING_MEDIUM = 0x01
+_EXTENDED_BYTES = 60
 
 
-def inquire(deck: Deck, command: bytes, _: bytes) -> bytes:
-    """INQUIRY: the standard answer and the pages 00, 80, 83, B0, B1, B4."""
-    names = deck.names
-    if not command[1] & 1:
+def product(deck: Deck, command: bytes, _data: bytes) -> bytes:
+    """INQUIRY."""
+    if not command[1] & _VITAL:
+        if command[2]:
+            raise bad_field()
+        names = deck.names
         model = names.model or f"LTO-{deck.drive.number} HH"
-        return inquiry.build(Inquiry(DeviceType.TAPE, names.vendor, model, names.revision))
-    pages = {
-        inquiry.SERIAL_PAGE: names.serial.encode(),
-        inquiry.IDENTIFIERS_PAGE: _identifiers(deck),
-        inquiry.SEQUENTIAL_PAGE: bytes((1,)),
-        inquiry.MANUFACTURER_SERIAL_PAGE: names.serial.encode(),
-    }
-    if deck.element_address is not None:
-        pages[inquiry.ELEMENT_ADDRESS_PAGE] = deck.element_address.to_bytes(2)
-    pages[inquiry.SUPPORTED_PAGES] = bytes(sorted({inquiry.SUPPORTED_PAGES, *pages}))
+        return inquiry.build(Inquiry(DeviceType.TAPE, names.vendor, model, names.revision)) + bytes(_EXTENDED_BYTES)
+    pages = _product_pages(deck)
+    if command[2] == inquiry.SUPPORTED_PAGES:
+        return inquiry.build_page(Page(DeviceType.TAPE, 0, bytes((0, *pages))))
     if command[2] not in pages:
         raise bad_field()
     return inquiry.build_page(Page(DeviceType.TAPE, command[2], pages[command[2]]))
 
 
-def _identifiers(deck: Deck) -> bytes:
-    """One descriptor: vendor, model and serial number in ASCII (T10 vendor id, SPC-4 7.8.6.4)."""
+def _product_pages(deck: Deck) -> dict[int, bytes]:
     names = deck.names
-    text = names.vendor.encode().ljust(8) + f"LTO-{deck.drive.number} HH".encode().ljust(16) + names.serial.encode()
-    return bytes((2, 1, 0, len(text))) + text
+    serial = names.serial.encode()
+    designator = names.vendor.encode().ljust(8) + (names.model or deck.drive.name).encode().ljust(16) + serial
+    # Designators (SPC-4, section 7.8.6): T10 vendor id in ASCII; NAA, locally assigned, from the serial number
+    naa = (0x3 << 60 | int.from_bytes(serial[-7:])).to_bytes(8)
+    identifiers = bytes((2, 1, 0, len(designator))) + designator + bytes((1, 3, 0, len(naa))) + naa
+    pages = {
+        inquiry.SERIAL_PAGE: serial,
+        inquiry.IDENTIFIERS_PAGE: identifiers,
+        inquiry.SEQUENTIAL_PAGE: b"\1\0",
+        inquiry.MANUFACTURER_SERIAL_PAGE: serial,
+    }
+    if deck.element_address is not None:
+        pages[inquiry.ELEMENT_ADDRESS_PAGE] = deck.element_address.to_bytes(2)
+    return pages
 
 
-def block_limits(deck: Deck, _command: bytes, _data: bytes) -> bytes:
-    """READ BLOCK LIMITS."""
-    return tape.build_limits(BlockLimits(deck.largest_block_bytes, 1))
-
-
-def densities(deck: Deck, command: bytes, _: bytes) -> bytes:
-    """REPORT DENSITY SUPPORT, of the drive or of the medium."""
-    if command[1] & 1:
-        wanted: tuple[str, ...] = (deck.ready().recording.media_id,)
+def mode_sense(deck: Deck, command: bytes, _data: bytes) -> bytes:
+    """MODE SENSE(6) and (10)."""
+    is_long = command[0] == commands.MODE_SENSE_10.opcode
+    code, subpage = command[2] & 0x3F, command[3]
+    pages = _pages(deck)
+    if code == mode.ALL_PAGES:
+        found = tuple(page for (_, sub), page in pages.items() if not sub or subpage)
+    elif not code:
+        found = ()
+    elif (code, subpage) in pages:
+        found = (pages[code, subpage],)
     else:
-        wanted = deck.drive.reads
+        raise bad_field()
+    made = _head(deck, found, has_descriptor=not command[1] & _NO_DESCRIPTOR)
+    return mode.build(made, long=is_long)
+
+
+def _head(deck: Deck, pages: tuple[bytes, ...], *, has_descriptor: bool) -> Mode:
+    cartridge, settings = deck.cartridge, deck.settings
+    medium_type, density, is_protected = 0, 0, False
+    if cartridge:
+        is_worm = cartridge.kind is Kind.WORM
+        medium_type = cartridge.recording.worm_medium_type if is_worm else cartridge.recording.medium_type
+        if cartridge.kind is Kind.CLEANING:
+            medium_type = _CLEANING_MEDIUM
+        density, is_protected = cartridge.recording.density, cartridge.is_protected
+    return Mode(
+        medium_type, is_protected, settings.buffered, 0, density if has_descriptor else None,
+        settings.block_bytes, pages,
+    )  # fmt: skip
+
+
+def _pages(deck: Deck) -> dict[tuple[int, int], bytes]:
+    settings, cartridge = deck.settings, deck.cartridge
+    is_worm = cartridge is not None and cartridge.kind is Kind.WORM
+    configuration = bytearray(14)
+    configuration[12] = int(settings.compresses)
+    extension = bytes(2) + (settings.programmable_warning // MB).to_bytes(2) + bytes(24)
+    made = {
+        (mode.COMPRESSION_PAGE, 0): mode.build_compression(Compression(settings.compresses)),
+        (mode.DEVICE_CONFIGURATION_PAGE, 0): bytes(configuration),
+        (mode.DEVICE_CONFIGURATION_PAGE, _CONFIGURATION_EXTENSION): extension,
+        (_PARTITION_PAGE, 0): bytes((0, 0, 0, 0x03, 0, 0)),
+        (mode.MEDIUM_CONFIGURATION_PAGE, 0): bytes((int(is_worm),)) + bytes(29),
+    }
+    if checks_blocks(deck.drive):
+        made[mode.CONTROL_PAGE, mode.PROTECTION_SUBPAGE] = mode.build_protection(settings.protection)
+    return {(code, sub): mode.page(code, body, sub) for (code, sub), body in made.items()}
+
+
+def mode_select(deck: Deck, command: bytes, data: bytes) -> bytes:
+    """MODE SELECT(6) and (10)."""
+    try:
+        wanted = mode.parse(data, long=command[0] == commands.MODE_SELECT_10.opcode)
+    except Damaged as error:
+        raise bad_parameter() from error
+    if wanted.block_bytes > deck.largest_block_bytes:
+        raise bad_parameter()
+    deck.flush()
+    for page in wanted.pages:
+        _set(deck, page)
+    if wanted.density is not None:
+        deck.settings.block_bytes = wanted.block_bytes
+    deck.settings.buffered = wanted.buffered
+    return b""
+
+
+def _set(deck: Deck, page: bytes) -> None:
+    settings = deck.settings
+    has_subpage = bool(page[0] & 0x40)
+    place = (page[0] & 0x3F, page[1] if has_subpage else 0)
+    body = page[4:] if has_subpage else page[2:]
+    if place not in _pages(deck):
+        raise bad_parameter()
+    if place == (mode.COMPRESSION_PAGE, 0):
+        settings.compresses = mode.parse_compression(body).is_on
+    elif place == (mode.DEVICE_CONFIGURATION_PAGE, 0):
+        settings.compresses = bool(body[12])
+    elif place == (mode.DEVICE_CONFIGURATION_PAGE, _CONFIGURATION_EXTENSION):
+        settings.programmable_warning = int.from_bytes(body[2:4]) * MB
+    elif place == (mode.CONTROL_PAGE, mode.PROTECTION_SUBPAGE):
+        protection = mode.parse_protection(body)
+        if protection.method not in (mode.NO_PROTECTION, mode.CRC32C):
+            raise bad_parameter()
+        settings.protection = protection
+    elif page != _pages(deck)[place]:
+        raise bad_parameter()  # what cannot be changed may be sent as it is
+
+
+def report_density(deck: Deck, command: bytes, _data: bytes) -> bytes:
+    """REPORT DENSITY SUPPORT, of the drive, or of the cartridge in it."""
+    if command[1] & _OF_MEDIUM:
+        found: tuple[Recording, ...] = (deck.ready().recording,)
+    else:
+        found = tuple(one for one in RECORDINGS if one.media_id in deck.drive.reads)
+    best = recording(deck.drive.media_id)
     return tape.build_densities(
         tuple(
             Density(
                 one.density, one.name, one.description, is_writable=one.media_id in deck.drive.writes,
-                is_default=one.media_id == deck.drive.media_id, capacity_mb=one.native_mb,
+                is_default=one is best, capacity_mb=one.native_mb,
             )
-            for one in RECORDINGS
-            if one.media_id in wanted
+            for one in found
         )
     )  # fmt: skip
 
 
-def mode_sense(deck: Deck, command: bytes, _: bytes) -> bytes:
-    """MODE SENSE(6) and (10)."""
-    code, subpage = command[2] & 0x3F, command[3]
-    pages = _pages(deck)
-    if code == mode.ALL_PAGES:
-        chosen = tuple(pages.values())
-    elif code == 0:
-        chosen = ()
-    elif (code, subpage) in pages:
-        chosen = (pages[code, subpage],)
-    else:
+def report_luns(_deck: Deck, command: bytes, _data: bytes) -> bytes:
+    """REPORT LUNS: one."""
+    if number(command, 6, 4) < 16:  # noqa: PLR2004 - the least that SPC-4, section 6.33, allows
         raise bad_field()
-    cartridge = deck.cartridge
-    medium_type = 0
-    if cartridge is not None:
-        recording = cartridge.recording
-        medium_type = recording.worm_medium_type if cartridge.kind is Kind.WORM else recording.medium_type
-    density = None if command[1] & _NO_DESCRIPTOR else cartridge.recording.density if cartridge else 0
-    found = Mode(
-        medium_type, cartridge is not None and cartridge.is_protected, deck.settings.buffered, density=density,
-        block_bytes=deck.settings.block_bytes, pages=chosen,
-    )  # fmt: skip
-    return mode.build(found, long=command[0] == c.MODE_SENSE_10.opcode)
-
-
-def _pages(deck: Deck) -> dict[tuple[int, int], bytes]:
-    settings = deck.settings
-    compression = mode.build_compression(Compression(settings.compresses))
-    worm = deck.cartridge is not None and deck.cartridge.kind is Kind.WORM
-    configuration = bytes(12) + bytes((int(settings.compresses), 0))
-    pages = {
-        (mode.COMPRESSION_PAGE, 0): mode.page(mode.COMPRESSION_PAGE, compression),
-        (mode.DEVICE_CONFIGURATION_PAGE, 0): mode.page(mode.DEVICE_CONFIGURATION_PAGE, configuration),
-        (mode.MEDIUM_CONFIGURATION_PAGE, 0): mode.page(
-            mode.MEDIUM_CONFIGURATION_PAGE, bytes((_WORM_BIT * worm,)) + bytes(29)
-        ),
-    }
-    if checks_blocks(deck.drive):
-        protection = mode.build_protection(settings.protection)
-        key = (mode.CONTROL_PAGE, mode.PROTECTION_SUBPAGE)
-        pages[key] = mode.page(mode.CONTROL_PAGE, protection, mode.PROTECTION_SUBPAGE)
-    return pages
-
-
-def mode_select(deck: Deck, command: bytes, data: bytes) -> bytes:
-    """MODE SELECT(6) and (10): block size, compression, block protection."""
-    try:
-        found = mode.parse(data, long=command[0] == c.MODE_SELECT_10.opcode)
-    except FormatError as error:
-        raise Check(Key.ILLEGAL_REQUEST, 0x1A) from error  # parameter list length error
-    settings = deck.settings
-    if found.density is not None:
-        known = {0, _SPECIAL_DENSITY, *(one.density for one in RECORDINGS if one.media_id in deck.drive.writes)}
-        if found.density not in known or found.block_bytes > deck.largest_block_bytes:
-            raise bad_parameter()
-        settings.block_bytes = found.block_bytes
-    compression = found.page(mode.COMPRESSION_PAGE)
-    if compression is not None:
-        settings.compresses = mode.parse_compression(compression).is_on
-    protection = found.page(mode.CONTROL_PAGE, mode.PROTECTION_SUBPAGE)
-    if protection is not None:
-        settings.protection = _protection(deck, protection)
-    return b""
-
-
-def _protection(deck: Deck, body: bytes) -> BlockProtection:
-    wanted = mode.parse_protection(body)
-    is_on = wanted.on_write or wanted.on_read
-    if not checks_blocks(deck.drive) or (is_on and wanted.method != mode.CRC32C):
-        raise bad_parameter()
-    return wanted
+    return (8).to_bytes(4) + bytes(12)
