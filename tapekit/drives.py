@@ -1,6 +1,8 @@
 """From what a person writes to an open drive."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 
 from drivers import disk, image, rdx
 from drivers.base import Drive
@@ -17,6 +19,27 @@ DRIVERS: tuple[tuple[str, Callable[..., Drive]], ...] = (
     (virtual.SCHEME, virtual.open_drive),
 )
 """One line for each driver: its scheme, and what opens a drive of it."""
+
+
+Between = Callable[[Drive, bool], Drive]
+"""What stands between a job and an open drive; it is told whether the drive was opened to write."""
+
+
+def _nothing(drive: Drive, _is_writable: bool) -> Drive:  # noqa: FBT001 - as Between has it
+    return drive
+
+
+_between: ContextVar[Between] = ContextVar("between", default=_nothing)
+
+
+@contextlib.contextmanager
+def through(between: Between) -> Iterator[None]:
+    """Within this context, in this thread, every drive is opened through something: the faults of a drill."""
+    token = _between.set(between)
+    try:
+        yield
+    finally:
+        _between.reset(token)
 
 
 def resolve(drive: str, named: Mapping[str, str]) -> tuple[str, str]:
@@ -43,4 +66,4 @@ def url_of(device: Device) -> str:
 def open_drive(drive: str, named: Mapping[str, str], *, writable: bool) -> Drive:
     """Open a drive. Raises UsageError and DriveError."""
     scheme, path = resolve(drive, named)
-    return dict(DRIVERS)[scheme](path, writable=writable)
+    return _between.get()(dict(DRIVERS)[scheme](path, writable=writable), writable)

@@ -40,6 +40,7 @@ COMMANDS = (
     ("loader", "Send a loader a command, by a profile that you wrote."),
     ("catalog", "Rebuild the catalog from cartridges; check it."),
     ("keys", "Make keys; say whose keys open what is written."),
+    ("drill", "Rehearse a bad day on drives that are files: wrong cartridge, full tape, lost server."),
     ("audit", "Show and check who did what."),
 )
 """Name and summary; each command is `command` in the module of its name, read in only when it is called."""

@@ -1,0 +1,1 @@
+"""Drills: bad days to rehearse on drives and cartridges that are files in a scratch folder."""
