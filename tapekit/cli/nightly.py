@@ -42,7 +42,9 @@ def command(context: click.Context, job: str, day: datetime | None, dry_run: boo
         else:
             _show(rehearsed)
         context.exit(rehearsed.exit_code)
-    report = night(chosen, progress.shown(as_json=as_json), which, _waiting)
+    shown = progress.shown(as_json=as_json)
+    report = night(chosen, shown, which, _waiting)
+    shown.end()  # a night that failed left it
     if as_json:
         click.echo(to_json(report))
     else:

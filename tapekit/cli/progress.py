@@ -21,7 +21,11 @@ def shown(*, as_json: bool) -> Progress:
     """The progress that suits where the output goes."""
     if as_json:
         return Silent()
-    return Bar() if sys.stderr.isatty() else Lines()
+    if not sys.stderr.isatty():
+        return Lines()
+    bar = Bar()
+    click.get_current_context().call_on_close(bar.end)  # a job that fails leaves its bar as it is
+    return bar
 
 
 class Lines:

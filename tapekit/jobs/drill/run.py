@@ -88,5 +88,5 @@ def obey(scene: Scene, drill: Drill, line: str, language: str, tell: Callable[[s
         case "hint", _:
             tell("\n".join(drill.right))
         case _:
-            raise UsageError(f"drill: {line!r}: not here", HELP.of(language))  # type: ignore[arg-type]
+            raise UsageError(f"drill: {line!r}: not here", HELP.of(language))
     return None
