@@ -78,7 +78,7 @@ class Listed:
         elif finished not in self._open:
             self._open.append(finished)
         for drive in self._open if not asked.is_to_write else ():
-            if drive is not finished and self._fits(drive, asked):
+            if self._fits(drive, asked):
                 return drive
         while self._openers:
             try:

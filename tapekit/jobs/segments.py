@@ -312,7 +312,8 @@ class Segments:
         """
         self._segment.close()
         with contextlib.suppress(DriveError):
-            self._drive.write_filemark()
+            if self._drive.position().block:
+                self._drive.write_filemark()
         pending = dict(last) | {cut.stream_offset: cut.content for cut in self._writer.taken_back()}
         self._next(min(pending, default=offset), self._part(INCOMPLETE, 0, 0), self.builder.first, None)
         for place, content in sorted(pending.items()):

@@ -1605,6 +1605,14 @@ class Repair:
 # === What is on the cartridge: segments, archives, label (sections 4 and 6) ======================================
 
 
+class Before(NamedTuple):
+    """What a segment's header says of an earlier segment of its archive."""
+
+    name: str  # of its cartridge
+    start: int  # in the stream
+    closed: bool  # False: it has no catalog, its members are in the next one's
+
+
 class Segment:
     """One file of the cartridge from file 2 on: a part of an archive, mostly all of it."""
 
@@ -1619,7 +1627,7 @@ class Segment:
         self.sequence_start: Optional[int] = None  # sequence of its first block
         self.stream_start: Optional[int] = None  # stream offset of its first data block
         self.cut = LARGEST_PLAIN  # plain bytes of a data block, or the most there can be
-        self.previous: List[str] = []  # names of the cartridges with the parts before this one
+        self.previous: List[Before] = []  # the parts before this one
         self.kept: Optional[List[Optional[bytes]]] = None  # the catalog's blocks, where the cartridge is to go
         self._made: Dict[int, bytes] = {}  # blocks that were made again, of the last group that was read
         try:
@@ -1713,7 +1721,14 @@ class Segment:
         before = header.get("previous") or []
         if not isinstance(before, list) or not all(isinstance(part, dict) for part in before):
             raise Damaged("in its document, previous is not a list of parts")
-        self.previous = [text_of(part, "name")[:LARGEST_TEXT] for part in before]
+        self.previous = [
+            Before(
+                text_of(part, "name")[:LARGEST_TEXT],
+                int_of(part, "stream_start", 0, 1 << 63),
+                part.get("trailer_sha256") is not None,
+            )
+            for part in before
+        ]
         self.header = {key: text_of(header, key)[:LARGEST_TEXT] for key in ("job", "site", "host", "started", "root")}
         self.header["cipher"] = header.get("cipher") is not None
 
@@ -2029,13 +2044,26 @@ class Archive:
                 except Damaged as error:
                     raise Problem(f"file {segment.file}: a key slot is damaged: {error}") from None
 
+    def before(self) -> List[Before]:
+        """What the last segment that is there says of those before it."""
+        return max((segment.previous for segment in self.segments), key=len)
+
+    def missing(self) -> List[int]:
+        """Numbers of segments that are not there, before the last one that is; but for those that hold nothing."""
+        numbers, before = {segment.number for segment in self.segments}, self.before()
+        starts = [part.start for part in before] + [self.segments[-1].stream_start]
+        return [
+            number for number in range(max(numbers))
+            if number not in numbers and not (number < len(before) and starts[number] == starts[number + 1])
+        ]  # fmt: skip
+
     def state(self) -> str:
-        numbers, last = [segment.number for segment in self.segments], self.segments[-1]
-        missing = [number for number in range(numbers[-1]) if number not in numbers]
+        last = self.segments[-1]
+        missing = self.missing()
         if missing:
-            names = max((segment.previous for segment in self.segments), key=len)
+            before = self.before()
             parts = [
-                f"part {number + 1}" + (f" (on cartridge {show(names[number])})" if number < len(names) else "")
+                f"part {number + 1}" + (f" (on cartridge {show(before[number].name)})" if number < len(before) else "")
                 for number in missing
             ]
             return f"{', '.join(parts)} of it {'is' if len(parts) == 1 else 'are'} missing"
@@ -2054,9 +2082,8 @@ class Archive:
     @property
     def lacks_parts(self) -> bool:
         """Whether another cartridge has something of it."""
-        numbers, last = [segment.number for segment in self.segments], self.segments[-1]
-        is_open = last.trailer is not None and last.trailer["state"] == "continued"
-        return is_open or numbers != list(range(len(numbers)))
+        last = self.segments[-1]
+        return (last.trailer is not None and last.trailer["state"] == "continued") or bool(self.missing())
 
     def __str__(self) -> str:
         first = self.segments[0]
@@ -2234,11 +2261,14 @@ class Catalog:
         self._report = report
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
         self._places: List[Tuple[Segment, Optional[Tuple[int, int]]]] = []
+        before = archive.before()
         for segment in archive.segments:
+            if segment.number < len(before) and not before[segment.number].closed:
+                continue
             for raw in segment.catalog_blocks() if segment.kept is None else segment.kept:
                 self._places.append((segment, (self._spool.tell(), len(raw)) if raw else None))
                 self._spool.write(raw or b"")
-        self.begins_before = archive.segments[0].number > 0
+        self.begins_before = bool(archive.segments[0].stream_start)
         self.entry: Optional[Entry] = None
         self.hole = False
         self._wanted: Callable[[bytes], bool] = everything
