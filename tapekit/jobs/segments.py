@@ -44,7 +44,6 @@ CLOSING_BLOCKS = 8
 """Blocks kept free for the trailer and for what rounding takes."""
 SMALLEST_ARCHIVE_BLOCKS = 4
 """Header, the data block that is filled, the one behind it, and one for luck: with less room nothing is begun."""
-TAPE = "tape:"
 _MORE_ROOM = "put in a cartridge with more room, and run the backup again"
 
 
@@ -252,7 +251,7 @@ class Segments:
 
     def _parity_for(self, cartridge: Cartridge) -> ParityScheme | None:
         chosen = self._means.parity
-        if chosen or (chosen is None and not cartridge.drive.url.startswith(TAPE)):
+        if chosen or (chosen is None and not cartridge.medium.is_tape):
             return scheme_for(self.header.block_size, cartridge.medium.capacity_bytes)
         return None
 
