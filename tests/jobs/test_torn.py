@@ -8,6 +8,7 @@ import pytest
 
 from drivers import image
 from drivers.errors import DeviceFailure, DriveError
+from tapekit.blocks import write
 from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.jobs import backup, restore
 from tapekit.keys.opener import InHand, Known
@@ -16,7 +17,7 @@ from tapekit.keys.seal import Recipients
 from tapekit.keys.slot import PrivateKey
 from tapekit.progress import Silent
 from tests.jobs.cartridges import Image, evidences, request, restored
-from tests.jobs.spanned import Ending, asking, new_images, noise_tree, restore_from
+from tests.jobs.spanned import Ending, Losing, asking, new_images, noise_tree, restore_from
 from tests.jobs.test_spanning import also, same
 from tests.rescue.kit import FINE, rescue
 
@@ -74,6 +75,34 @@ def test_full_at_some_blocks(tmp_path: Path, source: Path, blocks: int) -> None:
 def test_full_at_each_block(tmp_path: Path, source: Path, blocks: int) -> None:
     for takes in range(blocks + 2):
         check_full_at(takes, tmp_path / str(takes), source, takes_filemark=takes % 2 == 1)
+
+
+@pytest.mark.parametrize(("takes", "depth"), ((12, 0), (12, 5), (9, 30), (16, 1)))
+def test_what_a_drive_had_taken_and_lost_is_written_again(
+    tmp_path: Path, source: Path, takes: int, depth: int
+) -> None:  # fmt: skip
+    images = new_images(tmp_path, 2)
+    with images[0].drive(writable=True) as drive, asking(images[1:], writable=True) as further:
+        losing: Any = Losing(drive, takes, depth)
+        done = backup.run(losing, request(source), Silent(), evidences(), further)
+    assert [part.cartridge for part in done.parts] == ["S-1", "S-2"]
+    result = restore_from(images[::-1], tmp_path / "to")
+    assert (result.damaged, result.problems) == ([], [])
+    assert same(tmp_path / "to", source)
+    run = rescue("restore", images[1].path, "--to", tmp_path / "kit", *also(images[:1]))
+    assert (run.code, same(tmp_path / "kit", source)) == (FINE, True), run.err
+
+
+def test_what_was_lost_too_long_ago_ends_the_archive(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(write, "KEPT_BYTES", 3 * 4096)
+    images = new_images(tmp_path, 2)
+    with images[0].drive(writable=True) as drive, asking(images[1:], writable=True) as further:
+        losing: Any = Losing(drive, 12, 8)
+        with pytest.raises(DriveError, match="not on the tape") as raised:
+            backup.run(losing, request(source), Silent(), evidences(), further)
+    assert "is incomplete" in str(raised.value.hint)
 
 
 def test_with_keys_each_part_has_its_own(tmp_path: Path, source: Path) -> None:
