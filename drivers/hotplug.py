@@ -13,6 +13,8 @@ import pyudev
 SUBSYSTEMS = ("block", "scsi_generic", "scsi_tape", "tty", "usb")
 SETTLE_S = 1.0
 """One device is several events: they are waited for together."""
+LOOK_AGAIN_S = 30.0
+"""So long at most somebody waits for an event: nobody tells of a tape that is put in."""
 NO_UDEV = "nobody tells of new devices here: is systemd-udevd running?"
 
 

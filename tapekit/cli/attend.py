@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from drivers.hotplug import NO_UDEV, Events, UdevEvents
+from drivers.hotplug import LOOK_AGAIN_S, NO_UDEV, Events, UdevEvents
 from tapekit.cli.common import json_option, notes_json, print_json, state_of
 from tapekit.cli.schedule import program_of
 from tapekit.config.load import load
@@ -18,9 +18,6 @@ from tapekit.report.log import ERROR, INFO, WARNING, is_journal, note_line
 from tapekit.report.words import Words, printable
 from tapekit.schedule import install
 from tapekit.units import now_text
-
-LOOK_AGAIN_S = 30
-"""Nobody tells of a tape that is put in."""
 
 
 class _Sleeping:
@@ -66,7 +63,7 @@ def _events() -> Events:
     try:
         return UdevEvents()
     except OSError:
-        click.echo(f"tapekit: attend: {NO_UDEV}: it looks every {LOOK_AGAIN_S} seconds", err=True)
+        click.echo(f"tapekit: attend: {NO_UDEV}: it looks every {LOOK_AGAIN_S:.0f} seconds", err=True)
         return _Sleeping()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from drivers.hotplug import NO_UDEV, UdevEvents
+from drivers.hotplug import LOOK_AGAIN_S, NO_UDEV, UdevEvents
 from tapekit.cli.common import json_option, path_text, print_json, state_of
 from tapekit.cli.tables import show_table
 from tapekit.errors import TapekitError
@@ -15,8 +15,6 @@ from tapekit.jobs import devices
 from tapekit.jobs.devices import Change, Seen
 from tapekit.units import now_text, size_text
 
-LOOK_AGAIN_S = 30
-"""Nobody tells of a tape that is put in."""
 COLUMNS = ("kind", "drive or node", "device", "serial number", "medium", "label", ">free", "may")
 
 

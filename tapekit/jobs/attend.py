@@ -17,7 +17,7 @@ from formats.errors import FormatError
 from tapekit import clock, drives
 from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.config.schema import Configuration
-from tapekit.errors import REPORTED, Busy, Exit, TapekitError
+from tapekit.errors import REPORTED, Busy, TapekitError
 from tapekit.jobs import check, past
 from tapekit.jobs.nightly.lock import locked
 from tapekit.jobs.nightly.setting import Setting, setting
@@ -167,8 +167,8 @@ class Attendant:
     def _why_not(self, found: Check) -> str:
         if found.why_closed is not None:
             return str(found.why_closed)
-        if found.exit_code != Exit.DONE:
-            return "it is not the right cartridge"
+        if not found.ways or not all(way.is_wanted for way in found.ways):  # other warnings keep no night from running
+            return "the night would not go onto the cartridge that is due"
         if self._started.get(found.job) == found.night.isoformat():
             return "it was started already"
         return ""

@@ -74,7 +74,7 @@ def run(
         _tell(memory, label, doomed)
     if doomed.contents:
         audit.note(Event.DESTROYED, cartridge=destroy or "", subject=doomed.contents)
-    if medium.is_tape:
+    if not medium.carries_all_blocks:
         label = dataclasses.replace(label, block_size=_carried_block_bytes(drive, size))
         block = label_block(label)
     drive.format({**kit.files(), "label.json": block[HEADER_BYTES:]})

@@ -22,7 +22,7 @@ def test_removable_and_usb_disks_are_found_and_no_others(tree: Tree) -> None:
     tree.disk("sdc", bus="pci0/usb1", size=1000, model="Stick", usb_serial="S-1")
     tree.disk("sr0", is_removable=True)
     tree.disk("loop0", is_removable=True)
-    for name in ("wwn-0x5", "usb-TANDBERG_RDX", "usb-TANDBERG_RDX-part1"):
+    for name in ("wwn-0x5", "scsi-350000", "usb-TANDBERG_RDX", "usb-TANDBERG_RDX-part1"):
         tree.link(f"disk/by-id/{name}", "sdb1" if "part" in name else "sdb")
     assert devices(tree.root) == [
         Device(Kind.RDX, "/dev/disk/by-id/usb-TANDBERG_RDX", ("/dev/sdb",), "TANDBERG", "RDX"),

@@ -106,6 +106,14 @@ def test_no_answer_is_neither(machine: Machine) -> None:
     made.close()
 
 
+def test_what_was_said_before_answers_nothing(machine: Machine) -> None:
+    made = loader(machine, clock=Hasty())
+    os.write(machine._end, b"OK\r\n")
+    with pytest.raises(DeviceFailure, match="no answer"):
+        made.run("unload", {})
+    made.close()
+
+
 @pytest.mark.parametrize("values", ({}, {"slot": "3\rERASE"}, {"slot": ""}, {"slot": "3", "more": "1"}))
 def test_nothing_else_is_sent(machine: Machine, values: dict[str, str]) -> None:
     made = loader(machine)

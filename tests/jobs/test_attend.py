@@ -139,8 +139,16 @@ def test_the_configuration_says_so_too(site: Site) -> None:
 def test_the_wrong_one_starts_nothing(site: Site) -> None:
     start = Starts()
     site.put_in("MON-1")
-    assert look(attendant(site, start, "office"), site)[1][3] == "it is not the right cartridge"
+    assert look(attendant(site, start, "office"), site)[1][3] == "the night would not go onto the cartridge that is due"
     assert start.jobs == []
+
+
+def test_a_job_that_is_late_is_started_all_the_more(site: Site) -> None:
+    start = Starts()
+    site.next_day(7)
+    site.put_in("TUE-1")
+    assert look(attendant(site, start, "office"), site)[1] == ("office", 4, True, "")
+    assert start.jobs == ["office"]
 
 
 def test_a_start_that_fails_is_said(site: Site) -> None:
