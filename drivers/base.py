@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 TELL_LONG: ContextVar[Callable[[str], AbstractContextManager[None]]] = ContextVar(
     "TELL_LONG", default=lambda _: contextlib.nullcontext()
@@ -148,3 +148,14 @@ class Drive(Protocol):
 
     def close(self) -> None:
         """Give the device back. The drive cannot be used any more."""
+
+
+@runtime_checkable
+class Rewriting(Protocol):
+    """A drive that can also write one block again in its place, and leave all others as they are: no tape can."""
+
+    def rewrite_block(self, file: int, block: int, data: bytes) -> None:
+        """Write a block that the medium lost, as it was, byte for byte; it is on the medium when this returns.
+
+        Raises MediumError where its place is not known, or cannot be written; WriteProtected.
+        """

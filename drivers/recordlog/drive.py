@@ -75,6 +75,11 @@ class RecordLogDrive:
         self._counters["blocks written"] += 1
         return early_warning
 
+    def rewrite_block(self, file: int, block: int, data: bytes) -> None:
+        """See Rewriting."""
+        self._writable()
+        self._open_log().rewrite_block(file, block, data)
+
     def write_filemark(self) -> None:
         """See Drive."""
         self._writable()

@@ -170,6 +170,30 @@ class RecordLog:
         index.complete(len(index.distances), mark, behind, self._durable.epoch)
         self._file, self._block = self._file + 1, 0
 
+    def rewrite_block(self, file: int, number: int, data: bytes) -> None:
+        """Write a block's record again in its place, which ends where it ended. Raises MediumError.
+
+        A power cut meanwhile leaves it as bad as it was, and touches no other.
+        """
+        index = self._files[file] if file < len(self._files) else None
+        position = index.position(number) if index and number < len(index.distances) else None
+        place = f"{self._where}: block {number} of file {file}"
+        if index is None or position is None:
+            raise MediumError(f"{place}: its place is not known: it is not written again", file, number)
+        later = (index.position(other) for other in range(number + 1, len(index.distances)))
+        behind = next((known for known in later if known is not None), index.mark or index.end)
+        if position + recordlog.record_bytes(len(data)) > behind:
+            raise MediumError(f"{place}: does not fit its place: it is not written again", file, number)
+        header = RecordHeader(
+            kind=RecordKind.BLOCK, number=index.first_number + number, position=position, epoch=index.epoch,
+            file=file, block=number, length=len(data), log_id=self._durable.log_id,
+        )  # fmt: skip
+        try:
+            self._storage.write(self._reader.start + position, recordlog.build_record_header(header), data)
+            self._storage.flush()
+        except BadPlace as error:
+            raise MediumError(f"{place} cannot be written: {error}", file, number) from error
+
     @property
     def _durable(self) -> Superblock:
         if self._superblock is None:

@@ -25,6 +25,7 @@ from tapekit.cli.further import then_option
 from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.cli.remember import problem_json, remembering
 from tapekit.errors import Exit
+from tapekit.jobs import repair as repairs
 from tapekit.jobs import verify
 from tapekit.jobs.sealing import known_sites
 from tapekit.jobs.verify import Damage, SegmentResult
@@ -35,14 +36,15 @@ from tapekit.units import counted, size_text
 @drive_argument
 @archive_option("all", several=True)
 @click.option("--source", is_flag=True, help="Compare with the original files too.")
+@click.option("--repair", is_flag=True, help="Write blocks that parity gave back again in their place (disks only).")
 @then_option
 @key_option
 @passphrase_option
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, drive: str, archive: str, source: bool, then: tuple[str, ...], key: str | None,
-    passphrase_from: str, as_json: bool,
+    context: click.Context, drive: str, archive: str, source: bool, repair: bool, then: tuple[str, ...],
+    key: str | None, passphrase_from: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Read every block from the medium, decode it, and check every member's content.
 
@@ -55,6 +57,7 @@ def command(
     places = places_of(context)
     trusted = known_sites(places.keys, state_of(context), places.site)
     results: list[verify.Result] = []
+    repaired: list[repairs.Result] = []
     with (
         evidences() as journal,
         remembering(context, journal) as memory,
@@ -62,24 +65,45 @@ def command(
     ):
         trust, wanted, carried = verify.Trust(found, trusted), archive, None
         for each in (drive, *then):
-            with opened(context, each) as device:
+            with opened(context, each, writable=repair) as device:
+                if repair:
+                    repairs.check(device)
+                    memory.check_writable(device)
                 result = verify.run(
                     device, wanted, progress.shown(as_json=as_json), journal, with_source=source, trust=trust,
                     carried=carried,
                 )  # fmt: skip
+                repaired.append(repairs.run(device, result.corrected) if repair else repairs.Result())
                 memory.learn(device, opener=found)
             results.append(result)
             carried = next((segment.carried for segment in reversed(result.segments) if segment.carried), None)
             wanted = result.segments[0].archive if wanted == "latest" else wanted
     if as_json:
-        answer = _json(results[0]) | {"ok": all(result.ok for result in results)}
+        answer = _json(results[0]) | _repair_json(repaired) | {"ok": all(result.ok for result in results)}
         answer["then"] = [_json(result) for result in results[1:]]
         print_json(answer | {"catalog_problem": problem_json(memory)})
     else:
         for result in results:
             _show(result)
+        for done in repaired:
+            _show_repair(done)
     codes = [_exit_code(result, source=source, key=key) for result in results]
     context.exit(Exit.VERIFICATION if Exit.VERIFICATION in codes else max(codes))
+
+
+def _show_repair(done: repairs.Result) -> None:
+    show_list("not repaired", [f"block {lost.block} of file {lost.file}: {why}" for lost, why in done.failed])
+    if done.repaired:
+        click.echo(f"repaired, and read back: {counted(len(done.repaired), 'block')}")
+
+
+def _repair_json(repaired: list[repairs.Result]) -> dict[str, Any]:
+    return {
+        "repaired": corrected_json([lost for done in repaired for lost in done.repaired]),
+        "not_repaired": corrected_json([
+            dataclasses.replace(lost, why=why) for done in repaired for lost, why in done.failed
+        ]),
+    }  # fmt: skip
 
 
 def _exit_code(result: verify.Result, *, source: bool, key: str | None) -> Exit:

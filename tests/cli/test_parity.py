@@ -48,3 +48,17 @@ def test_a_cartridge_too_small_for_it(run: Run, source: Path, tmp_path: Path) ->
     assert "no parity: the cartridge is too small for it" in ran.out
     assert run("backup", url, source).code == 0
     assert run("backup", url, source, "--json").answer["parity_bytes"] is None
+
+
+def test_repair(run: Run, parity: str, tmp_path: Path) -> None:
+    """The damaged block is good on the medium again, and nothing else was touched."""
+    damaged = (tmp_path / "p.tkc").read_bytes()
+    ran = run("verify", parity, "--repair")
+    assert ran.code == 3
+    assert "repaired, and read back: 1 block" in ran.out
+    ran = run("verify", parity)
+    assert (ran.code, ran.err) == (0, "")
+    repaired = (tmp_path / "p.tkc").read_bytes()
+    changed = [place for place in range(len(damaged)) if damaged[place] != repaired[place]]
+    assert 0 < len(changed) <= len(b"damage")
+    assert changed[-1] - changed[0] < len(b"damage")

@@ -15,7 +15,7 @@ import pytest
 from formats.segment import ABORTED
 from tapekit.blocks.correct import correcting
 from tapekit.errors import MediumFull
-from tapekit.jobs import backup, duplicate, export, listing
+from tapekit.jobs import backup, duplicate, export, listing, repair, verify
 from tapekit.patterns import Patterns
 from tapekit.progress import Silent
 from tests.jobs.cartridges import Image, Place, evidences, new_image, places, request, restored
@@ -222,3 +222,36 @@ def test_by_default_on_a_disk(tmp_path: Path) -> None:
     wanted = dataclasses.replace(request(source), parity=None)
     with image.drive(writable=True) as drive:
         assert backup.run(drive, wanted, Silent(), evidences()).parity_bytes
+
+
+def test_repair(made: Made, tmp_path: Path) -> None:
+    """Every kind of block, records' headers and all, byte for byte as it was written."""
+    blocks = made.places(2)
+    with made.as_it_was() as path:
+        for place in (blocks[0], blocks[9], blocks[-30], blocks[-1]):
+            zero_record(path, place)
+        with made.image.drive(writable=True) as drive:
+            found = verify.run(drive, "all", Silent(), evidences())
+            result = repair.run(drive, found.corrected)
+        assert len(result.repaired) == 4
+        assert not result.failed
+        whole = made.whole.read_bytes()
+        assert path.read_bytes() == whole
+        made.check("repaired", [], tmp_path / "to")
+
+
+def test_repair_of_a_place_that_is_lost(made: Made) -> None:
+    """Without the table of places, a lost record is corrected on reading and not written."""
+    image, blocks = made.image, made.places(2)
+    with made.as_it_was() as path:
+        zero_record(path, blocks[5])
+        zero_record(path, made.places(3)[5])
+        for mark in (blocks[-1], made.places(3)[-1]):
+            with path.open("r+b") as file:
+                file.seek(mark.content + mark.size_bytes + -(mark.content + mark.size_bytes) % 4096)
+                file.write(bytes(64))
+        with image.drive(writable=True) as drive:
+            result = repair.run(drive, verify.run(drive, "all", Silent(), evidences()).corrected)
+        assert [lost.block for lost, _ in result.failed] == [5, 5]
+        assert "its place is not known" in result.failed[0][1]
+        assert image.verify().ok
