@@ -48,8 +48,8 @@ class Identity:
 class MediumState:
     """What is in the drive. `found` names foreign content in one word, `description` in a sentence.
 
-    `usual_block_bytes` is what a block has there unless somebody says otherwise; `carries_all_blocks`: every size up to
-    the largest surely gets there and back. Between computer and tape a host adapter may not carry what the drive takes.
+    `usual_block_bytes` is what a block has there unless somebody says otherwise. `is_tape`: blocks that the drive takes
+    may be too large for the way to it, and the drive corrects by itself what a stretch of the medium loses.
     """
 
     present: bool
@@ -62,7 +62,7 @@ class MediumState:
     barcode: str = ""
     largest_block_bytes: int = 0
     usual_block_bytes: int = 1 << 20
-    carries_all_blocks: bool = True
+    is_tape: bool = False
     found: str = ""
     description: str = ""
 

@@ -71,6 +71,7 @@ class Row:
 _CLEAN = "put a cleaning cartridge in, then try again; if it comes back soon, use another cartridge"
 _SERVICE = "switch the drive off and on; if it comes back, the drive needs service"
 _OTHER = "use another cartridge, and retire this one when it happens again"
+_LOOK = "look what is where in the changer"
 _SLIDER = "move the slider of the cartridge, or use another one"
 _ENCRYPTED = "the cartridge was written with the drive's own encryption: only that key reads it"
 
@@ -102,11 +103,12 @@ ROWS = (
     # --- something happened
     Row(Key.UNIT_ATTENTION, 0x28, 0x00, Way.FAIL, "the cartridge was changed", MediumChanged, "run the command again"),
     Row(Key.UNIT_ATTENTION, 0x28, 0x01, Way.FAIL, "the import/export slot was opened", MediumChanged,
-        "tapekit changer inventory"),
+        _LOOK),
     Row(Key.UNIT_ATTENTION, 0x29, None, Way.FAIL, "the drive was reset", DriveReset, "run the command again"),
-    Row(Key.UNIT_ATTENTION, 0x2A, None, Way.AGAIN, "somebody changed the drive's parameters", DriveReset,
+    Row(Key.UNIT_ATTENTION, 0x2A, None, Way.FAIL, "somebody changed the drive's parameters", DriveReset,
         "see that no other program uses the drive: tapekit doctor"),
-    Row(Key.UNIT_ATTENTION, 0x3F, None, Way.AGAIN, "the drive's firmware or identity changed", DriveReset),
+    Row(Key.UNIT_ATTENTION, 0x3F, None, Way.FAIL, "the drive's firmware or identity changed", DriveReset,
+        "run the command again"),
     Row(Key.ABORTED_COMMAND, 0x10, None, Way.AGAIN, "a block was damaged on the way between computer and drive",
         DeviceFailure, "look at cable, connectors and host adapter"),
     Row(Key.ABORTED_COMMAND, 0x47, None, Way.AGAIN, "a command was damaged on the way", DeviceFailure,
@@ -142,12 +144,12 @@ ROWS = (
     Row(None, 0x27, None, Way.FAIL, "write-protected", WriteProtected, _SLIDER),
     Row(None, 0x74, None, Way.FAIL, "encrypted by a drive", DeviceFailure, _ENCRYPTED),
     # --- changers, loading and ejecting
-    Row(None, 0x21, 0x01, Way.FAIL, "there is no such place in the changer", DeviceFailure, "tapekit changer status"),
-    Row(None, 0x3B, 0x0D, Way.FAIL, "the place to move to is full", DeviceFailure, "tapekit changer status"),
-    Row(None, 0x3B, 0x0E, Way.FAIL, "the place to move from is empty", DeviceFailure, "tapekit changer status"),
+    Row(None, 0x21, 0x01, Way.FAIL, "there is no such place in the changer", DeviceFailure, _LOOK),
+    Row(None, 0x3B, 0x0D, Way.FAIL, "the place to move to is full", DeviceFailure, _LOOK),
+    Row(None, 0x3B, 0x0E, Way.FAIL, "the place to move from is empty", DeviceFailure, _LOOK),
     Row(None, 0x3B, 0x11, Way.FAIL, "the magazine cannot be reached", NotReady, "close the changer's door"),
     Row(None, 0x3B, 0x12, Way.FAIL, "the magazine is out", NotReady, "put the magazine in"),
-    Row(None, 0x3B, None, Way.FAIL, "the changer cannot reach that place", DeviceFailure, "tapekit changer status"),
+    Row(None, 0x3B, None, Way.FAIL, "the changer cannot reach that place", DeviceFailure, _LOOK),
     Row(None, 0x53, 0x02, Way.FAIL, "the cartridge is locked in", Busy, "end the program that uses the drive"),
     Row(None, 0x53, None, Way.FAIL, "the cartridge can be neither loaded nor ejected", DeviceFailure, _SERVICE),
     # --- the device

@@ -43,10 +43,10 @@ def check_generation(url: str, drive: Generation | None, cartridge: Cartridge) -
         )
 
 
-def set_up(link: Link, cartridge: Cartridge, *, compression: bool) -> None:
+def set_up(link: Link, *, compression: bool) -> None:
     """Blocks of any size; the drive's own compression as wanted. What a drive does not have is left as it is."""
-    if cartridge.block_bytes:
-        with contextlib.suppress(CommandFailed):  # a drive that knows fixed blocks only: writing says so
+    with contextlib.suppress(CommandFailed, FormatError):  # a drive that knows fixed blocks only: writing says so
+        if commands.mode_sense(link.transport, 0).block_bytes:
             commands.mode_select(link.transport, Mode(density=_DEFAULT_DENSITY))
     try:
         body = commands.mode_sense(link.transport, mode.COMPRESSION_PAGE).page(mode.COMPRESSION_PAGE)

@@ -50,7 +50,7 @@ class TapeDrive:
         self._identity, kind, self.generation = state.identity(transport)
         self._link.generation = self.generation
         content.check_type(url, kind)
-        self._reel = Reel(self._link)
+        self._reel = Reel(self._link, self._set_up)
         self._cartridge: Cartridge | None = None
         self._content, self._found = Content.BLANK, ("", "")
         self._largest_bytes = LARGEST_BLOCK_BYTES
@@ -72,13 +72,13 @@ class TapeDrive:
     def medium(self) -> MediumState:
         """See Drive."""
         found = self._cartridge
-        if found is None:
+        if found is None or self._reel.is_gone:
             return MediumState(present=False)
         return MediumState(
             present=True, content=self._content, write_protected=found.write_protected or not self._writes(found),
             worm=found.worm, capacity_bytes=found.capacity_bytes, remaining_bytes=max(0, self._left_bytes),
             serial=found.serial, barcode=found.barcode, largest_block_bytes=self._largest_bytes,
-            usual_block_bytes=USUAL_BLOCK_BYTES, carries_all_blocks=False, found=self._found[0],
+            usual_block_bytes=USUAL_BLOCK_BYTES, is_tape=True, found=self._found[0],
             description=self._found[1],
         )  # fmt: skip
 
@@ -192,7 +192,7 @@ class TapeDrive:
 
     def eject(self) -> None:
         """See Drive."""
-        if self._cartridge is None:
+        if self._cartridge is None or self._reel.is_gone:
             return
         self.lock(False)  # noqa: FBT003 - the contract's shape
         self._end_protection()
@@ -230,7 +230,7 @@ class TapeDrive:
         """Look at what is in the drive, and set the drive up for it."""
         transport = self._link.transport
         self._cartridge = None
-        self._reel = Reel(self._link)
+        self._reel = Reel(self._link, self._set_up)
         if protection.state(self._link) is not None:
             protection.switch(self._link, on=False)  # a crash may have left it on
         try:
@@ -245,10 +245,13 @@ class TapeDrive:
         with contextlib.suppress(DriveError, FormatError):
             limits = tape.parse_limits(self._reel.answer(commands.READ_BLOCK_LIMITS, size=tape.LIMITS_BYTES))
             self._largest_bytes = min(limits.largest_bytes, LARGEST_BLOCK_BYTES)
-        content.set_up(self._link, found, compression=self._compression)
-        if protection.state(self._link) is not None:
-            self._reel.is_protected = protection.switch(self._link, on=True)
+        self._set_up(self._reel)
         self._look_at_first_block()
+
+    def _set_up(self, reel: Reel) -> None:
+        """Blocks of any size, the drive's compression as wanted, a check with each block where the drive can."""
+        content.set_up(self._link, compression=self._compression)
+        reel.is_protected = protection.state(self._link) is not None and protection.switch(self._link, on=True)
 
     def _look_at_first_block(self) -> None:
         """Blank, one of ours, or something else. The tape stands at its beginning afterwards."""
@@ -274,6 +277,8 @@ class TapeDrive:
     def _present(self) -> Cartridge:
         if self._cartridge is None:
             raise NoMedium(f"{self.url}: no cartridge in the drive", "put it in")
+        if self._reel.is_gone:
+            raise NoMedium(f"{self.url}: the cartridge was taken out", "run the command again, with the right one in")
         return self._cartridge
 
     def _need_content(self) -> None:

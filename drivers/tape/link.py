@@ -1,5 +1,6 @@
 """Commands to a tape drive, with what tapekit does by itself: waiting, loading, trying again (the sense table)."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from drivers.scsi.commands import Command, CommandFailed
 from drivers.scsi.generations import Generation
 from drivers.scsi.sensetable import Row, Way, row_of
 from drivers.scsi.transport import Buffer, Reply, Transport
-from formats.scsi.sense import Sense
+from formats.scsi.sense import Key, Sense
 
 BUSY_S = 60.0
 """How long a drive may say that it is busy, or that somebody has reserved it."""
@@ -38,6 +39,10 @@ class Failed(Exception):
         super().__init__(f"{row.why} ({sense})")
         self.row = row
         self.sense = sense
+
+
+class _Attention(Failed):
+    """The drive had something to say first, and did nothing."""
 
 
 class Link:
@@ -121,7 +126,18 @@ class Link:
     def load(self) -> Reply:
         """Draw the cartridge in and wait until the drive has it. Raises Failed."""
         with self.long("loading the cartridge"):
+            for _ in range(MOST_ATTENTIONS):
+                with contextlib.suppress(_Attention):
+                    return self._load()
+            return self._load()
+
+    def _load(self) -> Reply:
+        try:
             return self.send(commands.LOAD_UNLOAD, (4, 1, 1))
+        except Failed as failed:
+            if failed.sense.key == Key.UNIT_ATTENTION:
+                raise _Attention(failed.row, failed.sense) from failed
+            raise
 
     def drain(self) -> None:
         """Hear out what happened before: changed, reset, parameters. Raises Failed where the drive is not ready.
@@ -134,7 +150,7 @@ class Link:
                 try:
                     self.send(commands.TEST_UNIT_READY)
                 except Failed as failed:
-                    if failed.sense.key != 6:  # noqa: PLR2004 - unit attention
+                    if failed.sense.key != Key.UNIT_ATTENTION:
                         raise
                 else:
                     return

@@ -14,6 +14,7 @@ from drivers.errors import (
     DriveReset,
     EndOfData,
     EndOfMedium,
+    MediumChanged,
     MediumError,
     NoMedium,
 )
@@ -42,15 +43,27 @@ class Unsupported(DriveError):
 
 
 class Reel:
-    """One cartridge's tape. `is_protected`: each block goes with its check (logical block protection)."""
+    """One cartridge's tape. `is_protected`: each block goes with its check (logical block protection).
 
-    def __init__(self, link: Link) -> None:
-        """The tape of the cartridge that the drive has loaded; where it stands is asked when it matters."""
+    A reset takes back how the drive was set, so that checks would be written into the blocks, and leaves the tape
+    somewhere. After one, nothing is read or written before the next `rewind`, `locate` or `to_end_of_data`; those set
+    the drive up anew.
+    """
+
+    def __init__(self, link: Link, set_up: Callable[["Reel"], None]) -> None:
+        """The tape of the cartridge that the drive has loaded; where it stands is asked when it matters.
+
+        `set_up` puts the drive's settings right, after a reset.
+        """
         self.is_protected = False
         self.is_warned = False
         """Whether early warning has come."""
         self._link = link
         self._url = link.url
+        self._set_up = set_up
+        self.is_gone = False
+        """Taken out, or changed for another one: nothing is done any more."""
+        self._is_reset = False
         self._place: tuple[int, int] | None = None
         """File and object; None: not known."""
         self._starts = {0: 0}
@@ -133,6 +146,7 @@ class Reel:
 
     def locate(self, file: int, block: int) -> None:
         """Go before a block. Raises EndOfData, and stands then where it stood before."""
+        self._recover()
         before = self._place
         try:
             self._locate(file, block)
@@ -144,11 +158,13 @@ class Reel:
 
     def rewind(self) -> None:
         """Go to the beginning."""
+        self._recover()
         self.do(commands.REWIND)
         self._place = (0, 0)
 
     def to_end_of_data(self) -> None:
         """Go behind the last thing written."""
+        self._recover()
         self.do(commands.SPACE, (1, 1, _END))
         found = self._where()
         if found.object is None:
@@ -256,6 +272,8 @@ class Reel:
 
     def _known(self) -> tuple[int, int]:
         """File and object; asks the drive where they are not known. Raises DriveReset."""
+        if self._is_reset:
+            raise DriveReset(f"{self._url}: the drive was reset", "run the command again: it rewinds")
         if self._place is None:
             found = self._where()
             if found.object is None:
@@ -264,6 +282,17 @@ class Reel:
                 )
             self._place = (self._file_of(found), found.object)
         return self._place
+
+    def _recover(self) -> None:
+        """After a reset: hear out what the drive has to say of it, and set it up again."""
+        if not self._is_reset:
+            return
+        try:
+            self._link.drain()
+        except Failed as failed:
+            raise as_error(failed, self._url) from failed
+        self._is_reset, self._place = False, None
+        self._set_up(self)
 
     def _no_such_place(self, file: int, block: int) -> EndOfData:
         return EndOfData(f"{self._url}: there is no block {block} of file {file}")
@@ -289,7 +318,7 @@ class Reel:
         try:
             return send()
         except TransportError:
-            self._place = None
+            self._place, self._is_reset = None, True
             raise
         except Failed as failed:
             if failed.sense.key == Key.ILLEGAL_REQUEST and failed.sense.asc in (0x20, 0x24):
@@ -301,6 +330,8 @@ class Reel:
         """The error of a failed command: where it happened, and what of earlier writes is lost."""
         kind, sense = failed.row.error, failed.sense
         if kind is NoMedium or sense.key == Key.UNIT_ATTENTION:
+            self._is_reset = True
+            self.is_gone = kind in (NoMedium, MediumChanged)
             return as_error(failed, self._url)
         now = self._ask()
         if sense.is_deferred and before is not None and now is not None and now[1] < before[1]:

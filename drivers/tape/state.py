@@ -53,8 +53,6 @@ class Cartridge:
     remaining_bytes: int = 0
     serial: str = ""
     barcode: str = ""
-    block_bytes: int = 0
-    """Of fixed blocks, as the drive is set; 0: variable."""
 
     @property
     def media_id(self) -> str:
@@ -74,10 +72,10 @@ def identity(transport: Transport) -> tuple[Identity, int, Generation | None]:
 
 def cartridge(transport: Transport, generation: Generation | None) -> Cartridge:
     """The cartridge that is loaded. What the drive does not tell is left out."""
-    density, protected, worm, block_bytes = 0, False, False, 0
+    density, protected, worm = 0, False, False
     try:
         found = commands.mode_sense(transport, 0)
-        density, protected, block_bytes = found.density or 0, found.is_write_protected, found.block_bytes
+        density, protected = found.density or 0, found.is_write_protected
         worm = bool(found.medium_type) and found.medium_type & _TYPE_MASK == _WORM_TYPE
     except (CommandFailed, FormatError):
         pass
@@ -92,7 +90,7 @@ def cartridge(transport: Transport, generation: Generation | None) -> Cartridge:
         capacity = generation.capacity_gb * 10**9
     return Cartridge(
         density, protected, worm, capacity, min(remaining, capacity) or capacity,
-        _text(chip.get(mam.SERIAL)), _text(chip.get(mam.BARCODE)), block_bytes,
+        _text(chip.get(mam.SERIAL)), _text(chip.get(mam.BARCODE)),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import queue
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 
 from drivers.base import Drive
@@ -23,6 +23,10 @@ from tapekit.blocks.read import GoodBlock, decode
 
 _MAY_END = frozenset((Kind.DATA, Kind.CATALOG))
 """Blocks that a parity group may end with; documents are not interrupted."""
+KEPT_BYTES = 16 << 20
+"""Blocks that a drive has taken are kept for a while, where it may say later that it could not write them."""
+BUFFERED = ("tape:", "virtual:")
+"""Drives that take blocks before they are on the medium, by how their URLs begin."""
 POOL_BYTES = 32 << 20
 """What lies between reading and writing: a tenth of a second of an LTO-9 drive, and many small files."""
 
@@ -72,6 +76,11 @@ class PlainCut:
     content: bytes
 
 
+def _sequence(sealed: SealedBlock) -> int:
+    """Where it stands in every block's header (formats/SPEC.md section 3.1)."""
+    return int.from_bytes(sealed.data[40:48], "big")
+
+
 class SegmentWriter:
     """Writes the blocks of one segment, in order, and keeps the sums that its trailer needs.
 
@@ -106,10 +115,14 @@ class SegmentWriter:
         self._failure: Exception | None = None
         self._refused: list[SealedBlock | Piece] = []
         """What was handed over and not written when the drive failed, in order."""
+        self._sequence_start = sequence_start
+        self._kept: deque[SealedBlock] = deque()
+        """The blocks that were written last, where the drive may still lose them."""
+        self._keeps = KEPT_BYTES // block_size if drive.url.startswith(BUFFERED) else 0
         self._pool: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         self._pieces: queue.SimpleQueue[Piece | _CloseGroup | threading.Event | None] = queue.SimpleQueue()
         self._sealed: queue.SimpleQueue[SealedBlock | Group | threading.Event | None] = queue.SimpleQueue()
-        self._buffers = min(64, max(4, POOL_BYTES // block_size))
+        self._buffers = min(64, max(4, POOL_BYTES // block_size)) + self._keeps
         self._made = 0
         self._threads = [
             threading.Thread(target=self._seal_all, name="seal blocks", daemon=True),
@@ -162,7 +175,7 @@ class SegmentWriter:
 
         So is the parity of it, and of `more_bytes` that are to come, for which there is room then.
         """
-        waiting = (self._made - self._pool.qsize() + 1) * (self._block_size + 4096)
+        waiting = (self._made - self._pool.qsize() - len(self._kept) + 1) * (self._block_size + 4096)
         return self.remaining_bytes - waiting - self._parity_due_bytes(waiting + more_bytes)
 
     def _parity_due_bytes(self, more_bytes: int) -> int:
@@ -180,9 +193,19 @@ class SegmentWriter:
         passed.wait()
         self._raise_failure()
 
-    def taken_back(self) -> list[PlainCut]:
-        """Data that was handed over and never came to the medium, in order. The threads must have ended."""
-        sealed = [item for item in self._refused if isinstance(item, SealedBlock)]
+    def taken_back(self, lost_from: int | None = None) -> list[PlainCut] | None:
+        """Data that was handed over and never came to the medium, in order. The threads must have ended.
+
+        `lost_from` is the number in the file of the first block that the drive had taken and lost; None where that is
+        so long ago that it is not kept any more.
+        """
+        lost: list[SealedBlock] = []
+        if lost_from is not None:
+            first = self._sequence_start + lost_from
+            if not self._kept or _sequence(self._kept[0]) > first:
+                return None
+            lost = [item for item in self._kept if _sequence(item) >= first]
+        sealed = lost + [item for item in self._refused if isinstance(item, SealedBlock)]
         pieces = [item for item in self._refused if isinstance(item, Piece)]
         cuts = [self._opened(item) for item in sealed if item.kind == Kind.DATA]
         cuts += [PlainCut(item.stream_offset, bytes(item.plain)) for item in pieces if item.kind == Kind.DATA]
@@ -326,7 +349,10 @@ class SegmentWriter:
     def _give_back(self, sealed: SealedBlock) -> None:
         """Its buffer can be filled again; one that was not written is kept, and another buffer given for it."""
         if self._failure is None:
-            self._pool.put(sealed.pooled)
+            if self._keeps:
+                self._kept.append(sealed)
+            if len(self._kept) > self._keeps or not self._keeps:
+                self._pool.put(self._kept.popleft().pooled if self._keeps else sealed.pooled)
         else:
             self._refused.append(sealed)
             self._pool.put(bytearray(self._block_size))

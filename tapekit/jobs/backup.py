@@ -18,7 +18,7 @@ from tapekit.cartridge.cartridge import Cartridge, Segment, open_cartridge
 from tapekit.errors import MediumFull, Stopped
 from tapekit.evidence import Evidences
 from tapekit.jobs.interrupt import StopRequest
-from tapekit.jobs.next_cartridge import NextCartridge
+from tapekit.jobs.next_cartridge import NextCartridge, quiet
 from tapekit.jobs.save import Saver
 from tapekit.jobs.segments import Means, Part, Saved, SegmentFull, Segments, check_writable
 from tapekit.keys.opener import NO_KEY, Known, Opener
@@ -110,7 +110,8 @@ def run(
     if request.recipients:
         protect_memory()
     means = Means(
-        packing, evidences, request.recipients, request.site_key, request.parity, next_cartridge, closed
+        packing, evidences, request.recipients, request.site_key, request.parity,
+        quiet(next_cartridge, progress, "saving"), closed,
     )  # fmt: skip
     header = _header(request, cartridge.label.block_size, packing)
     with StopRequest() as stop, Segments(header, means) as segments:

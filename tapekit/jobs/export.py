@@ -9,7 +9,7 @@ from tapekit.audit import events as audit
 from tapekit.audit.events import Event
 from tapekit.blocks.correct import Corrected
 from tapekit.jobs.interrupt import StopRequest
-from tapekit.jobs.next_cartridge import NextCartridge
+from tapekit.jobs.next_cartridge import NextCartridge, quiet
 from tapekit.jobs.parts import MOST_STREAM_BYTES, Part, Parts, Sought
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.progress import Progress
@@ -42,7 +42,10 @@ def run(
 
     Raises NoSuchArchive, KeyNeeded, KeyRefused and DriveError.
     """
-    with StopRequest() as stop, Parts(drive, Sought(archive, opener, next_cartridge)) as parts:
+    with (
+        StopRequest() as stop,
+        Parts(drive, Sought(archive, opener, quiet(next_cartridge, progress, "exporting"))) as parts,
+    ):
         result = Result(parts.chosen.archive)
         export = _Export(parts, write, progress, stop, result)
         for part in parts.in_order():

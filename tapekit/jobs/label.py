@@ -74,7 +74,7 @@ def run(
         _tell(memory, label, doomed)
     if doomed.contents:
         audit.note(Event.DESTROYED, cartridge=destroy or "", subject=doomed.contents)
-    if not medium.carries_all_blocks:
+    if medium.is_tape:
         label = dataclasses.replace(label, block_size=_carried_block_bytes(drive, size))
         block = label_block(label)
     drive.format({**kit.files(), "label.json": block[HEADER_BYTES:]})

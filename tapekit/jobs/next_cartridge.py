@@ -13,6 +13,7 @@ from drivers.base import Drive
 from drivers.errors import BlankMedium, DriveError
 from tapekit.errors import REPORTED
 from tapekit.keys.opener import NO_KEY, Opener
+from tapekit.progress import Progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Listed:
         elif finished not in self._open:
             self._open.append(finished)
         for drive in self._open if not asked.is_to_write else ():
-            if drive is not finished and self._fits(drive, asked):
+            if self._fits(drive, asked):
                 return drive
         while self._openers:
             try:
@@ -185,6 +186,33 @@ class AtTerminal:
         self._say(str(error))
         if hint := getattr(error, "hint", None):
             self._say(f"  hint: {hint}")
+
+
+class Quiet:
+    """Takes the progress away while another one is asked."""
+
+    def __init__(self, inner: NextCartridge, progress: Progress, doing: str) -> None:
+        """Nothing is asked yet."""
+        self._inner = inner
+        self._progress = progress
+        self._doing = doing
+
+    def next(self, finished: Drive, asked: Asked) -> Drive | None:
+        """See NextCartridge."""
+        self._progress.end()
+        try:
+            return self._inner.next(finished, asked)
+        finally:
+            self._progress.begin(self._doing, None)
+
+    def close(self) -> None:
+        """See NextCartridge."""
+        self._inner.close()
+
+
+def quiet(inner: NextCartridge | None, progress: Progress, doing: str) -> NextCartridge | None:
+    """The same, and no progress is shown meanwhile."""
+    return None if inner is None else Quiet(inner, progress, doing)
 
 
 def _let_go(drive: Drive) -> None:

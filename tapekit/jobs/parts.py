@@ -69,13 +69,14 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         self.cartridges: dict[int, str] = {}
         """Names of those that were read, by part."""
         self.state = ""
-        self.problems: list[str] = []
-        """What is damaged in a catalog, or missing."""
         self._sought = sought
         self._drive = drive
         self._names: dict[int, str] = {}
         """Of every part that is known of."""
         self._starts: dict[int, int] = {}
+        self._problems: dict[int, list[str]] = {}
+        self._torn: set[int] = set()
+        """Parts that could not be closed: their members stand in the catalog behind them."""
         self._missing: set[int] = set()
         self._open: set[int] = set()
         """Parts that were read, and behind which another follows."""
@@ -96,6 +97,12 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
     def corrected(self) -> list[Corrected]:
         """Blocks that parity gave back."""
         return [found for reading in self._reading for found in reading.corrections.values()]
+
+    @property
+    def problems(self) -> list[str]:
+        """What is damaged in the catalogs; ask at the end."""
+        known = ((number, words) for number, words in sorted(self._problems.items()) if number not in self._torn)
+        return [problem for _, words in known for problem in words]
 
     def in_order(self) -> Iterator[Part]:
         """Every part that is to be had, the first one first. A member may lead on to the next part meanwhile."""
@@ -140,9 +147,10 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         missing = {
             number for number in range(end + 1)
             if number not in self.cartridges and (sought.needed is None or number in sought.needed)
+            and self._starts.get(number) != self._starts.get(number + 1, -1)  # nothing of the stream came to be there
         }  # fmt: skip
         words = [f"{self._words(number)} is not there" for number in sorted(missing)]
-        if self._last is None and sought.needed is None and self._goes_on(end):
+        if self._last is None and sought.needed is None and end in self._open and self.state == CONTINUED:
             behind = f"part {end + 2} of archive {self.chosen.archive[:8]}, and what may follow, is not there"
             words.append(behind)
         return words
@@ -281,14 +289,13 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
             self._reading.append(reading)
         found = read_catalog(reading, opened)
         self._tables.callback(found.tables.close)
-        if opened.number not in self.cartridges:
-            self.problems += found.problems
+        self._problems[opened.number] = list(found.problems)
         stream, end = None, None
         try:
             layout = find_layout(reading, opened)
             stream, end = PlainStream(reading, layout), layout.end
         except VerificationFailed as error:
-            self.problems.append(str(error))
+            self._problems[opened.number].append(str(error))
         self._learn(opened, cartridge.name, stream)
         self.current = Part(cartridge, opened, found, stream, end)
         return self.current
@@ -297,12 +304,14 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         number = segment.number
         for earlier, before in enumerate(segment.header.previous if segment.header else ()):
             self._names[earlier], self._starts[earlier] = before.name, before.stream_start
+            if before.trailer_sha256 is None:
+                self._torn.add(earlier)
         self._names[number] = self.cartridges[number] = name
         if stream is not None:
             self._starts[number] = stream.layout.start
         if number >= max(self._names):
             self.state = segment.state
-        if segment.state == CONTINUED:
+        if segment.state == CONTINUED or (segment.trailer is None and self._sought.next_cartridge is not None):
             self._open.add(number)
         elif segment.trailer is not None:
             self._last = number

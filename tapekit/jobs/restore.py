@@ -14,7 +14,7 @@ from tapekit.audit.events import Event
 from tapekit.blocks.correct import Corrected
 from tapekit.errors import TapekitError
 from tapekit.jobs.interrupt import StopRequest
-from tapekit.jobs.next_cartridge import NextCartridge
+from tapekit.jobs.next_cartridge import NextCartridge, quiet
 from tapekit.jobs.parts import Part, Parts, Sought
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.patterns import Patterns
@@ -72,7 +72,8 @@ def run(
     """
     patterns = Patterns(request.patterns)
     sought = Sought(
-        request.archive, request.opener, next_cartridge, request.needed, begins=begins or (lambda _drive: None)
+        request.archive, request.opener, quiet(next_cartridge, progress, "restoring"), request.needed,
+        begins=begins or (lambda _drive: None)
     )  # fmt: skip
     with StopRequest() as stop, Parts(drive, sought) as parts:
         result = _Restore(parts, request, patterns, progress, stop).run()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from drivers.base import Drive
-from drivers.errors import DriveError, EndOfMedium, WriteProtected
+from drivers.errors import BlocksLost, DriveError, EndOfMedium, MediumError, WriteProtected
 from formats import segment
 from formats.block import HEADER_BYTES, TAG_BYTES, Kind
 from formats.catalog import Entry
@@ -44,8 +44,11 @@ CLOSING_BLOCKS = 8
 """Blocks kept free for the trailer and for what rounding takes."""
 SMALLEST_ARCHIVE_BLOCKS = 4
 """Header, the data block that is filled, the one behind it, and one for luck: with less room nothing is begun."""
-TAPE = "tape:"
 _MORE_ROOM = "put in a cartridge with more room, and run the backup again"
+
+
+REFUSED = (EndOfMedium, MediumError)
+"""A medium takes no more, or not what it should: with another cartridge at hand, the archive goes on on that one."""
 
 
 class SegmentFull(Exception):
@@ -189,7 +192,7 @@ class Segments:
         """See SegmentWriter."""
         try:
             return self._writer.buffer()
-        except EndOfMedium as refused:
+        except REFUSED as refused:
             self._go_on(self._end, refused)
             return self.buffer()
 
@@ -202,7 +205,7 @@ class Segments:
             self._go_on(stream_offset, None)
         try:
             self._writer.write_data(buffer, plain_bytes, stream_offset)
-        except EndOfMedium as refused:
+        except REFUSED as refused:
             self._go_on(stream_offset, refused)
             self.write_data(buffer, plain_bytes, stream_offset)
 
@@ -215,7 +218,7 @@ class Segments:
             return False
         writer, needed = self._writer, self._closing_bytes()
         if not writer.early_warning and writer.room_bytes(needed) < needed:
-            with contextlib.suppress(EndOfMedium):  # which the next call raises again
+            with contextlib.suppress(*REFUSED):  # which the next call raises again
                 writer.drain()
         return writer.early_warning or writer.room_bytes(needed) < needed
 
@@ -252,7 +255,7 @@ class Segments:
 
     def _parity_for(self, cartridge: Cartridge) -> ParityScheme | None:
         chosen = self._means.parity
-        if chosen or (chosen is None and not cartridge.drive.url.startswith(TAPE)):
+        if chosen or (chosen is None and not cartridge.medium.is_tape):
             return scheme_for(self.header.block_size, cartridge.medium.capacity_bytes)
         return None
 
@@ -286,8 +289,8 @@ class Segments:
 
     # --- going on -----------------------------------------------------------------------------------------------
 
-    def _go_on(self, offset: int, refused: EndOfMedium | None) -> None:
-        """End this segment before the block at a stream offset, or earlier where the medium refused more than that."""
+    def _go_on(self, offset: int, refused: DriveError | None) -> None:
+        """End this segment before the block at a stream offset, or earlier where the medium has not more than that."""
         if self._next_cartridge is None:
             if refused is not None:
                 raise refused
@@ -298,22 +301,28 @@ class Segments:
                 raise refused
             ended = self.builder.until(offset, self._end, self.saved.unfinished())
             trailer = self._close(ended, CONTINUED, offset)
-        except EndOfMedium:
-            self._go_on_torn(offset, [])
+        except REFUSED as error:
+            self._go_on_torn(offset, [], error)
         else:
             self.builder.go_on(ended)
             part = self._part(CONTINUED, trailer.stored_bytes, trailer.members)
             self._next(offset, part, first, self._writer.last_digest)
 
-    def _go_on_torn(self, offset: int, last: list[tuple[int, bytes]]) -> None:
+    def _go_on_torn(self, offset: int, last: list[tuple[int, bytes]], refused: DriveError) -> None:
         """Leave a segment that its medium does not let us close; what is not on it goes on the next one.
 
-        `last` is written there too. So does the catalog, which the medium has not.
+        `last` is written there too. So does the catalog, which the medium has not. Raises the drive's error where it
+        had taken more than is kept.
         """
         self._segment.close()
         with contextlib.suppress(DriveError):
-            self._drive.write_filemark()
-        pending = dict(last) | {cut.stream_offset: cut.content for cut in self._writer.taken_back()}
+            if self._drive.position().block:
+                self._drive.write_filemark()
+        lost_from = refused.block if isinstance(refused, BlocksLost) else None
+        cuts = self._writer.taken_back(lost_from)
+        if cuts is None:
+            raise refused
+        pending = dict(last) | {cut.stream_offset: cut.content for cut in cuts}
         self._next(min(pending, default=offset), self._part(INCOMPLETE, 0, 0), self.builder.first, None)
         for place, content in sorted(pending.items()):
             buffer = self.buffer()
@@ -365,10 +374,10 @@ class Segments:
         """Close the archive's last segment."""
         try:
             trailer = self._close(self.builder.finish(), state, self._end)
-        except EndOfMedium:
+        except REFUSED as error:
             if self._next_cartridge is None or self._tail is None:
                 raise
-            self._go_on_torn(self._tail[0], [self._tail])
+            self._go_on_torn(self._tail[0], [self._tail], error)
             self.end(state)
         else:
             self._ended(self._part(trailer.state, trailer.stored_bytes, trailer.members))

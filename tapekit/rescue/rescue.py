@@ -14,8 +14,10 @@ DEVICE is an image file, a disk (/dev/sdX), its second partition, or a tape driv
 Compressed archives need a zstd decoder, encrypted ones the Python package `cryptography` and the passphrase or
 private key; the program says so when it meets one.
 
-Exit status: 0 all is well; 2 the command line is wrong; 4 it could not be done; 6 done, but something was damaged
-or is missing (the messages say what); 7 a key is wrong or missing.
+Blocks that are damaged and can be made again from the archive's parity are corrected on the way, and named.
+
+Exit status: 0 all is well, or was corrected; 2 the command line is wrong; 4 it could not be done; 6 done, but
+something was damaged or is missing (the messages say what); 7 a key is wrong or missing.
 
 How a cartridge is built ("section" below means a section of the format's specification): it is a row of numbered
 files, each a run of blocks. File 0 is the label, file 1 this kit, every file from 2 on a segment of an archive. A
@@ -1353,7 +1355,262 @@ def open_medium(path: str, report: Report) -> Medium:
     raise Problem(f"{show(path)}: neither an image file nor a disk nor a tape drive")
 
 
+# === Parity: blocks that are lost made again from their group (section 10) =======================================
+
+PARITY_HEAD = struct.Struct(">4sBBHH2sIIIQ")
+MOST_PARITY = 64 * MIB  # of a group
+MOST_PENDING = 1 << 16  # damaged blocks in a row that are looked at together
+POWERS = [1]  # of 2, in GF(256) with the polynomial 11D
+while len(POWERS) < 255:
+    POWERS.append(POWERS[-1] << 1 ^ 0x11D * (POWERS[-1] >> 7))
+LOGARITHMS = {power: exponent for exponent, power in enumerate(POWERS)}
+
+
+def times(a: int, b: int) -> int:
+    return POWERS[(LOGARITHMS[a] + LOGARITHMS[b]) % 255] if a and b else 0
+
+
+def added(*parts: bytes) -> bytes:
+    total = 0
+    for part in parts:
+        total ^= int.from_bytes(part, "little")
+    return total.to_bytes(len(parts[0]), "little")
+
+
+def scaled(data: bytes, factor: int) -> bytes:
+    return data.translate(bytes(times(factor, byte) for byte in range(256)))
+
+
+def solve(exponents: List[int], syndromes: List[Tuple[int, bytes]]) -> List[bytes]:
+    """What was lost, from as many syndromes (index of the parity, its bytes): Gauss and Jordan in GF(256)."""
+    n = len(exponents)
+    rows = [
+        [POWERS[index * e % 255] for e in exponents] + [int(r == c) for c in range(n)]
+        for r, (index, _) in enumerate(syndromes[:n])
+    ]
+    for c in range(n):
+        pivot = next(r for r in range(c, n) if rows[r][c])
+        rows[c], rows[pivot] = rows[pivot], rows[c]
+        inverse = POWERS[-LOGARITHMS[rows[c][c]] % 255]
+        rows[c] = [times(inverse, value) for value in rows[c]]
+        for r in range(n):
+            if r != c:
+                rows[r] = [value ^ times(rows[r][c], other) for value, other in zip(rows[r], rows[c])]
+    return [added(*(scaled(data, row[n + i]) for i, (_, data) in enumerate(syndromes[:n]))) for row in rows]
+
+
+class Group(NamedTuple):
+    """What a parity block tells of its group, and its own part of the parity."""
+
+    m: int
+    which: int
+    lanes: int
+    lane: int
+    shard: int
+    size: int
+    members: int
+    first: int
+    block: Block
+
+    @property
+    def end(self) -> int:
+        """Sequence behind the group's last parity block."""
+        return self.first + self.members + self.lanes * self.m
+
+    @property
+    def parity(self) -> bytes:
+        return bytes(self.block.payload[PARITY_HEAD.size :])
+
+    def is_with(self, block: Block) -> bool:
+        """Whether a block is one of the group."""
+        return (block.archive, block.segment, block.group) == (self.block.archive, self.block.segment, self.block.group)
+
+    def same(self, other: Group) -> bool:
+        return self[:1] + self[2:3] + self[4:8] == other[:1] + other[2:3] + other[4:8]
+
+    def exponent(self, shard: int) -> int:
+        """Of 2 in the factor of a shard: how many more its lane has behind it."""
+        count = -(-self.size // self.shard)
+        return (count - shard % self.lanes + self.lanes - 1) // self.lanes - 1 - shard // self.lanes
+
+
+def parse_group(block: Block) -> Group:
+    if len(block.payload) < PARITY_HEAD.size:
+        raise Damaged("a parity block that is too short")
+    magic, m, index, lanes, lane, reserved, shard, size, members, first = PARITY_HEAD.unpack_from(block.payload)
+    sums_up = len(block.payload) == PARITY_HEAD.size + shard and not any(reserved) and index < m and lane < lanes
+    if magic != b"TKP1" or not sums_up or not 1 <= m <= 3 or shard < 64 or lanes * m * shard > MOST_PARITY:
+        raise Damaged("a parity block with values that have no meaning")
+    if not 1 <= members * 128 <= size <= lanes * 255 * shard:
+        raise Damaged("a parity block with sizes that do not add up")
+    group = Group(m, index, lanes, lane, shard, size, members, first, block)
+    if not first + members <= block.sequence < group.end:
+        raise Damaged("a parity block that belongs elsewhere")
+    return group
+
+
+class Sums:
+    """A group's parity as it adds up over what can be read, lane by lane: numbers of as many bytes as a shard."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._sums = [[0] * group.lanes for _ in range(group.m)]
+        self._high, self._shard, self._count = int.from_bytes(b"\x80" * group.shard, "little"), bytearray(), 0
+
+    def add(self, data: Bytes) -> None:
+        """The next bytes of the group."""
+        at, size = 0, self._group.shard
+        while at < len(data):
+            piece = data[at : at + size - len(self._shard)]
+            self._shard += piece
+            at += len(piece)
+            if len(self._shard) == size:
+                self._end_shard()
+
+    def pass_over(self, size: int) -> None:
+        """Bytes that are not known count as zeros."""
+        while size > 0:
+            piece = min(size, MIB)
+            self.add(bytes(piece))
+            size -= piece
+
+    def finish(self) -> None:
+        if self._shard:
+            self.add(bytes(self._group.shard - len(self._shard)))
+
+    def _end_shard(self) -> None:
+        lane, value = self._count % self._group.lanes, int.from_bytes(self._shard, "little")
+        for index, sums in enumerate(self._sums):
+            for _ in range(index):
+                carry = sums[lane] & self._high
+                sums[lane] = ((sums[lane] ^ carry) << 1) ^ (carry >> 7) * 0x1D
+            sums[lane] ^= value
+        self._shard.clear()
+        self._count += 1
+
+    def of(self, index: int, lane: int) -> bytes:
+        return self._sums[index][lane].to_bytes(self._group.shard, "little")
+
+
+class Loss(NamedTuple):
+    """Bytes of a shard that are lost."""
+
+    shard: int
+    start: int
+    end: int
+
+
+class Repair:
+    """Reads one group of a segment, and makes again what is lost of it."""
+
+    def __init__(self, segment: Segment, group: Group) -> None:
+        self._segment, self._group = segment, group
+        self._start = group.first - (segment.sequence_start or 0)  # number of the first member in its file
+        self._sums = Sums(group)
+        self._gaps: List[Tuple[int, int]] = []
+        self._there: Dict[Tuple[int, int], bytes] = {}
+
+    def members(self) -> Dict[int, bytes]:
+        """The members that could be made again, by their numbers; parity blocks, empty, where nobody needs them now."""
+        if self._start < 0 or not self._read():
+            return {}
+        made: Dict[int, bytes] = {}
+        solved = self._solve()
+        for start, end in self._gaps:
+            content = bytearray(end - start)
+            for loss, known in solved.items():
+                at = loss.shard * self._group.shard + loss.start - start
+                if at >= 0 and at + len(known) <= len(content):
+                    content[at : at + len(known)] = known
+            made.update(self._blocks_in(start, bytes(content)))
+        if sum(end - start for start, end in self._gaps) == sum(map(len, made.values())):
+            first = self._start + self._group.members
+            made.update((number, b"") for number in range(first, first + self._group.lanes * self._group.m))
+        return made
+
+    def _read(self) -> bool:
+        """Add up what can be read; False where too much is lost to try."""
+        group, known = self._group, 0
+        for _, block, raw in self._segment.raw_blocks(self._start, self._start + group.members + group.lanes * group.m):
+            if not group.is_with(block):
+                continue
+            if block.kind == PARITY:
+                self._keep(block)
+            elif known <= block.place and block.place + len(raw) <= group.size:
+                if not self._pass_to(known, block.place):
+                    return False
+                self._sums.add(raw)
+                known = block.place + len(raw)
+        if not self._pass_to(known, group.size):
+            return False
+        self._sums.finish()
+        return True
+
+    def _pass_to(self, known: int, place: int) -> bool:
+        group = self._group
+        if place - known > (group.m + 1) * group.lanes * group.shard:
+            return False
+        if place > known:
+            self._gaps.append((known, place))
+            self._sums.pass_over(place - known)
+        return True
+
+    def _keep(self, block: Block) -> None:
+        try:
+            other = parse_group(block)
+        except Damaged:
+            return
+        if other.same(self._group):
+            self._there[other.which, other.lane] = other.parity
+
+    def _solve(self) -> Dict[Loss, bytes]:
+        """Stretch by stretch where losses of a lane overlap: as many as it has parities can be solved."""
+        group, by_lane = self._group, {}  # type: Tuple[Group, Dict[int, List[Loss]]]
+        for start, end in self._gaps:
+            for shard in range(start // group.shard, -(-end // group.shard)):
+                at = shard * group.shard
+                loss = Loss(shard, max(start - at, 0), min(end - at, group.shard))
+                by_lane.setdefault(shard % group.lanes, []).append(loss)
+        solved: Dict[Loss, bytes] = {}
+        for lane, losses in by_lane.items():
+            syndromes = [
+                (index, added(self._there[index, lane], self._sums.of(index, lane)))
+                for index in range(group.m)
+                if (index, lane) in self._there
+            ]
+            borders = sorted({border for loss in losses for border in (loss.start, loss.end)})
+            for start, end in zip(borders, borders[1:]):
+                hit = [loss.shard for loss in losses if loss.start <= start and end <= loss.end]
+                if hit and len(hit) <= len(syndromes):
+                    found = solve([group.exponent(shard) for shard in hit], [(i, s[start:end]) for i, s in syndromes])
+                    solved.update((Loss(shard, start, end), known) for shard, known in zip(hit, found))
+        return solved
+
+    def _blocks_in(self, start: int, content: bytes) -> Iterator[Tuple[int, bytes]]:
+        """The whole blocks in a stretch of the group's bytes; each proves itself by its own SHA-256."""
+        at = 0
+        while 0 <= at < len(content):
+            raw = content[at : at + 128 + int.from_bytes(content[at + 12 : at + 16], "big")]
+            try:
+                block = parse_block(raw)
+                if not self._group.is_with(block) or block.place != start + at or block.kind == PARITY:
+                    raise Damaged("a block that belongs elsewhere")
+            except Damaged:
+                at = content.find(b"TKBLOCK1", at + 1)
+                continue
+            yield block.sequence - (self._segment.sequence_start or 0), raw
+            at += len(raw)
+
+
 # === What is on the cartridge: segments, archives, label (sections 4 and 6) ======================================
+
+
+class Before(NamedTuple):
+    """What a segment's header says of an earlier segment of its archive."""
+
+    name: str  # of its cartridge
+    start: int  # in the stream
+    closed: bool  # False: it has no catalog, its members are in the next one's
 
 
 class Segment:
@@ -1370,8 +1627,9 @@ class Segment:
         self.sequence_start: Optional[int] = None  # sequence of its first block
         self.stream_start: Optional[int] = None  # stream offset of its first data block
         self.cut = LARGEST_PLAIN  # plain bytes of a data block, or the most there can be
-        self.previous: List[str] = []  # names of the cartridges with the parts before this one
+        self.previous: List[Before] = []  # the parts before this one
         self.kept: Optional[List[Optional[bytes]]] = None  # the catalog's blocks, where the cartridge is to go
+        self._made: Dict[int, bytes] = {}  # blocks that were made again, of the last group that was read
         try:
             self._read_header()
         except Damaged as error:
@@ -1382,14 +1640,16 @@ class Segment:
         try:
             if self.archive:
                 self._read_trailer()
-        except Damaged:
-            pass  # an incomplete segment has none
+        except Damaged:  # an incomplete segment has none
+            with contextlib.suppress(Damaged):
+                if self.closed:
+                    self._read_trailer_copy()
 
     def _read_header(self) -> None:
         self._take_header(self.read_header())
 
     def read_header(self) -> Document:
-        """The header document. Where it is damaged, the first good block at least tells the archive."""
+        """The header document. Where not even parity gives it back, the first good block at least tells the archive."""
         self.medium.seek(self.file, 0)
         document, damage, count = bytearray(), None, 0
         for found in iter(self.medium.read, None):
@@ -1410,7 +1670,43 @@ class Segment:
                 header = parse_document(document)
                 self.header_blocks = count
                 return header
+        if damage is not None:
+            del document
+            mended = self._mended_header()
+            if mended is not None:
+                return mended
         raise damage or Damaged("it is not there")
+
+    def _mended_header(self) -> Optional[Document]:
+        """The header with the blocks that parity gives back."""
+        self.medium.seek(self.file, 0)
+        before, start = (self.sequence_start, self.stream_start), None
+        for found in iter(self.medium.read, None):
+            with contextlib.suppress(Damaged):
+                block = parse_block(found.data)
+                start = block.sequence - found.number if found.number is not None else 0 if not block.segment else None
+                break
+        if not self.archive or start is None:
+            return None
+        document, count = bytearray(), 0
+        self.sequence_start = start
+        try:
+            for number, part, _ in self.mended_blocks(0):
+                if part is None or number != count or part.kind != HEADER or part.offset != len(document):
+                    return None
+                document += part.payload
+                count += 1
+                if len(document) > LARGEST_DOCUMENT or count > MOST_DOCUMENT_BLOCKS:
+                    return None
+                if part.flags & LAST:
+                    header = parse_document(document)
+                    self.header_blocks = count
+                    return header
+        except Damaged:
+            pass
+        finally:
+            self.sequence_start, self.stream_start = before
+        return None
 
     def _take_header(self, header: Document) -> None:
         if int_of(header, "format", 1, 1 << 32) != 1:
@@ -1425,7 +1721,14 @@ class Segment:
         before = header.get("previous") or []
         if not isinstance(before, list) or not all(isinstance(part, dict) for part in before):
             raise Damaged("in its document, previous is not a list of parts")
-        self.previous = [text_of(part, "name")[:LARGEST_TEXT] for part in before]
+        self.previous = [
+            Before(
+                text_of(part, "name")[:LARGEST_TEXT],
+                int_of(part, "stream_start", 0, 1 << 63),
+                part.get("trailer_sha256") is not None,
+            )
+            for part in before
+        ]
         self.header = {key: text_of(header, key)[:LARGEST_TEXT] for key in ("job", "site", "host", "started", "root")}
         self.header["cipher"] = header.get("cipher") is not None
 
@@ -1445,7 +1748,46 @@ class Segment:
                 raise Damaged("a trailer of too many blocks")
             pieces.append(self.open(block))
             start = block.offset
-        trailer = parse_document(b"".join(reversed(pieces)))
+        self._take_trailer(b"".join(reversed(pieces)))
+
+    def _read_trailer_copy(self) -> None:
+        """The trailer as it stands within the last group too, where its own blocks are damaged."""
+        for back in range(1, MOST_DOCUMENT_BLOCKS + 2):
+            found = self.medium.read_tail(self.file, back)
+            if found is None:
+                break
+            try:
+                block = parse_block(found.data)
+            except Damaged:
+                continue
+            if block.kind == PARITY and back > 1 and self.sequence_start is not None:
+                copies = self._trailer_copies(parse_group(block))
+                self._take_trailer(b"".join(bytes(self.open(copy)) for copy in copies))
+                self._report.note(f"corrected: file {self.file}: its trailer, from the copy before the parity")
+            break
+
+    def _trailer_copies(self, group: Group) -> List[Block]:
+        """The blocks of the trailer's copy: the last members of the last group."""
+        copies: List[Block] = []
+        number = group.first + group.members - (self.sequence_start or 0)
+        while not copies or copies[0].offset > 0:
+            number -= 1
+            block = self._block_of(group, number)
+            if block is None or block.kind != TRAILER or len(copies) == MOST_DOCUMENT_BLOCKS:
+                raise Damaged("no whole copy of the trailer")
+            copies.insert(0, block)
+        return copies
+
+    def _block_of(self, group: Group, number: int) -> Optional[Block]:
+        for _, block, _ in self.raw_blocks(number, number + 1):
+            return block
+        if not self._made:
+            self._made = Repair(self, group).members()
+        raw = self._made.get(number)
+        return parse_block(raw) if raw else None
+
+    def _take_trailer(self, raw: bytes) -> None:
+        trailer = parse_document(raw)
         if trailer.get("archive") != self.archive.hex() or trailer.get("segment") != self.number:
             raise Damaged("a trailer that speaks of another archive")
         if text_of(trailer, "state") not in ("complete", "continued", "aborted"):
@@ -1470,22 +1812,140 @@ class Segment:
     def encrypted(self) -> bool:
         return self.header is not None and bool(self.header["cipher"])
 
-    def blocks(self, first: int = 0) -> Iterator[Tuple[int, Block]]:
-        """The good blocks of this file in order, with their numbers. Damaged ones are reported."""
+    def raw_blocks(self, first: int, behind: int) -> Iterator[Tuple[int, Block, bytes]]:
+        """The good blocks with the numbers from `first` to before `behind`, as they stand; others are passed over."""
         if not self.medium.seek(self.file, first):
             return
-        digest, sound, last, damaged = hashlib.sha256(), first == 0, first - 1, 0
+        last = first - 1
+        for found in iter(self.medium.read, None):
+            if found.number is not None and found.number >= behind:
+                return
+            try:
+                block = parse_block(found.data)
+                number = block.sequence - (self.sequence_start or 0)
+                if (block.archive, block.segment) != (self.archive, self.number) or number <= last:
+                    raise Damaged("a block that belongs elsewhere")
+            except Damaged:
+                continue
+            if number >= behind:
+                return
+            last = number
+            yield number, block, found.data or b""
+
+    def mended_blocks(self, first: Optional[int]) -> Iterator[Tuple[int, Optional[Block], bytes]]:
+        """The blocks of this file in order, those among them that parity gives back; None for what is lost.
+
+        None as `first`: from where the medium stands. What is corrected or lost is reported.
+        """
+        if first is not None and not self.medium.seek(self.file, first):
+            return
+        last = -1 if first is None else first - 1
+        is_known = first is not None  # whether `last` tells what should come next
+        pending: List[Tuple[Found, Damaged]] = []
         for found in iter(self.medium.read, None):
             try:
                 block = parse_block(found.data)
                 number = self.place(block, found.number, last)
             except Damaged as error:
-                self._report.damage(f"{self._where(found, last)}: {error}")
-                sound, damaged = False, damaged + found.run
+                pending.append((found._replace(data=None), error))
+                if len(pending) == MOST_PENDING:
+                    self._report_lost(pending, last, {})
+                    yield last + 1, None, b""
                 continue
-            if number - last - 1 > damaged:
-                self._report.damage(f"file {self.file}: blocks are missing before block {number}")
-            last, damaged = number, 0
+            if pending or (is_known and number > last + 1):
+                yield from self._mended(pending, last, number if is_known else None)
+                if is_known:
+                    self.medium.seek(self.file, number + 1)
+            last, is_known = number, True
+            yield number, block, found.data or b""
+        if pending:
+            yield from self._mended(pending, last, last + 1 + sum(found.run for found, _ in pending))
+
+    def _mended(
+        self, pending: List[Tuple[Found, Damaged]], last: int, behind: Optional[int]
+    ) -> Iterator[Tuple[int, Optional[Block], bytes]]:
+        """What can be had of the blocks between `last` and `behind`, of which the pending ones are damaged."""
+        made: Dict[int, bytes] = {}
+        if behind is not None and behind - last - 1 <= MOST_PENDING:
+            for number in range(last + 1, behind):
+                if number not in made:
+                    made.update(self._made_again(number, behind))
+        damaged = sum(found.run for found, _ in pending)
+        self._report_lost(pending, last, made)
+        if behind is not None and behind - last - 1 > damaged and not all(n in made for n in range(last + 1, behind)):
+            self._report.damage(f"file {self.file}: blocks are missing before block {behind}")
+        for number in sorted(made):
+            self._report.note(f"corrected: file {self.file}, block {number}")
+            if made[number]:
+                yield number, parse_block(made[number]), made[number]
+        if behind is None or len(made) < behind - last - 1:
+            yield last + 1, None, b""
+
+    def _report_lost(self, pending: List[Tuple[Found, Damaged]], last: int, made: Dict[int, bytes]) -> None:
+        number = last
+        for found, error in pending:
+            number = found.number if found.number is not None else number + 1
+            if any(n not in made for n in range(number, number + min(found.run, MOST_PENDING + 1))):
+                self._report.damage(f"{self._where(found, last)}: {error}")
+            number += found.run - 1
+        pending.clear()
+
+    def _made_again(self, number: int, behind: int) -> Dict[int, bytes]:
+        """The blocks from `number` to before `behind` that are in one group with it and could be made again."""
+        if number not in self._made:
+            group = self._group_of(number)
+            if group is None:
+                return {}
+            sequence = number + (self.sequence_start or 0)
+            if sequence >= group.end:
+                return self._trailer_again(group, behind)
+            self._report.progress(f"correcting block {number} of file {self.file}")
+            self._made = Repair(self, group).members()
+        return {n: raw for n, raw in self._made.items() if number <= n < behind}
+
+    def _trailer_again(self, group: Group, behind: int) -> Dict[int, bytes]:
+        made: Dict[int, bytes] = {}
+        with contextlib.suppress(Damaged):
+            for sequence, copy in enumerate(self._trailer_copies(group), group.end):
+                head = bytearray(copy.head)
+                head[36:48] = struct.pack(">IQ", NO_GROUP, sequence)
+                head[60:64] = bytes(4)
+                digest = hashlib.sha256(bytes(head) + bytes(copy.payload)).digest()
+                whole = bytes(head) + digest + bytes(28)
+                number = sequence - (self.sequence_start or 0)
+                if number < behind:
+                    made[number] = whole + struct.pack(">I", zlib.crc32(whole)) + bytes(copy.payload)
+        return made
+
+    def _group_of(self, number: int) -> Optional[Group]:
+        """The group that a block belongs to, or that stands before it: by the next good parity block, or the last."""
+        sequence = number + (self.sequence_start or 0)
+        for _, block, _ in self.raw_blocks(number, 1 << 62):
+            if block.kind == PARITY:
+                with contextlib.suppress(Damaged):
+                    group = parse_group(block)
+                    if group.first <= sequence < group.end:
+                        return group
+                break
+            if block.group == NO_GROUP:
+                break
+        for earlier in range(number - 1, max(-1, number - 1 - MOST_PENDING), -1):
+            for _, block, _ in self.raw_blocks(earlier, earlier + 1):
+                if block.kind == TRAILER and block.group == NO_GROUP:
+                    break
+                with contextlib.suppress(Damaged):
+                    if block.kind == PARITY:
+                        return parse_group(block)
+                return None
+        return None
+
+    def blocks(self, first: int = 0) -> Iterator[Tuple[int, Block]]:
+        """The good blocks of this file in order, with their numbers. What is corrected or damaged is reported."""
+        digest, sound = hashlib.sha256(), first == 0
+        for number, block, _ in self.mended_blocks(first):
+            if block is None:
+                sound = False
+                continue
             if block.kind not in (PARITY, TRAILER):
                 digest.update(block.digest)
             yield number, block
@@ -1543,7 +2003,9 @@ class Segment:
         """The catalog blocks as they are stored; None for one or more that are damaged or missing."""
         if self.trailer and self.trailer["members"] == 0:
             return
-        if not self.trailer or not self.medium.seek(self.file, self.trailer["catalog_block"]):
+        first = self.trailer["catalog_block"] if self.trailer else None
+        if first is None or not self.medium.seek(self.file, first):
+            first = None
             back, kind = 0, CATALOG  # from the end back to the last good data block: the catalog is behind it
             while kind not in (HEADER, DATA):
                 back += 1
@@ -1555,20 +2017,14 @@ class Segment:
                     kind = parse_block(found.data).kind
                 except Damaged:
                     continue
-        complete = False
-        for found in iter(self.medium.read, None):
-            try:
-                block = parse_block(found.data)
-                self.place(block, found.number, -1)
-            except Damaged:
-                if not complete:
-                    yield None
-                continue
-            if block.kind == CATALOG:
-                complete = bool(block.flags & LAST)
-                yield found.data
-        if not complete:
-            yield None
+        for _, block, raw in self.mended_blocks(first):
+            if block is None:
+                yield None
+            elif block.kind == CATALOG:
+                yield raw
+                if block.flags & LAST:
+                    return
+        yield None
 
 
 class Archive:
@@ -1588,13 +2044,26 @@ class Archive:
                 except Damaged as error:
                     raise Problem(f"file {segment.file}: a key slot is damaged: {error}") from None
 
+    def before(self) -> List[Before]:
+        """What the last segment that is there says of those before it."""
+        return max((segment.previous for segment in self.segments), key=len)
+
+    def missing(self) -> List[int]:
+        """Numbers of segments that are not there, before the last one that is; but for those that hold nothing."""
+        numbers, before = {segment.number for segment in self.segments}, self.before()
+        starts = [part.start for part in before] + [self.segments[-1].stream_start]
+        return [
+            number for number in range(max(numbers))
+            if number not in numbers and not (number < len(before) and starts[number] == starts[number + 1])
+        ]  # fmt: skip
+
     def state(self) -> str:
-        numbers, last = [segment.number for segment in self.segments], self.segments[-1]
-        missing = [number for number in range(numbers[-1]) if number not in numbers]
+        last = self.segments[-1]
+        missing = self.missing()
         if missing:
-            names = max((segment.previous for segment in self.segments), key=len)
+            before = self.before()
             parts = [
-                f"part {number + 1}" + (f" (on cartridge {show(names[number])})" if number < len(names) else "")
+                f"part {number + 1}" + (f" (on cartridge {show(before[number].name)})" if number < len(before) else "")
                 for number in missing
             ]
             return f"{', '.join(parts)} of it {'is' if len(parts) == 1 else 'are'} missing"
@@ -1613,9 +2082,8 @@ class Archive:
     @property
     def lacks_parts(self) -> bool:
         """Whether another cartridge has something of it."""
-        numbers, last = [segment.number for segment in self.segments], self.segments[-1]
-        is_open = last.trailer is not None and last.trailer["state"] == "continued"
-        return is_open or numbers != list(range(len(numbers)))
+        last = self.segments[-1]
+        return (last.trailer is not None and last.trailer["state"] == "continued") or bool(self.missing())
 
     def __str__(self) -> str:
         first = self.segments[0]
@@ -1793,11 +2261,14 @@ class Catalog:
         self._report = report
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
         self._places: List[Tuple[Segment, Optional[Tuple[int, int]]]] = []
+        before = archive.before()
         for segment in archive.segments:
+            if segment.number < len(before) and not before[segment.number].closed:
+                continue
             for raw in segment.catalog_blocks() if segment.kept is None else segment.kept:
                 self._places.append((segment, (self._spool.tell(), len(raw)) if raw else None))
                 self._spool.write(raw or b"")
-        self.begins_before = archive.segments[0].number > 0
+        self.begins_before = bool(archive.segments[0].stream_start)
         self.entry: Optional[Entry] = None
         self.hole = False
         self._wanted: Callable[[bytes], bool] = everything
@@ -1901,8 +2372,6 @@ class Stream:
             limit = self._segments[i + 1].stream_start if i + 1 < len(self._segments) else None
             for number, block in self._segments[i].blocks(first if i == index else 0):
                 self._at = (i, number)
-                if block.kind == PARITY:
-                    self._report.note("this archive has parity blocks, which this kit passes over: tapekit uses them")
                 if block.kind == DATA and (limit is None or block.offset < limit):
                     yield self._segments[i], block
 

@@ -4,9 +4,11 @@ import contextlib
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from drivers import image
 from drivers.base import Drive
+from drivers.errors import BlocksLost, EndOfMedium
 from tapekit.jobs import backup, label, restore
 from tapekit.jobs.next_cartridge import Asked, Listed
 from tapekit.jobs.segments import Part
@@ -87,3 +89,59 @@ def asking(images: Sequence[Image], *, writable: bool = False) -> Iterator[Askin
         yield made
     finally:
         made.close()
+
+
+class Losing:
+    """A drive that takes blocks into a buffer of `depth`, and says of the last ones that it could not write them."""
+
+    url = "tape:losing"
+
+    def __init__(self, drive: Drive, takes: int, depth: int) -> None:
+        self._drive = drive
+        self._takes = takes
+        self._depth = depth
+        self._buffer: list[bytes] = []
+        self._block = 0
+
+    def write_block(self, block: "bytes | bytearray | memoryview") -> bool:
+        if self._block == self._takes:
+            count = len(self._buffer)
+            self._buffer.clear()
+            self._takes = -1
+            raise BlocksLost("losing: not on the tape", 2, self._block - count, count)
+        self._block += 1
+        self._buffer.append(bytes(block))
+        if len(self._buffer) > self._depth:
+            self._drive.write_block(self._buffer.pop(0))
+        return False
+
+    def write_filemark(self) -> None:
+        while self._buffer:
+            self._drive.write_block(self._buffer.pop(0))
+        self._drive.write_filemark()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the drive has
+        return getattr(self._drive, name)
+
+
+class Ending:
+    """A drive whose medium takes so many blocks more, and then none; nor a filemark, where it is so strict."""
+
+    def __init__(self, drive: Drive, takes: int, *, takes_filemark: bool = True) -> None:
+        self._drive = drive
+        self.takes = takes
+        self._takes_filemark = takes_filemark
+
+    def write_block(self, block: "bytes | bytearray | memoryview") -> bool:
+        if self.takes <= 0:
+            raise EndOfMedium("ending: no more")
+        self.takes -= 1
+        return self._drive.write_block(block)
+
+    def write_filemark(self) -> None:
+        if self.takes <= 0 and not self._takes_filemark:
+            raise EndOfMedium("ending: no filemark either")
+        self._drive.write_filemark()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the drive has
+        return getattr(self._drive, name)
