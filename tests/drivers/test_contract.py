@@ -8,10 +8,14 @@ import pytest
 
 from drivers.base import Content, Drive, Mark, Position
 from drivers.errors import BlankMedium, EndOfData, EndOfMedium, ForeignMedium, MediumTooSmall, NoMedium, WriteProtected
-from fixtures.drives import BENCHES, DISK_BENCHES, Bench, CannotRun, MakeBench
+from fixtures import drives
+from fixtures.drives import Bench, CannotRun, MakeBench
+from fixtures.rig import benches as rig
 from formats.block import MAGIC
 from formats.gpt import LOG_START
 
+BENCHES = (*drives.BENCHES, *rig.BENCHES)
+DISK_BENCHES = (*drives.DISK_BENCHES, *rig.BENCHES)
 FRONT = {"README.txt": b"a cartridge\n", "label.json": b"{}"}
 SIZES = (1, 4031, 4032, 4033, 8128, 10_240, 65_536, 262_144)
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from tapekit import drives
+from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.evidence import Evidences
 from tapekit.jobs import verify
 from tapekit.model import Rung
@@ -27,6 +28,14 @@ class UsbSite(Site):
         """The night of the Monday after."""
         self.next_day(7)
         return self.run()
+
+    def archives(self) -> int:
+        """How many complete archives the cartridge has; of each its header and trailer are read."""
+        drive = drives.open_drive(self.url, {}, writable=False)
+        try:
+            return sum(segment.is_complete for segment in open_cartridge(drive).segments())
+        finally:
+            drive.close()
 
     def whole_archives(self) -> int:
         """How many archives are on the cartridge; each is read back here, and is right, or was cut short."""
