@@ -3,6 +3,7 @@
 import enum
 
 from drivers import errors as drive
+from drivers.changer.errors import NoSuchBarcode
 from formats.errors import FormatError, NewerFormat
 
 
@@ -96,6 +97,7 @@ _EXIT_OF_DRIVE_ERROR: tuple[tuple[type[Exception], Exit], ...] = (
     (drive.MediumChanged, Exit.CARTRIDGE),
     (drive.IncompatibleMedium, Exit.CARTRIDGE),
     (drive.NotReady, Exit.BUSY),
+    (NoSuchBarcode, Exit.CARTRIDGE),
     (drive.DriveError, Exit.FAILED),
     (NewerFormat, Exit.CARTRIDGE),
     (FormatError, Exit.VERIFICATION),

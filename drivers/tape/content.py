@@ -7,7 +7,7 @@ from drivers.errors import IncompatibleMedium, NoDevice
 from drivers.scsi import commands
 from drivers.scsi.commands import CommandFailed
 from drivers.scsi.generations import Generation
-from drivers.tape.link import Link
+from drivers.scsi.link import Link
 from drivers.tape.state import Cartridge
 from formats import block
 from formats.errors import FormatError

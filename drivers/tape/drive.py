@@ -16,9 +16,9 @@ from drivers.errors import (
 )
 from drivers.scsi import alerts, commands
 from drivers.scsi.commands import CommandFailed
+from drivers.scsi.link import Failed, Link, Patience, as_error
 from drivers.scsi.transport import Transport
 from drivers.tape import content, protection, state
-from drivers.tape.link import Failed, Link, Patience, as_error
 from drivers.tape.reel import Reel
 from drivers.tape.state import Cartridge
 from formats.block import LARGEST_BLOCK_BYTES

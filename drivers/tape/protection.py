@@ -8,7 +8,7 @@ import google_crc32c
 
 from drivers.scsi import commands
 from drivers.scsi.commands import CommandFailed
-from drivers.tape.link import Failed, Link
+from drivers.scsi.link import Failed, Link
 from formats.errors import FormatError
 from formats.scsi import mode
 from formats.scsi.mode import BlockProtection, Mode

@@ -20,9 +20,9 @@ from drivers.errors import (
 )
 from drivers.scsi import commands
 from drivers.scsi.commands import Command
+from drivers.scsi.link import Failed, Link, as_error
 from drivers.scsi.transport import Reply, TransportError
 from drivers.tape import protection
-from drivers.tape.link import Failed, Link, as_error
 from formats.errors import FormatError
 from formats.scsi import tape
 from formats.scsi.sense import Key

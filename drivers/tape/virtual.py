@@ -1,7 +1,7 @@
 """`virtual:FILE?generation=6`: a tape drive that is not there, to rehearse on; its cartridge is a file."""
 
+from drivers.scsi.link import Patience
 from drivers.tape.drive import TapeDrive
-from drivers.tape.link import Patience
 from drivers.virtual.clock import SimulatedClock
 from drivers.virtual.tape.open import unit_of
 from drivers.virtual.transport import VirtualTransport

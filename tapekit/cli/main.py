@@ -36,6 +36,7 @@ COMMANDS = (
     ("doctor", "Find what would spoil a night: permissions, drivers, clock, catalog, keys."),
     ("devices", "Show drives, changers and serial ports, what is in them, and what is lacking."),
     ("attend", "Watch the drives: say whether the cartridge that is put in is right; start its job."),
+    ("changer", "Show what is in a changer; load, unload, move, clean."),
     ("scan", "Read labels from a barcode scanner; compare a shelf with the catalog."),
     ("loader", "Send a loader a command, by a profile that you wrote."),
     ("catalog", "Rebuild the catalog from cartridges; check it."),

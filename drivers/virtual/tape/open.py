@@ -1,5 +1,6 @@
 """A virtual drive from what a person writes: `FILE?generation=6&capacity=64M&...`; the file is the cartridge in it."""
 
+import json
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -37,16 +38,30 @@ def unit_of(path: str, *, writable: bool, clock: SimulatedClock | None = None) -
     buffer_bytes = _size(file, "buffer", options.get("buffer"))
     largest = _size(file, "largest", options.get("largest")) or LARGEST_BLOCK_BYTES
     script = _script(file, options.get("faults"))
-    if not Path(file).exists() and number is not None and writable:
+    in_changer = _generation_in_changer(Path(file))
+    number = number or in_changer
+    if not Path(file).exists() and number is not None and writable and in_changer is None:
         _create(file, options, number)
-    medium = Cartridge(file, writable=writable)
-    drive = generation(number) if number is not None else drive_for(medium.recording.media_id)
+    is_empty = in_changer is not None and not Path(file).exists()
+    medium = None if is_empty else Cartridge(file, writable=writable)
+    drive = generation(number) if number else drive_for(medium.recording.media_id if medium else "L6")
     deck = Deck(
         drive, Names(serial=options.get("serial", "VD00000001")), clock or SimulatedClock(), buffer_bytes=buffer_bytes,
         largest_block_bytes=largest,
     )  # fmt: skip
-    deck.insert(medium)
+    if medium is not None:
+        deck.insert(medium)
     return TapeUnit(deck, script)
+
+
+def _generation_in_changer(file: Path) -> int | None:
+    """The generation of a drive that belongs to a virtual changer (drivers/virtual/changer.py); it may be empty."""
+    if not file.name.startswith("drive-"):
+        return None
+    try:
+        return int(json.loads((file.parent / "changer.json").read_text())["generation"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _script(file: str, path: str | None) -> Script | None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from drivers.scsi.generations import generation
+from drivers.scsi.link import Patience
 from drivers.tape.drive import TapeDrive
-from drivers.tape.link import Patience
 from drivers.virtual.clock import SimulatedClock
 from drivers.virtual.faults import Fault, Script
 from drivers.virtual.tape import cartridge

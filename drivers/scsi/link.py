@@ -1,4 +1,4 @@
-"""Commands to a tape drive, with what tapekit does by itself: waiting, loading, trying again (the sense table)."""
+"""Commands to a drive or changer, with what tapekit does by itself: it waits, loads, tries again (the sense table)."""
 
 import contextlib
 import dataclasses

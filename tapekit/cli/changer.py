@@ -1,0 +1,157 @@
+"""`tapekit changer`: what is in a changer's slots and drives, and moving it."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from drivers.base import TELL_LONG
+from drivers.changer.changer import Changer, Inventory, Spot
+from drivers.changer.errors import NoSuchBarcode
+from formats.scsi.elements import Place
+from tapekit import changers, config
+from tapekit.cli import long
+from tapekit.cli.common import held, json_option, print_json
+from tapekit.cli.tables import show_table
+from tapekit.jobs.changer import clean
+
+COLUMNS = ("place", "barcode", "came from", "notes")
+
+
+@click.group("changer")
+def command() -> None:
+    """Show and move what is in a changer. CHANGER: its URL (changer:/dev/sg3), or a name of the configuration.
+
+    Slots are counted from 1, import/export slots behind the others; drives from 0; as mtx does.
+    """
+
+
+@contextlib.contextmanager
+def _opened(context: click.Context, name: str) -> Iterator[Changer]:
+    named = config.drives(context.find_root().obj)
+    TELL_LONG.set(long.told)
+    with held(context, named.get(name, name), alone=True):
+        changer = changers.open_changer(name, named)
+        try:
+            yield changer
+        finally:
+            changer.close()
+
+
+_changer_argument = click.argument("changer")
+_drive_option = click.option("--drive", default=0, show_default=True, type=click.IntRange(0), help="Which drive.")
+
+
+@command.command("status")
+@_changer_argument
+@json_option
+@click.pass_context
+def _status(context: click.Context, changer: str, as_json: bool) -> None:
+    """Show what is where, as the changer remembers it."""
+    with _opened(context, changer) as robot:
+        _show(robot, robot.inventory(), as_json=as_json)
+
+
+@command.command("inventory")
+@_changer_argument
+@json_option
+@click.pass_context
+def _inventory(context: click.Context, changer: str, as_json: bool) -> None:
+    """Have it look into every slot and read all barcodes, then show what is where; takes minutes."""
+    with _opened(context, changer) as robot:
+        _show(robot, robot.look_anew(), as_json=as_json)
+
+
+@command.command("load")
+@_changer_argument
+@click.argument("wanted", metavar="BARCODE|SLOT")
+@_drive_option
+@click.pass_context
+def _load(context: click.Context, changer: str, wanted: str, drive: int) -> None:
+    """Bring a cartridge into a drive; what is in there goes back first."""
+    with _opened(context, changer) as robot:
+        try:
+            spot = robot.load(wanted, drive)
+        except NoSuchBarcode:
+            if not wanted.isdecimal():
+                raise
+            spot = robot.load(int(wanted), drive)
+    click.echo(f"{spot.element.barcode or 'a cartridge'} is in {spot.name}")
+
+
+@command.command("unload")
+@_changer_argument
+@_drive_option
+@click.option("--to", "slot", type=click.IntRange(1), metavar="SLOT", help="Not to where it came from, but there.")
+@click.pass_context
+def _unload(context: click.Context, changer: str, drive: int, slot: int | None) -> None:
+    """Take the cartridge out of a drive, back to its slot."""
+    with _opened(context, changer) as robot:
+        spot = robot.unload(drive, slot)
+    click.echo(f"drive {drive} is empty; its cartridge is in {spot.name}")
+
+
+@command.command("transfer")
+@_changer_argument
+@click.argument("source", type=click.IntRange(1), metavar="SLOT")
+@click.argument("target", type=click.IntRange(1), metavar="SLOT")
+@click.pass_context
+def _transfer(context: click.Context, changer: str, source: int, target: int) -> None:
+    """Move a cartridge from slot to slot; out of the changer through an import/export slot, and in the same way."""
+    with _opened(context, changer) as robot:
+        robot.transfer(source, target)
+        spot = robot.inventory().slot(target)
+    click.echo(f"{(spot.element.barcode if spot else '') or 'the cartridge'} is in {spot.name if spot else target}")
+
+
+@command.command("clean")
+@_changer_argument
+@_drive_option
+@click.pass_context
+def _clean(context: click.Context, changer: str, drive: int) -> None:
+    """Clean a drive with the changer's cleaning cartridge (CLN…); what was in the drive comes back."""
+    with _opened(context, changer) as robot:
+        spot = clean(robot, drive)
+    click.echo(f"drive {drive} was cleaned with {spot.element.barcode}")
+
+
+def _show(robot: Changer, found: Inventory, *, as_json: bool) -> None:
+    if as_json:
+        identity = robot.identity
+        print_json({
+            "changer": robot.url, "vendor": identity.vendor, "model": identity.model, "serial": robot.serial,
+            "drives": [_json(spot, found) for spot in found.drives],
+            "slots": [_json(spot, found) for spot in found.slots],
+        })  # fmt: skip
+        return
+    show_table(COLUMNS, [_row(spot, found) for spot in (*found.drives, *found.slots)], "it has no places")
+
+
+def _row(spot: Spot, found: Inventory) -> tuple[str, ...]:
+    element = spot.element
+    inside = (element.barcode or "unknown") if element.is_full else "-"
+    return spot.name, inside, _source(spot, found), "; ".join(_notes(spot))
+
+
+def _notes(spot: Spot) -> Iterator[str]:
+    if spot.is_cleaning:
+        yield "cleaning cartridge"
+    if spot.element.exception is not None:
+        yield "something is wrong with it: {:02X}/{:02X}".format(*spot.element.exception)
+    if spot.element.device_id:
+        yield spot.element.device_id
+
+
+def _source(spot: Spot, found: Inventory) -> str:
+    address = spot.element.source
+    return next((slot.name for slot in found.slots if address is not None and slot.element.address == address), "")
+
+
+def _json(spot: Spot, found: Inventory) -> dict[str, Any]:
+    element = spot.element
+    return {
+        "number": spot.number, "full": element.is_full, "barcode": element.barcode or None,
+        "import_export": element.place is Place.IMPORT_EXPORT, "cleaning": spot.is_cleaning,
+        "came_from": _source(spot, found) or None, "device": element.device_id or None,
+    }  # fmt: skip
