@@ -10,10 +10,11 @@ from tapekit.audit import events as audit
 from tapekit.audit.events import Event
 from tapekit.catalog.errors import NotInCatalog
 from tapekit.cli import complete
-from tapekit.cli.common import json_option, print_json
+from tapekit.cli.common import json_option, print_json, state_of
 from tapekit.cli.tables import show_table
 from tapekit.jobs import lookup
 from tapekit.model import GONE, Cartridge, Copy, Place
+from tapekit.scrubs import Advice, Scrubs
 from tapekit.units import size_text
 
 PLACES = [place.value for place in Place if place not in GONE]
@@ -33,13 +34,16 @@ def command() -> None:
 @click.pass_context
 def list_command(context: click.Context, as_json: bool) -> None:
     """List every cartridge."""
+    scrubs = Scrubs(state_of(context))
     with lookup.open_store(context.find_root().obj) as store:
         found = store.stock().cartridges
     if as_json:
-        print_json({"cartridges": [_json(cartridge) for cartridge in found]})
+        print_json({"cartridges": [_json(cartridge, scrubs) for cartridge in found]})
     else:
         show_table(
-            LIST, [_row(cartridge) for cartridge in found], "no cartridge is known: tapekit catalog rebuild DRIVE"
+            LIST,
+            [_row(cartridge, scrubs) for cartridge in found],
+            "no cartridge is known: tapekit catalog rebuild DRIVE",
         )
 
 
@@ -53,10 +57,12 @@ def show_command(context: click.Context, name: str, as_json: bool) -> None:
         found = store.stock().named(name)
     if found is None:
         raise NotInCatalog(f"cartridge {name}: not in the catalog", "the known ones: tapekit cartridges list")
+    scrubs = Scrubs(state_of(context))
     if as_json:
-        print_json(_json(found) | {"archives": [_copy_json(copy) for copy in found.copies]})
+        print_json(_json(found, scrubs) | {"archives": [_copy_json(copy) for copy in found.copies]})
         return
-    notes = f" ({_notes(found)})" if _notes(found) else ""
+    said = _notes(found, scrubs)
+    notes = f" ({said})" if said else ""
     click.echo(f"cartridge  {found.name}{f' (pool {found.pool})' if found.pool else ''}, label {found.label or 'none'}")
     click.echo(f"place      {found.place}{notes}")
     click.echo(f"labelled   {_time(found.labelled)}, last written {_time(found.last_written)}")
@@ -114,21 +120,24 @@ def _move(context: click.Context, name: str, place: Place, note: str, *, as_json
         click.echo(f"cartridge {name}: {place}")
 
 
-def _row(cartridge: Cartridge) -> tuple[str, ...]:
+def _row(cartridge: Cartridge, scrubs: Scrubs) -> tuple[str, ...]:
     left = cartridge.remaining_bytes
     return (
         cartridge.name, cartridge.pool or "", cartridge.place.value, str(len(cartridge.copies)),
         _time(cartridge.last_written), "?" if left is None else size_text(left), str(cartridge.loads),
-        str(cartridge.errors), _notes(cartridge),
+        str(cartridge.errors), _notes(cartridge, scrubs),
     )  # fmt: skip
 
 
-def _notes(cartridge: Cartridge) -> str:
+def _notes(cartridge: Cartridge, scrubs: Scrubs) -> str:
+    advice = scrubs.advice(cartridge.label) if cartridge.label else None
     said = (
         ("locked for a restore", cartridge.is_locked),
         ("write-protected", cartridge.is_write_protected),
         ("WORM", cartridge.is_worm),
         ("no label any more", not cartridge.label),
+        ("by its scrubs: retire it", advice is not None and advice[0] is Advice.RETIRE),
+        ("by its scrubs: watch it", advice is not None and advice[0] is Advice.WATCH),
     )
     return ", ".join(words for words, is_so in said if is_so)
 
@@ -145,7 +154,8 @@ def _time(at: Datetime | None) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M") if at else "never"
 
 
-def _json(cartridge: Cartridge) -> dict[str, Any]:
+def _json(cartridge: Cartridge, scrubs: Scrubs) -> dict[str, Any]:
+    advice = scrubs.advice(cartridge.label) if cartridge.label else None
     return {
         "name": cartridge.name, "cartridge": cartridge.label or None, "pool": cartridge.pool,
         "place": cartridge.place.value, "copies": len(cartridge.copies), "labelled": _iso(cartridge.labelled),
@@ -153,6 +163,7 @@ def _json(cartridge: Cartridge) -> dict[str, Any]:
         "remaining_bytes": cartridge.remaining_bytes, "locked": cartridge.is_locked,
         "write_protected": cartridge.is_write_protected, "worm": cartridge.is_worm, "loads": cartridge.loads,
         "written_bytes": cartridge.written_bytes, "read_bytes": cartridge.read_bytes, "errors": cartridge.errors,
+        "scrubs": None if advice is None else advice[0].value,
     }  # fmt: skip
 
 

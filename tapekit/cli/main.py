@@ -16,6 +16,7 @@ COMMANDS = (
     ("label", "Make a medium a cartridge, or give a cartridge a new label."),
     ("backup", "Save files and directories as a new archive."),
     ("verify", "Read everything back from the medium, and check it."),
+    ("scrub", "Read a whole cartridge, correct what can be, and say how its medium is."),
     ("inspect", "Show what a cartridge is and what is on it."),
     ("list", "List the members of archives."),
     ("restore", "Put members of an archive back below a directory."),

@@ -50,6 +50,7 @@ def test_list(run: Run, known: str) -> None:
     assert found.keys() == {
         "name", "cartridge", "pool", "place", "copies", "labelled", "last_written", "capacity_bytes",
         "remaining_bytes", "locked", "write_protected", "worm", "loads", "written_bytes", "read_bytes", "errors",
+        "scrubs",
     }  # fmt: skip
     heading, line = run("cartridges", "list").out.splitlines()
     assert heading.split()[:3] == ["cartridge", "place", "archives"]

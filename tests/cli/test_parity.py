@@ -62,3 +62,21 @@ def test_repair(run: Run, parity: str, tmp_path: Path) -> None:
     changed = [place for place in range(len(damaged)) if damaged[place] != repaired[place]]
     assert 0 < len(changed) <= len(b"damage")
     assert changed[-1] - changed[0] < len(b"damage")
+
+
+def test_scrub(run: Run, parity: str) -> None:
+    ran = run("scrub", parity)
+    assert ran.code == 3
+    assert "    file 2  c..." in ran.out
+    assert "1 corrected, 0 lost" in ran.out
+    assert "block 0 of file 2 (header)" in ran.err
+    ran = run("scrub", parity, "--json")
+    assert ran.answer.keys() == {
+        "at", "cartridge", "name", "drive", "serial", "blocks", "corrected", "lost", "read_bytes", "duration_s",
+        "bytes_per_s", "retries", "remaining_bytes", "advice", "why", "map", "corrected_blocks", "lost_blocks",
+        "before",
+    }  # fmt: skip
+    assert (ran.answer["corrected"], len(ran.answer["before"])) == (1, 1)
+    assert run("verify", parity, "--repair").code == 3
+    ran = run("scrub", parity)
+    assert (ran.code, "good: every block" in ran.out) == (0, True)

@@ -1,0 +1,115 @@
+"""How media decay: what each scrub found, per cartridge and drive, and what that advises.
+
+The journal is a file of JSON lines in the state directory, as that of the evidence is.
+
+The rule: a cartridge is to be retired when its latest scrub lost a block; when at least one block in a thousand had to
+be corrected; or when there were more corrected blocks at each of the last two scrubs than at the one before it. It is
+to be watched while its latest scrub corrected anything at all.
+"""
+
+import dataclasses
+import enum
+import json
+import os
+from pathlib import Path
+
+from tapekit.evidence import make_private
+
+MOST_CORRECTED_SHARE = 1000
+TREND = 3
+"""Scrubs that make a trend: the last two, each worse than the one before."""
+
+
+class Advice(enum.Enum):
+    """What to do with a cartridge, going by its scrubs."""
+
+    GOOD = "good"
+    WATCH = "watch"
+    RETIRE = "retire"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scrub:
+    """What one scrub found. `cartridge` is the label's id; `retries` and the like are the drive's own counters."""
+
+    at: str
+    cartridge: str
+    name: str
+    drive: str
+    serial: str
+    blocks: int
+    corrected: int
+    lost: int
+    read_bytes: int
+    duration_s: float
+    retries: int
+    remaining_bytes: int
+
+    @property
+    def bytes_per_s(self) -> int:
+        """How fast it was read."""
+        return int(self.read_bytes / max(self.duration_s, 0.001))
+
+
+class Scrubs:
+    """The journal. One that cannot be read or written stops nothing: `problem` says so."""
+
+    def __init__(self, directory: Path) -> None:
+        """Read what is there; a torn or foreign line is passed over."""
+        self._path = directory / "scrubs.jsonl"
+        self._lines: list[Scrub] = []
+        self.problem = ""
+        try:
+            text = self._path.read_text("utf-8", "replace")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.problem = f"{self._path}: {error.strerror}"
+            return
+        self._lines = [scrub for line in text.splitlines() if (scrub := _parse(line)) is not None]
+
+    def of(self, cartridge: str) -> list[Scrub]:
+        """The scrubs of a cartridge, oldest first."""
+        return [scrub for scrub in self._lines if scrub.cartridge == cartridge]
+
+    def note(self, scrub: Scrub) -> None:
+        """Write one down."""
+        self._lines.append(scrub)
+        try:
+            make_private(self._path.parent)
+            with self._path.open("a", encoding="utf-8") as journal:
+                journal.write("\n" + json.dumps(dataclasses.asdict(scrub)) + "\n")
+                journal.flush()
+                os.fsync(journal.fileno())
+        except OSError as error:
+            self.problem = f"{self._path}: {error.strerror}"
+
+    def advice(self, cartridge: str) -> tuple[Advice, str] | None:
+        """What to do with a cartridge, and why, in words; None where it was never scrubbed."""
+        scrubs = self.of(cartridge)
+        return advised(scrubs) if scrubs else None
+
+
+def advised(scrubs: list[Scrub]) -> tuple[Advice, str]:
+    """The rule above, for the scrubs of one cartridge, oldest first."""
+    latest, trend = scrubs[-1], [scrub.corrected for scrub in scrubs[-TREND:]]
+    if latest.lost:
+        return Advice.RETIRE, f"{latest.lost} blocks could not be corrected"
+    if latest.corrected * MOST_CORRECTED_SHARE >= latest.blocks and latest.corrected:
+        return Advice.RETIRE, f"{latest.corrected} of {latest.blocks} blocks had to be corrected"
+    if len(trend) == TREND and trend[0] < trend[1] < trend[2]:
+        return Advice.RETIRE, f"more and more blocks have to be corrected: {', '.join(map(str, trend))}"
+    if latest.corrected:
+        return Advice.WATCH, f"{latest.corrected} of {latest.blocks} blocks had to be corrected"
+    return Advice.GOOD, "every block was read as it was written"
+
+
+def _parse(line: str) -> Scrub | None:
+    try:
+        value = json.loads(line)
+        fields = {field.name: field.type for field in dataclasses.fields(Scrub)}
+        scrub = Scrub(**{name: value[name] for name in fields})
+    except (ValueError, KeyError, TypeError):
+        return None
+    numbers = (scrub.blocks, scrub.corrected, scrub.lost, scrub.read_bytes, scrub.duration_s, scrub.retries)
+    return scrub if all(isinstance(number, (int, float)) for number in numbers) else None
