@@ -4,8 +4,9 @@ import dataclasses
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, delete, insert, select, update
+from sqlalchemy import Connection, Table, case, delete, func, insert, select, update
 
+from formats.segment import COMPLETE
 from tapekit.catalog.errors import NotInCatalog
 from tapekit.catalog.tables import archives, cartridges, copies, evidence, history, labels, sites
 from tapekit.model import GONE, Cartridge, Copy, Place, Rung
@@ -207,6 +208,18 @@ def forget_archives(connection: Connection, site: int) -> None:
     """Archives of which no copy is left, with what they held."""
     held = select(copies.c.id).where(copies.c.archive_id == archives.c.id).exists()
     connection.execute(delete(archives).where(archives.c.site_id == site, ~held))
+
+
+def is_told(connection: Connection, archive: Any) -> bool:  # noqa: ANN401 - a row
+    """Whether all members of an archive's segment are known."""
+    most = select(func.max(copies.c.members)).where(copies.c.archive_id == archive.id)
+    return bool(archive.members >= (connection.execute(most).scalar() or 0))
+
+
+def is_last(connection: Connection, archive: Any) -> bool:  # noqa: ANN401 - a row
+    """Whether an archive ends in this segment."""
+    states = connection.execute(select(copies.c.state).where(copies.c.archive_id == archive.id)).scalars()
+    return COMPLETE in states
 
 
 def cartridge_row(connection: Connection, site: int, name: str) -> Any:  # noqa: ANN401 - a row

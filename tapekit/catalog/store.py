@@ -1,7 +1,7 @@
 """The catalog of a site, as everything else uses it. Each method is one transaction."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -217,6 +217,22 @@ class Store(contextlib.AbstractContextManager["Store"]):
         """The members of an archive, in their order. Raises NotInCatalog."""
         with self._reading() as (connection, site):
             yield from members.read_all(connection, _archive(connection, site, archive))
+
+    def parts_with(self, archive: str, match: Callable[[bytes], bool]) -> set[int] | None:
+        """The parts of an archive on which a member with a path that matches begins or goes on.
+
+        None where not all parts are known with all their members.
+        """
+        with self._reading() as (connection, site):
+            try:
+                rows = _archive(connection, site, archive)
+            except NotInCatalog:
+                return None
+            known = {row.segment for row in rows if row.members and record.is_told(connection, row)}
+            if known != set(range(len(rows))) or not record.is_last(connection, rows[-1]):
+                return None
+            found = {row.segment: [e for e in members.read(connection, row) if match(e.path)] for row in rows}
+        return {segment for segment, entries in found.items() if entries}
 
     def find(self, pattern: str, *, ignore_case: bool = False, limit: int = 100) -> list[Version]:
         """Members whose names match (tapekit/catalog/pattern.py), at most so many paths, with all their versions."""

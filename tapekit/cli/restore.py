@@ -57,7 +57,10 @@ def command(
         opener(key, passphrase_from) as found,
         next_cartridges(context, then) as further,
     ):
-        request = restore.Request(to, patterns, archive, Overwrite(overwrite), devices, found)
+        request = restore.Request(
+            to, patterns, archive, Overwrite(overwrite), devices, found,
+            lambda chosen: memory.parts_with(chosen, patterns),
+        )  # fmt: skip
         result = restore.run(device, request, progress.shown(as_json=as_json), memory.keep_for_restore, further)
     restore.check_selection(result, patterns)
     if as_json:

@@ -5,7 +5,7 @@ where it knows that something would be lost, or cannot take down that something 
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from drivers.base import Drive
 from drivers.errors import DriveError
@@ -22,6 +22,7 @@ from tapekit.jobs.destroy import HINTS
 from tapekit.jobs.nightly.reach import cartridge_of
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import Cartridge, Stock
+from tapekit.patterns import Patterns
 from tapekit.rotation.permit import may_append
 from tapekit.rotation.retention import Policy
 
@@ -73,6 +74,15 @@ class Memory(contextlib.AbstractContextManager["Memory"]):
                 raise CartridgeError(
                     f"{drive.url}: cartridge {known.name}: {refusal.words}", HINTS[refusal.reason]
                 )  # fmt: skip
+
+    def parts_with(self, archive: str, patterns: Sequence[str]) -> set[int] | None:
+        """The parts of an archive that hold what patterns name; None where that is not known, or all is wanted."""
+        if not patterns:
+            return None
+        with self._working() as store:
+            if store is not None:
+                return store.parts_with(archive, Patterns(patterns).match) or None
+        return None
 
     def overwritten(self, label: str, what: str) -> None:
         """What was on a cartridge that the catalog knows is no more, whatever happens next.

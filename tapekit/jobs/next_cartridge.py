@@ -129,13 +129,18 @@ class AtTerminal:
         self._permit = permit
         self._label_blank = label_blank
         self._drive: Drive | None = None
+        self._is_over = False
+        """The person gave up, and is not asked again."""
 
     def next(self, finished: Drive, asked: Asked) -> Drive | None:
         """See NextCartridge."""
+        if self._is_over:
+            return None
         url, part = finished.url, f"part {asked.segment + 1} of archive {asked.archive[:8]}"
         _let_go(finished)
         self._say(f"cartridge {asked.finished} is full: {part} follows" if asked.is_to_write else f"needed: {part}")
-        wanted = f"cartridge {asked.name}" if asked.name else "the next cartridge"
+        wanted = "the next cartridge" if asked.is_to_write else f"the cartridge with part {asked.segment + 1}"
+        wanted = f"cartridge {asked.name}" if asked.name else wanted
         otherwise = "q to stop here" if asked.is_to_write else "q to go on without it"
         while (
             answer := self._ask(f"put {wanted} into {url} and press Enter, or type another drive, {otherwise}")
@@ -150,6 +155,7 @@ class AtTerminal:
             if self._fits(self._drive, asked):
                 return self._drive
             _let_go(self._drive)
+        self._is_over = True
         return None
 
     def close(self) -> None:

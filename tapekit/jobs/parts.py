@@ -53,8 +53,8 @@ class Sought:
     opener: Opener = NO_KEY
     next_cartridge: NextCartridge | None = None
     """None: what is not in the drive is missing."""
-    needed: Collection[int] | None = None
-    """The parts that are known to be enough; None: all may be."""
+    needed: Callable[[str], Collection[int] | None] = lambda _archive: None
+    """The parts of an archive that are known to be enough; None: all may be needed."""
     for_data: bool = True
     begins: Callable[[Drive], object] = lambda _drive: None
     """Told of each drive whose cartridge is read."""
@@ -87,6 +87,7 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         reading = correcting(drive)
         cartridge = open_cartridge(reading)
         self.chosen = choose(cartridge.segments(), sought.archive)
+        self._needed = sought.needed(self.chosen.archive)
         self._take(reading, cartridge, self.chosen)
 
     def __exit__(self, *_exception: object) -> None:
@@ -123,7 +124,7 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         sought = self._sought
         if self.current is not None and self.current.number == number:
             return self.current
-        if number in self._missing or (sought.needed is not None and number not in sought.needed):
+        if number in self._missing or (self._needed is not None and number not in self._needed):
             return None
         if sought.next_cartridge is None:
             self._missing.add(number)
@@ -143,14 +144,14 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
 
     def missing(self) -> list[str]:
         """What is not there of the archive, in words; call it at the end."""
-        sought, end = self._sought, self._last if self._last is not None else max(self._names)
+        end = self._last if self._last is not None else max(self._names)
         missing = {
             number for number in range(end + 1)
-            if number not in self.cartridges and (sought.needed is None or number in sought.needed)
+            if number not in self.cartridges and (self._needed is None or number in self._needed)
             and self._starts.get(number) != self._starts.get(number + 1, -1)  # nothing of the stream came to be there
         }  # fmt: skip
         words = [f"{self._words(number)} is not there" for number in sorted(missing)]
-        if self._last is None and sought.needed is None and end in self._open and self.state == CONTINUED:
+        if self._last is None and self._needed is None and end in self._open and self.state == CONTINUED:
             behind = f"part {end + 2} of archive {self.chosen.archive[:8]}, and what may follow, is not there"
             words.append(behind)
         return words
@@ -337,7 +338,7 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
 
     def _behind(self, number: int) -> int | None:
         """The number of the part to go on with behind one that was read, or is missing."""
-        needed = self._sought.needed
+        needed = self._needed
         if needed is not None:
             return min((other for other in needed if other > number), default=None)
         if self._last is not None or any(other > number for other in self._names):

@@ -36,8 +36,8 @@ class Request:
     overwrite: Overwrite = Overwrite.NEVER
     devices: bool = False
     opener: Opener = NO_KEY
-    needed: Collection[int] | None = None
-    """The parts of the archive that hold what the patterns name, where that is known."""
+    needed: Callable[[str], Collection[int] | None] = lambda _archive: None
+    """The parts of an archive that hold what the patterns name, where that is known."""
 
 
 @dataclasses.dataclass

@@ -44,6 +44,9 @@ def test_rebuilt_in_any_order(spanned: tuple[list[Image], Result, Path], tmp_pat
             assert usual is not None
             assert usual.stored_bytes == done.stored_bytes
             assert store.check() == []
+            assert store.parts_with(done.archive, lambda path: path.endswith(b"0000")) == {0}
+            assert store.parts_with(done.archive, lambda path: path.endswith(b"0052")) == {last - 1, last}
+            assert store.parts_with("00", lambda _path: True) is None
             answers.append((found, parts))
     assert all(answer == answers[0] for answer in answers)
     assert answers[0][1] == [(f"S-{n + 1}", n, "complete" if n == last else "continued") for n in range(last + 1)]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tapekit.catalog.store import Store
 from tests.cli.conftest import Run
 
 
@@ -88,3 +89,16 @@ def test_what_is_passed_over_is_said(run: Run, drives: list[str], source: Path) 
     assert ran.code == 9
     assert "/nothing: no such device or file" in ran.err
     assert "cartridge B has blocks of 4096 bytes, the archive's are of 8192" in ran.err
+
+
+def test_the_catalog_knows_which_cartridge_a_file_is_on(
+    run: Run, drives: list[str], source: Path, tmp_path: Path
+) -> None:  # fmt: skip
+    """Cartridges that hold nothing of a selection are neither asked for nor missed."""
+    (tmp_path / "state").mkdir(exist_ok=True)
+    with Store.open(tmp_path / "state" / "catalog.sqlite"):
+        pass
+    run("backup", drives[0], source, *then(drives[1:]))
+    ran = run("restore", drives[2], f"{source}/8", "--to", tmp_path / "to", "--json")
+    assert (ran.code, ran.answer["cartridges"], ran.answer["problems"]) == (0, ["C"], []), ran.err
+    assert (tmp_path / "to" / str(source)[1:] / "8").read_bytes() == (source / "8").read_bytes()

@@ -78,7 +78,7 @@ def restore_from(
 ) -> restore.Result:
     """Restore with the first image in the drive, and the others at hand in this order."""
     with images[0].drive() as drive, asking(images[1:]) as further:
-        wanted = restore.Request(str(to), patterns, archive, needed=needed)
+        wanted = restore.Request(str(to), patterns, archive, needed=lambda _archive: needed)
         return restore.run(drive, wanted, Silent(), next_cartridge=further)
 
 

@@ -122,6 +122,8 @@ def test_a_person_is_told_what_is_wrong_and_asked_again(images: dict[str, Image]
 def test_a_person_may_give_up(images: dict[str, Image], answer: str | None) -> None:
     drives = terminal(Person([answer]))
     assert drives.next(opener(images["A"])(), asked(only("B"))) is None
+    if answer is None:
+        assert drives.next(opener(images["A"])(), asked(only("C"))) is None  # and is not asked again
     drives.close()
 
 
