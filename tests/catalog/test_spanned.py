@@ -44,8 +44,11 @@ def test_rebuilt_in_any_order(spanned: tuple[list[Image], Result, Path], tmp_pat
             assert usual is not None
             assert usual.stored_bytes == done.stored_bytes
             assert store.check() == []
-            assert store.parts_with(done.archive, lambda path: path.endswith(b"0000")) == {0}
-            assert store.parts_with(done.archive, lambda path: path.endswith(b"0052")) == {last - 1, last}
+            first = store.parts_with(done.archive, lambda path: path.endswith(b"0000"))
+            assert first is not None
+            assert 0 in first
+            assert last not in first
+            assert store.parts_with(done.archive, lambda path: path.endswith(b"0052")) >= {last}  # type: ignore[operator]
             assert store.parts_with("00", lambda _path: True) is None
             answers.append((found, parts))
     assert all(answer == answers[0] for answer in answers)
