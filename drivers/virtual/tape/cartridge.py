@@ -7,6 +7,7 @@ was not, is as if never written. Zeros at the end of a block take no room in it.
 import bisect
 import dataclasses
 import enum
+import os
 import sqlite3
 import zlib
 from collections.abc import Callable
@@ -89,8 +90,13 @@ class Cartridge:
 
     @property
     def is_protected(self) -> bool:
-        """Whether the slider is set, or the file takes no writes."""
-        return not self._is_writable or bool(self.fact("protected"))
+        """Whether the slider is set, or the file may not be written to."""
+        return bool(self.fact("protected")) or not os.access(self.path, os.W_OK)
+
+    @property
+    def takes_writes(self) -> bool:
+        """Whether it does: it must have been opened for writing too."""
+        return self._is_writable and not self.is_protected
 
     def fact(self, name: str) -> int:
         """A counter or state that the cartridge keeps; 0 where there was none yet."""

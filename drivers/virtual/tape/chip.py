@@ -30,7 +30,7 @@ def read_attribute(deck: Deck, command: bytes, _data: bytes) -> bytes:
 def write_attribute(deck: Deck, command: bytes, data: bytes) -> bytes:
     """WRITE ATTRIBUTE: what belongs to the host; with no bytes it is taken out. All of the list, or nothing."""
     cartridge = _chip(deck)
-    if cartridge.is_protected:
+    if not cartridge.takes_writes:
         raise Check(Key.DATA_PROTECT, 0x27, 0x00)
     if command[7]:
         raise bad_field()

@@ -8,7 +8,7 @@ from drivers.virtual.tape.deck import Deck, megabytes
 from formats.scsi import logs, mam
 from formats.scsi.logs import LogPage, Parameter
 
-STREAMING_PAGE = 0x3C
+STREAMING_PAGE = 0x36
 """A page of this drive's own: 0 stops, 1 flushes, 2 milliseconds that the host waited, 3 milliseconds in motion."""
 _CLEAN_REQUESTED, _CLEAN_REQUIRED = 0x02, 0x04
 _MEDIUM_PRESENT = 0x10
@@ -105,8 +105,8 @@ def _volume_statistics(deck: Deck) -> LogPage:
     numbers = (
         (0x00, 1), (0x01, cartridge.fact("loads")), (0x02, cartridge.fact("written")), (0x03, totals.write_retries),
         (0x04, totals.write_failures), (0x07, cartridge.fact("read")), (0x08, totals.read_retries),
-        (0x09, cartridge.fact("read_failures")), (0x0C, megabytes(cartridge.fact("last_written"))),
-        (0x0D, megabytes(cartridge.fact("last_read"))), (0x10, megabytes(cartridge.fact("written"))),
+        (0x09, cartridge.fact("read_failures")), (0x0E, megabytes(cartridge.fact("last_written"))),
+        (0x0F, megabytes(cartridge.fact("last_read"))), (0x10, megabytes(cartridge.fact("written"))),
         (0x11, megabytes(cartridge.fact("read"))), (0x16, megabytes(cartridge.capacity)), (0x17, used),
     )  # fmt: skip
     flags = ((0x80, int(cartridge.is_protected)), (0x81, int(cartridge.kind is Kind.WORM)))

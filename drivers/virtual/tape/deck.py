@@ -221,7 +221,7 @@ class Deck:
     def writable(self) -> Cartridge:
         """The cartridge, for writing at this place. Raises Check."""
         cartridge, at = self.ready(), self.place()
-        if cartridge.is_protected:
+        if not cartridge.takes_writes:
             self.alerts.add(WRITE_PROTECT)
             raise Check(Key.DATA_PROTECT, 0x27, 0x00)
         if cartridge.recording.media_id not in self.drive.writes:

@@ -72,6 +72,11 @@ def test_opened_for_reading_nothing_is_written(tmp_path: Path) -> None:
     transport = VirtualTransport("drive", unit)
     with pytest.raises(commands.CommandFailed, match="06/29/01"):
         commands.test_unit_ready(transport)
+    unit.deck.attentions.clear()
+    assert not commands.mode_sense(transport, 0).is_write_protected  # the slider is not set
+    for command in (commands.WRITE_FILEMARKS, commands.ERASE, commands.WRITE_ATTRIBUTE):
+        with pytest.raises(commands.CommandFailed, match="07/27/00"):
+            commands.run(transport, command, (4, 1, 1) if command.size == 6 else (13, 1, 0))
     unit.deck.close()
     assert path.read_bytes() == before
 
