@@ -310,6 +310,13 @@ NOTES: dict[str, Wording] = {
         ("restore what you need of it from another cartridge, and replace {cartridge}",
          "restaurez ce qu’il faut depuis une autre cartouche, et remplacez {cartridge}"),
     ),
+    "blocks-corrected": Wording(
+        ("blocks that {cartridge} does not hold any more as they were written: {count}; parity gave them all back",
+         "blocs que {cartridge} ne contient plus tels qu’ils ont été écrits : {count} ; la parité les a tous rendus"),
+        _DETAIL,
+        ("scrub it, and replace it when there are more: tapekit scrub",
+         "examinez-la, et remplacez-la s’il y en a davantage : tapekit scrub"),
+    ),
     "not-verified": Wording(
         ("{cartridge} was not read back", "{cartridge} n’a pas été relue"),
         _DETAIL,

@@ -101,6 +101,9 @@ class Writer:
         )  # fmt: skip
         self._timed(written, Step.READ_BACK, begun, written.backup.stored_bytes)
         _raise_damage(found)
+        if found.corrected:
+            values = {"cartridge": found.cartridge, "count": str(len(found.corrected))}
+            written.warnings.append(Note("blocks-corrected", values, found.corrected[0].why))
         written.rungs.append(Rung.READ_BACK)
         (segment,) = found.segments
         if segment.comparison is None:
