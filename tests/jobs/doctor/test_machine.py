@@ -89,7 +89,7 @@ def test_an_adapter_through_which_no_block_passes(tmp_path: Path, tables: int, s
 
 
 def test_who_else_is_on_the_drive(tree: Tree) -> None:
-    tree.process(1, "tapekit doctor", "/dev/nst0")
+    tree.process(1, "python3 -c doctor", "/dev/nst0")  # this one
     tree.process(7, "mt -f /dev/st0 status", "/dev/st0")
     tree.process(8, "/usr/bin/python3 /opt/bin/tapekit nightly office", "/dev/nst0", "/dev/sg1")
     tree.process(9, "vi", "/etc/passwd")
