@@ -59,7 +59,7 @@ def test_a_bad_file(run: Run, file: Path) -> None:
         ("c.tkc", "none/c.tkc", "drives.rdx", "no such folder"),
         ("image:/", "image:", "drives.rdx", "a relative path"),
         ("image:", "disk:", "drives.rdx", "not connected"),
-        ("image:", "rdx:", "drives.rdx", "no driver of that name"),
+        ("image:", "floppy:", "drives.rdx", "no driver of that name"),
         ('["sync"]', '["no-such-program"]', "jobs.nightly.before", "no such program"),
         ('closed = ["sat", "sun"]', "", "jobs.nightly.rotation", "no cartridge for sat, sun"),
         ("[site]", '[keys]\ndirectory = "/none"\n[site]', "keys", "whoever has a cartridge can read it"),
