@@ -1,5 +1,6 @@
 """A tape drive under the kernel's own st and sg: nights, other people's tools, and what st makes of trouble."""
 
+import dataclasses
 import errno
 import fcntl
 import os
@@ -7,6 +8,7 @@ import re
 import struct
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,15 @@ from drivers.virtual.faults import Effect, Fault
 from fixtures.rig.tape import Station, run
 from formats.scsi.sense import Key, Sense
 from tapekit import drives
+from tapekit.catalog.store import Store
+from tapekit.jobs import backup, label, rebuild
+from tapekit.progress import Silent
 from tapekit.report.night import Outcome
+from tests.jobs.cartridges import evidences, request
 from tests.rig.site import PROVEN, UsbSite
 
 RESCUE = Path(__file__).parents[2] / "tapekit" / "rescue" / "rescue.py"
+NOW = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
 MTIOCTOP = 0x40086D01
 BSR, REWIND, SET_BLOCK_SIZE, SET_OPTIONS = 4, 6, 20, 24
 
@@ -68,6 +75,31 @@ def test_a_night_and_four_ways_back(site: UsbSite, station: Station, tmp_path: P
     run("mt", "-f", station.st, "fsf", "1")
     run("tar", "-b", "20", "-xf", station.st, cwd=tmp_path / "kit")
     assert (tmp_path / "kit" / "rescue.py").read_bytes() == RESCUE.read_bytes()
+
+
+def test_the_catalog_comes_back_from_six_cartridges(station: Station, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    url, archives = f"tape:{station.st}", {}
+    for number in range(6):
+        name = f"SIX{number:03}"
+        station.insert(name)
+        (source / name).write_text(name)
+        drive = drives.open_drive(url, {}, writable=True)
+        label.run(drive, barcode=name, pool="daily", block_bytes=None, destroy=None)
+        wanted = dataclasses.replace(request(source, job="nightly"), site="here")
+        archives[name] = [backup.run(drive, wanted, Silent(), evidences()).archive]
+        drive.close()
+    with Store.open(tmp_path / "catalog.sqlite", "here") as store:
+        for name in archives:
+            station.insert(name)
+            drive = drives.open_drive(url, {}, writable=False)
+            assert not rebuild.run(drive, store, evidences(), NOW, adopt=False).problems
+            drive.close()
+        known = store.stock().cartridges
+        assert {cartridge.name: [copy.archive for copy in cartridge.copies] for cartridge in known} == archives
+        found = {Path(os.fsdecode(version.entry.path)).name for version in store.find("*/SIX*")}
+    assert found == set(archives)
 
 
 def test_other_tools_see_what_tapekit_sees(station: Station) -> None:
