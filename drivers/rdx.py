@@ -222,6 +222,9 @@ def _nodes(path: str, url: str) -> tuple[str, str]:
     else:
         block_device.check_is_block_device(path, url)
         device = block_device.sysfs_folder(path) / "device"
+        known = block_device.identity(path)
+        if not pages.is_dock(known.vendor, known.model):
+            raise NoDevice(f"{url}: is no RDX dock", f"for any other disk write disk:{path}")
     found = [next((entry.name for entry in (device / kind).glob("*")), "") for kind in ("block", "scsi_generic")]
     if not found[0]:
         raise NoDevice(f"{url}: is no RDX dock", hint)

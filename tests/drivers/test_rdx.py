@@ -11,6 +11,7 @@ from drivers.base import Content, Identity
 from drivers.errors import DeviceFailure, DriveError, MediumChanged, NoDevice, NoMedium, NotReady, WriteProtected
 from drivers.scsi.transport import DeviceGone
 from drivers.virtual.transport import VirtualTransport
+from fixtures import loop
 from fixtures.rdx import INSERTED, MEDIA, SWITCHED_ON, VirtualDock
 from fixtures.storage import MemoryStorage
 from formats.errors import Damaged
@@ -161,6 +162,14 @@ def test_devices_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(NoDevice, match="is no block device"):
         rdx.open_drive(str(tmp_path / "file"), writable=True)
+
+
+@pytest.mark.skipif(not loop.available(), reason="needs root and losetup")
+def test_a_disk_that_is_no_dock_is_told_so_before_it_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(bytes(1 << 20))
+    with loop.loop_device(tmp_path / "disk") as device, pytest.raises(NoDevice, match="is no RDX dock") as refusal:
+        rdx.open_drive(device, writable=False)
+    assert refusal.value.hint == f"for any other disk write disk:{device}"
 
 
 def test_the_media_page_is_read_as_it_was_built_and_cut_anywhere() -> None:
