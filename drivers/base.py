@@ -45,11 +45,20 @@ class Identity:
 
 
 @dataclasses.dataclass(frozen=True)
+class Streaming:
+    """What a tape needs to go on without a stop: bytes per second, where its own buffer of so many bytes is empty."""
+
+    slowest_bytes_s: int
+    buffer_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
 class MediumState:
     """What is in the drive. `found` names foreign content in one word, `description` in a sentence.
 
     `usual_block_bytes` is what a block has there unless somebody says otherwise. `is_tape`: blocks that the drive takes
     may be too large for the way to it, and the drive corrects by itself what a stretch of the medium loses.
+    `streaming`: how fast blocks must come; None where that does not matter.
     """
 
     present: bool
@@ -63,6 +72,7 @@ class MediumState:
     largest_block_bytes: int = 0
     usual_block_bytes: int = 1 << 20
     is_tape: bool = False
+    streaming: Streaming | None = None
     found: str = ""
     description: str = ""
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping
 
-from drivers.base import Content, Health, Identity, Mark, MediumState, Position
+from drivers.base import Content, Health, Identity, Mark, MediumState, Position, Streaming
 from drivers.errors import (
     BlankMedium,
     DriveError,
@@ -78,9 +78,14 @@ class TapeDrive:
             present=True, content=self._content, write_protected=found.write_protected or not self._writes(found),
             worm=found.worm, capacity_bytes=found.capacity_bytes, remaining_bytes=max(0, self._left_bytes),
             serial=found.serial, barcode=found.barcode, largest_block_bytes=self._largest_bytes,
-            usual_block_bytes=USUAL_BLOCK_BYTES, is_tape=True, found=self._found[0],
+            usual_block_bytes=USUAL_BLOCK_BYTES, is_tape=True, streaming=self._streaming(), found=self._found[0],
             description=self._found[1],
         )  # fmt: skip
+
+    def _streaming(self) -> Streaming | None:
+        """Of the drive's own generation: an older cartridge goes more slowly, and needs less."""
+        known = self.generation
+        return Streaming(known.floor_mb_s * state.MB, known.buffer_mib * state.MIB) if known else None
 
     def _writes(self, found: Cartridge) -> bool:
         """Whether a drive of this generation writes such a cartridge, as far as both are known."""

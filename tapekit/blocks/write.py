@@ -7,6 +7,7 @@ has taken one.
 import contextlib
 import dataclasses
 import hashlib
+import os
 import queue
 import threading
 from collections import Counter, deque
@@ -18,6 +19,7 @@ from formats.block import HEADER_BYTES, NO_PARITY_GROUP, TAG_BYTES, BlockHead, F
 from formats.segment import BlockCounts, ParityScheme
 from tapekit.blocks.cipher import ENCRYPTED_KINDS, BlockCipher
 from tapekit.blocks.codec import Compressor
+from tapekit.blocks.flow import Flow, Flowed
 from tapekit.blocks.parity import Group, Grouping, Sums, group_parity_bytes, parity_block
 from tapekit.blocks.read import GoodBlock, decode
 
@@ -29,6 +31,8 @@ BUFFERED = ("tape:", "virtual:")
 """Drives that take blocks before they are on the medium, by how their URLs begin."""
 POOL_BYTES = 32 << 20
 """What lies between reading and writing: a tenth of a second of an LTO-9 drive, and many small files."""
+TAPE_POOL_BYTES = 512 << 20
+"""The same for a tape, which stops less often the more there is; never more than a quarter of the memory."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,14 +94,19 @@ class SegmentWriter:
     def __init__(  # noqa: PLR0913 - as much as a segment is written with
         self, drive: Drive, archive: bytes, segment: int, sequence_start: int, block_size: int,
         compressor: Compressor, cipher: BlockCipher | None = None, *, parity: ParityScheme | None = None,
+        tape_pool_bytes: int | None = None,
     ) -> None:  # fmt: skip
-        """Start the threads. The drive belongs to them until `threads` is left. With a cipher, blocks are encrypted."""
+        """Start the threads. The drive belongs to them until `threads` is left. With a cipher, blocks are encrypted.
+
+        `tape_pool_bytes`: of memory, for a drive whose tape must not stop; None: as much as is usual.
+        """
         self.cut = block_size - HEADER_BYTES - TAG_BYTES
         self.early_warning = False
         self.stored_bytes = 0
         self.last_digest = ""
         """Digest field of the block that was written last."""
-        self.remaining_bytes = drive.medium().remaining_bytes
+        medium = drive.medium()
+        self.remaining_bytes = medium.remaining_bytes
         self._block_size = block_size
         self._drive = drive
         self._archive = archive
@@ -122,7 +131,12 @@ class SegmentWriter:
         self._pool: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         self._pieces: queue.SimpleQueue[Piece | _CloseGroup | threading.Event | None] = queue.SimpleQueue()
         self._sealed: queue.SimpleQueue[SealedBlock | Group | threading.Event | None] = queue.SimpleQueue()
-        self._buffers = min(64, max(4, POOL_BYTES // block_size)) + self._keeps
+        pool = min(64, max(4, POOL_BYTES // block_size))
+        self._flow: Flow[SealedBlock | Group | threading.Event | None] | None = None
+        if medium.streaming is not None:
+            pool = max(16, (tape_pool_bytes or min(TAPE_POOL_BYTES, _memory_bytes() // 4)) // block_size)
+            self._flow = Flow(self._sealed, _flowing_bytes, medium.streaming, pool - pool // 16)
+        self._buffers = pool + self._keeps
         self._made = 0
         self._threads = [
             threading.Thread(target=self._seal_all, name="seal blocks", daemon=True),
@@ -233,6 +247,10 @@ class SegmentWriter:
         )  # fmt: skip
         return counts, self._digests.hexdigest()
 
+    def flowed(self) -> Flowed | None:
+        """How well the tape was kept going; None where that does not matter."""
+        return self._flow.result() if self._flow else None
+
     @contextlib.contextmanager
     def threads(self) -> Iterator["SegmentWriter"]:
         """The threads end with this context, whatever happens in it."""
@@ -330,7 +348,7 @@ class SegmentWriter:
         return SealedBlock(memoryview(buffer)[:end], block.digest(header), piece.kind, buffer, place)
 
     def _write_all(self) -> None:
-        while (sealed := self._sealed.get()) is not None:
+        for sealed in self._arriving():
             if isinstance(sealed, threading.Event):
                 sealed.set()
                 continue
@@ -345,6 +363,12 @@ class SegmentWriter:
                     self._failure = error
             if isinstance(sealed, SealedBlock):
                 self._give_back(sealed)
+
+    def _arriving(self) -> Iterator[SealedBlock | Group | threading.Event]:
+        """What was sealed, until the end."""
+        take = self._sealed.get if self._flow is None else iter(self._flow).__next__
+        while (sealed := take()) is not None:
+            yield sealed
 
     def _give_back(self, sealed: SealedBlock) -> None:
         """Its buffer can be filled again; one that was not written is kept, and another buffer given for it."""
@@ -383,3 +407,14 @@ class SegmentWriter:
             self._write(parity_block(group, grouping.shape, self._archive, self._segment, number, content), Kind.PARITY)
         sums.clear()
         self._groups_written += 1
+
+
+def _flowing_bytes(item: SealedBlock | Group | threading.Event | None) -> int | None:
+    """For Flow: parity is made when it is written, and is in no buffer of the pool; for all else somebody waits."""
+    if isinstance(item, SealedBlock):
+        return len(item.data)
+    return 0 if isinstance(item, Group) else None
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -27,7 +27,7 @@ from tapekit.jobs import backup, label
 from tapekit.keys import ring
 from tapekit.source.exclude import Excludes
 from tapekit.source.walk import Options, plan_sources
-from tapekit.units import counted, duration_text, size_text
+from tapekit.units import counted, duration_text, parse_size, size_text
 
 if TYPE_CHECKING:
     from tapekit.jobs.memory import Memory
@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     default=None,
     help="About 3 % more, and damage is corrected (without: on disks, not on tape).",
 )
+@click.option(
+    "--tape-buffer", metavar="SIZE",
+    help="Memory for a tape, which stops less often the more there is (without: 512M, at most a quarter).",
+)  # fmt: skip
 @click.option("--to-key", multiple=True, metavar="NAME|FILE", help="Encrypt for this public key, not for the site's.")
 @click.option("--passphrase-from", metavar="WHERE", help=f"A passphrase that opens it too: {SOURCES}")
 @click.option(
@@ -57,7 +61,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     context: click.Context, drive: str, paths: tuple[str, ...], job: str, exclude: tuple[str, ...],
-    exclude_caches: bool, one_file_system: bool, compression: str, parity: bool | None, to_key: tuple[str, ...],
+    exclude_caches: bool, one_file_system: bool, compression: str, parity: bool | None,
+    tape_buffer: str | None, to_key: tuple[str, ...],
     passphrase_from: str | None, encryption: str, then: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Save each PATH, and all below it, as a new archive behind what the cartridge holds.
@@ -82,7 +87,7 @@ def command(
         memory.check_writable(device)
         request = backup.Request(
             sources, options, job, compression, places_of(context).site, sealed.recipients, sealed.site_key,
-            parity,
+            parity, parse_size(tape_buffer) if tape_buffer else None,
         )  # fmt: skip
         result = backup.run(
             device, request, progress.shown(as_json=as_json), journal, further,
@@ -98,6 +103,7 @@ def command(
             "notes": [path_json(note.encode("utf-8", "surrogateescape")) for note in result.notes],
             "remaining_bytes": result.remaining_bytes, "encrypted_for": list(result.encrypted_for),
             "parity_bytes": result.parity_bytes,
+            "drive_stops": result.flowed.stops if result.flowed else None,
             "cartridges": [
                 {"cartridge": part.cartridge, "file": part.file, "part": part.segment + 1, "state": part.state,
                  "members": part.members, "stored_bytes": part.stored_bytes}
@@ -118,6 +124,12 @@ def command(
             click.echo(f"  parity: {size_text(result.parity_bytes)} of it correct what the medium may lose")
         elif parity:
             click.echo("  no parity: the cartridge is too small for it")
+        if result.flowed is not None and result.flowed.stops:
+            source, needed = size_text(result.flowed.source_bytes_s), size_text(result.flowed.needed_bytes_s)
+            click.echo(
+                f"  the drive stopped {counted(result.flowed.stops, 'time')}: the source delivers {source}/s, "
+                f"the drive needs {needed}/s"
+            )
         if result.encrypted_for:
             click.echo(f"  opens with the key of: {', '.join(result.encrypted_for)}")
         else:

@@ -312,6 +312,8 @@ class Job(Table):
     """`auto` (tries a sample of each block first), `none`, `zstd`, `zstd:LEVEL` (1 to 22)."""
     parity: bool | None = None
     """About 3 % more is written, and damage to the medium is corrected; without it: on disks, not on tape."""
+    tape_buffer_mib: Annotated[int, Field(strict=True, ge=16, le=65536)] | None = None
+    """Memory for a tape drive, in MiB, which stops less often the more there is; without it: 512, at most a quarter."""
     encryption: Literal["auto", "none"] = "auto"
     """`auto`: for every key of the site, once there is one; `none`: never, and no report says so."""
     verify: Literal["compare", "read-back", "none"] = "compare"

@@ -14,6 +14,7 @@ from formats.pax import END_OF_ARCHIVE
 from formats.segment import ABORTED, COMPLETE, INCOMPLETE, SegmentHeader
 from tapekit import __version__
 from tapekit.blocks.codec import Compressor, compressor
+from tapekit.blocks.flow import Flowed
 from tapekit.cartridge.cartridge import Cartridge, Segment, open_cartridge
 from tapekit.errors import MediumFull, Stopped
 from tapekit.evidence import Evidences
@@ -52,6 +53,8 @@ class Request:
     """What signs for this site."""
     parity: bool | None = None
     """Whether damage can be corrected later; None: on disks, not on tape. A cartridge may be too small for it."""
+    tape_pool_bytes: int | None = None
+    """Of memory, so that a tape stops seldom; None: as much as is usual."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Result:
     encrypted_for: tuple[str, ...] = ()
     parity_bytes: int | None = None
     """What the parity takes; None where there is none."""
+    flowed: Flowed | None = None
+    """How often a tape stopped, and why; None: no tape, or one whose needs are not known."""
     parts: tuple[Part, ...] = ()
     """Each cartridge that it is on; what is said of one above is said of the last."""
     opener: Opener = dataclasses.field(default=NO_KEY, repr=False, compare=False)
@@ -110,7 +115,7 @@ def run(
     if request.recipients:
         protect_memory()
     means = Means(
-        packing, evidences, request.recipients, request.site_key, request.parity,
+        packing, evidences, request.recipients, request.site_key, request.parity, request.tape_pool_bytes,
         quiet(next_cartridge, progress, "saving"), closed,
     )  # fmt: skip
     header = _header(request, cartridge.label.block_size, packing)
@@ -218,7 +223,7 @@ class _Backup:
             duration_s=round(time.monotonic() - begun, 3), warnings=tuple(self._warnings),
             notes=tuple(self._notes), remaining_bytes=segments.remaining_bytes,
             encrypted_for=self._request.recipients.names, parity_bytes=segments.parity_bytes,
-            parts=tuple(segments.parts), opener=segments.opener,
+            flowed=segments.flowed, parts=tuple(segments.parts), opener=segments.opener,
         )  # fmt: skip
 
     def _raise_ended(self, ended: Exception, result: Result) -> None:

@@ -22,6 +22,7 @@ from tapekit.audit import events as audit
 from tapekit.audit.events import Event
 from tapekit.blocks.cipher import BlockCipher
 from tapekit.blocks.codec import Compressor
+from tapekit.blocks.flow import Flowed, together
 from tapekit.blocks.parity import group_parity_bytes, scheme_for
 from tapekit.blocks.write import SegmentWriter
 from tapekit.cartridge.cartridge import Cartridge, Segment, open_cartridge
@@ -78,6 +79,8 @@ class Means:
     site_key: SiteKey | None = None
     parity: bool | None = None
     """Whether damage can be corrected later; None: on disks, not on tape. A cartridge may be too small for it."""
+    tape_pool_bytes: int | None = None
+    """Of memory, so that a tape stops seldom; None: as much as is usual."""
     next_cartridge: NextCartridge | None = None
     """None: an archive that does not fit one cartridge is aborted."""
     closed: Callable[[Drive, Part, Opener], object] = lambda _drive, _part, _opener: None
@@ -158,6 +161,7 @@ class Segments:
         """The stream's last block, which may be written once more where closing fails."""
         self._is_ending = False
         self._segment = contextlib.ExitStack()
+        self._flowed: list[Flowed | None] = []
 
     def __enter__(self) -> Self:
         return self
@@ -175,6 +179,11 @@ class Segments:
     def members(self) -> int:
         """How many members the archive has by now."""
         return self.builder.first + self.builder.members
+
+    @property
+    def flowed(self) -> Flowed | None:
+        """How well tapes were kept going; None where there was none."""
+        return together(self._flowed)
 
     @property
     def url(self) -> str:
@@ -247,6 +256,7 @@ class Segments:
         self._writer = SegmentWriter(
             self._drive, bytes.fromhex(header.archive), header.segment, header.sequence_start,
             header.block_size, self._means.packing, cipher, parity=header.parity,
+            tape_pool_bytes=self._means.tape_pool_bytes,
         )  # fmt: skip
         self._segment.enter_context(self._writer.threads())
         self._writer.write_document(Kind.HEADER, document)
@@ -430,6 +440,7 @@ class Segments:
         self.is_open = False
         self.remaining_bytes = self._drive.medium().remaining_bytes
         self.parts.append(part)
+        self._flowed.append(self._writer.flowed())
         self.note(part.state)
         if part.state != INCOMPLETE:
             self._means.evidences.note(part.label, self.header.archive, Rung.FLUSHED)

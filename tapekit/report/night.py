@@ -65,6 +65,10 @@ class Timing:
     step: Step
     seconds: float
     size_bytes: int = 0
+    stops: int = 0
+    """Of the tape, because its source is slower than it needs; both in bytes per second."""
+    source_bytes_s: int = 0
+    needed_bytes_s: int = 0
 
     @property
     def bytes_per_second(self) -> float | None:

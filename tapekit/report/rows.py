@@ -110,4 +110,8 @@ def _size(size: SourceSize, words: Words) -> Row:
 
 def _timing(timing: Timing, words: Words) -> Row:
     speed = timing.bytes_per_second
-    return words.step(timing.step), words.duration(timing.seconds), words.speed(speed) if speed else ""
+    told = [words.speed(speed)] if speed else []
+    if timing.stops:
+        source, needed = words.speed(timing.source_bytes_s), words.speed(timing.needed_bytes_s)
+        told.append(words("stops", count=words.number(timing.stops), source=source, needed=needed))
+    return words.step(timing.step), words.duration(timing.seconds), words.clauses(told)

@@ -116,6 +116,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "times": ("Times", "Durées"),
     "throughput": ("Throughput", "Débit"),
     "speed": ("{size}/s", "{size}/s"),
+    "stops": (
+        "stops of the drive: {count}; the source delivers {source}, the drive needs {needed}",
+        "arrêts du lecteur : {count} ; la source donne {source}, il lui faut {needed}",
+    ),
     "sizes": ("Sizes", "Tailles"),
     "size": ("Size", "Taille"),
     "name": ("Name", "Nom"),

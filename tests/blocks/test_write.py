@@ -1,6 +1,7 @@
 """The pipeline to the drive: blocks in order, sums that are right, errors that come out, threads that end."""
 
 import contextlib
+import dataclasses
 import hashlib
 import random
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from drivers.base import Streaming
 from drivers.errors import EndOfMedium, MediumError
 from formats import block
 from formats.block import Flags, Kind
@@ -104,6 +106,55 @@ def test_many_blocks_stay_in_order(compressor: Compressor) -> None:
     found = written(drive)
     assert [plain for _, plain in found] == plains
     assert [h.sequence for h, _ in found] == list(range(500))
+
+
+def streaming_drive() -> ListDrive:
+    """One whose tape must not stop, at a speed that nobody has to wait for."""
+    drive = ListDrive()
+    drive.state = dataclasses.replace(drive.state, streaming=Streaming(10**15, 10**15))
+    return drive
+
+
+def pooled_writer(drive: ListDrive, compressor: Compressor, buffers: int = 16) -> SegmentWriter:
+    return SegmentWriter(drive, ARCHIVE, 3, 0, BLOCK_BYTES, compressor, tape_pool_bytes=buffers * BLOCK_BYTES)
+
+
+@pytest.mark.parametrize("compressor", (NoCompressor(), ZstdCompressor()), ids=("plain", "compressed"))
+@pytest.mark.parametrize("count", (1, 14, 15, 16, 17, 500))
+def test_a_tape_gets_all_blocks_in_order(compressor: Compressor, count: int) -> None:
+    """Whatever is gathered first: compressed blocks fill the pool as others do."""
+    drive = streaming_drive()
+    with pooled_writer(drive, compressor).threads() as writer:
+        fill_many(writer, count)
+        writer.drain()
+        fill(writer, b"end", count * CUT)
+    assert [h.sequence for h, _ in written(drive)] == list(range(count + 1))
+
+
+def test_a_tape_gets_nothing_before_the_pool_is_full() -> None:
+    drive = streaming_drive()
+    got = threading.Event()
+    drive.before_write = lambda _block: got.set()
+    with pooled_writer(drive, NoCompressor(), 32).threads() as writer:
+        fill_many(writer, 29)  # a sixteenth of the pool stays with the source
+        assert not got.is_set()
+        fill_many(writer, 1)
+        wait_for(got)
+        writer.drain()
+
+
+def test_what_is_gathered_when_a_tape_fails_is_taken_back() -> None:
+    drive = streaming_drive()
+    drive.before_write = failing_at(7, EndOfMedium("list: full"))
+    handed = 0
+    with pooled_writer(drive, NoCompressor()).threads() as writer, contextlib.suppress(EndOfMedium):
+        for handed in range(1000):
+            fill(writer, bytes([handed % 251]) * CUT, handed * CUT)
+    taken_back = writer.taken_back()
+    assert taken_back is not None
+    assert [cut.stream_offset // CUT for cut in taken_back] == list(range(7, 7 + len(taken_back)))
+    assert 7 + len(taken_back) in (handed, handed + 1)
+    assert all(set(cut.content) == {cut.stream_offset // CUT % 251} for cut in taken_back)
 
 
 def wait_for(gate: threading.Event) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC
 import pytest
 
 from tapekit.report.line import line
-from tapekit.report.night import CartridgeState, NightReport, Note, Outcome, SourceSize
+from tapekit.report.night import CartridgeState, NightReport, Note, Outcome, SourceSize, Step, Timing
 from tapekit.report.text import SUBJECT_LETTERS, subject, text
 from tests.report import nights
 
@@ -26,6 +26,17 @@ def test_what_was_overwritten_is_told_with_its_loss() -> None:
     assert "(nightly) ; seule copie, perdue : les nuits du 3 au 9 mars 2026 (nightly)" in text(
         nights.WARNINGS, "fr", UTC
     ).replace("\xa0", " ")
+
+
+def test_a_tape_that_stopped_is_told_with_what_it_needs() -> None:
+    stopped = Timing(Step.WRITE, 200, 20 * 10**9, 8, 100 * 10**6, 177 * 10**6)
+    report = dataclasses.replace(nights.CLEAN, timings=(stopped,))
+    told = "stops of the drive: 8; the source delivers 100.0 MB/s, the drive needs 177.0 MB/s"
+    assert told in text(report, "en", UTC).replace("\xa0", " ")
+    assert "arrêts du lecteur : 8 ; la source donne" in text(report, "fr", UTC).replace("\xa0", " ").replace(
+        "\u202f", " "
+    )
+    assert "stops" not in text(nights.CLEAN, "en", UTC)
 
 
 def test_the_subject_begins_with_the_outcome() -> None:

@@ -104,10 +104,10 @@ class Setting:
     def request(self, dumps: Path | None, sealed: Sealing) -> Request:
         """What is to be written: the sources, and the dumps where there are any."""
         paths = [str(source.path) for source in self.job.sources] + ([str(dumps)] if dumps else [])
-        options = Options(Excludes(self.job.exclude))
+        options, pool = Options(Excludes(self.job.exclude)), self.job.tape_buffer_mib
         return Request(
             plan_sources(paths), options, self.name, self.job.compression, self.site, sealed.recipients,
-            sealed.site_key, self.job.parity,
+            sealed.site_key, self.job.parity, pool << 20 if pool else None,
         )  # fmt: skip
 
     def preparation(self) -> Preparation:

@@ -63,7 +63,7 @@ class Writer:
             begun = time.monotonic()
             done = backup.run(drive, request, self._progress, self._evidences)
             written = Written(done, [Rung.WRITTEN, Rung.FLUSHED])
-            self._timed(written, Step.WRITE, begun, done.stored_bytes)
+            written.timings.append(_writing(time.monotonic() - begun, done))
             try:
                 chosen = self._proven(drive, written)
             except BaseException:
@@ -140,6 +140,15 @@ class Writer:
     @staticmethod
     def _timed(written: Written, step: Step, begun: float, size_bytes: int) -> None:
         written.timings.append(Timing(step, time.monotonic() - begun, size_bytes))
+
+
+def _writing(seconds: float, done: backup.Result) -> Timing:
+    flowed = done.flowed
+    if flowed is None:
+        return Timing(Step.WRITE, seconds, done.stored_bytes)
+    return Timing(
+        Step.WRITE, seconds, done.stored_bytes, flowed.stops, flowed.source_bytes_s, flowed.needed_bytes_s
+    )  # fmt: skip
 
 
 def attempt(what: Callable[[], Written]) -> "Written | Exception":
