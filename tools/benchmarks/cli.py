@@ -14,13 +14,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.benchmarks import archive, catalog
+from tools.benchmarks import archive, catalog, damage
 from tools.benchmarks.report import MIB, Result, print_result
 from tools.benchmarks.settings import Settings, say
 
 SUITES: dict[str, tuple[Callable[[Settings], Result], Callable[..., int]]] = {
     "archive": (archive.run, archive.room_bytes),
     "catalog": (catalog.run, catalog.room_bytes),
+    "damage": (damage.run, damage.room_bytes),
 }
 
 ROUNDS, QUICK_ROUNDS = 5, 3
