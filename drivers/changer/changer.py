@@ -13,6 +13,7 @@ from drivers.scsi import commands
 from drivers.scsi.commands import Command, CommandFailed
 from drivers.scsi.link import Failed, Link, Patience, as_error
 from drivers.scsi.transport import Transport
+from formats.barcode import parse_lto
 from formats.errors import FormatError
 from formats.scsi import elements, inquiry
 from formats.scsi.elements import Addresses, Element, Place
@@ -64,9 +65,7 @@ class Inventory:
         """Where that cartridge is. Some changers leave the last two characters (`L6`) out."""
         every = (*self.drives, *self.slots)
         exact = next((spot for spot in every if spot.element.barcode == barcode), None)
-        return exact or next(
-            (s for s in every if s.element.barcode and _short(s.element.barcode) == _short(barcode)), None
-        )
+        return exact or next((spot for spot in every if is_same(spot.element.barcode, barcode)), None)
 
     @property
     def barcodes(self) -> tuple[str, ...]:
@@ -269,6 +268,14 @@ def _where_things_are(found: Inventory) -> str:
     return f"there are {', '.join(full)}" if full else "it is empty"
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether two barcodes are one cartridge's: one of them may lack the two characters of the medium."""
+    return one == other or (bool(one) and bool(other) and _short(one) == _short(other))
+
+
 def _short(barcode: str) -> str:
-    """The six characters in front of the two of the medium."""
-    return barcode[:6]
+    """An LTO label without the two characters of the medium, and any other as it is."""
+    try:
+        return parse_lto(barcode).volume
+    except FormatError:
+        return barcode

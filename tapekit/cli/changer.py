@@ -29,7 +29,8 @@ def command() -> None:
 
 @contextlib.contextmanager
 def _opened(context: click.Context, name: str) -> Iterator[Changer]:
-    named = config.drives(context.find_root().obj)
+    chosen = context.find_root().obj
+    named = config.drives(chosen) | config.changers(chosen)
     TELL_LONG.set(long.told)
     with held(context, named.get(name, name), alone=True):
         changer = changers.open_changer(name, named)

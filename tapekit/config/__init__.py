@@ -4,7 +4,7 @@ Every command looks up drives here; the rest (`tapekit.config.load`, `tapekit.co
 that need all of it, because it takes a while to start.
 """
 
-from tapekit.config.drives import drives
+from tapekit.config.drives import changers, drives
 from tapekit.config.file import find
 
-__all__ = ("drives", "find")
+__all__ = ("changers", "drives", "find")

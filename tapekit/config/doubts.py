@@ -16,6 +16,9 @@ def doubts(configuration: Configuration, schemes: tuple[str, ...]) -> Iterator[t
     """Field and doubt; `schemes` are those of the drivers that there are."""
     for name, drive in configuration.drives.items():
         yield from ((f"drives.{name}", why) for why in _drive(drive.url, schemes))
+        path = (drive.changer or "").partition(":")[2]
+        if path and not Path(path).exists():
+            yield f"drives.{name}.changer", f"{path}: not there: not connected, or misspelt"
     for name, job in configuration.jobs.items():
         yield from ((f"jobs.{name}.{field}", why) for field, why in _job(configuration, job))
     notifications = configuration.notifications

@@ -26,5 +26,17 @@ def drives(chosen: str | None) -> dict[str, str]:
     return found
 
 
+def changers(chosen: str | None) -> dict[str, str]:
+    """URL of each drive's changer by the drive's name, of those that have one. Raises UsageError."""
+    path = file.find(chosen)
+    named = file.parse(path)[1].get("drives", {}) if path else {}
+    entries = named.items() if isinstance(named, dict) else ()
+    return {
+        name: entry["changer"]
+        for name, entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("changer"), str)
+    }
+
+
 def _url(drive: object) -> object:
     return drive.get("url") if isinstance(drive, dict) else drive

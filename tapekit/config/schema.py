@@ -34,6 +34,7 @@ Percent = Annotated[int, Field(strict=True, ge=1, le=100)]
 Flag = Annotated[bool, Field(strict=True)]
 SiteName = Annotated[Text, Field(max_length=200)]
 DriveUrl = Annotated[Text, *form("[a-z]+:.+", "a drive such as image:/srv/a.tkc or disk:/dev/disk/by-id/…")]
+ChangerUrl = Annotated[Text, *form("(?:virtual-)?changer:.+", "a changer such as changer:/dev/sg3")]
 Command = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
@@ -109,6 +110,10 @@ class Drive(Table):
 
     url: DriveUrl
     """image:FILE or disk:/dev/disk/by-id/…"""
+    changer: ChangerUrl | None = None
+    """The changer that fills this drive, such as changer:/dev/sg3: nights fetch their cartridges from its slots."""
+    number: Count = 0
+    """Which of the changer's drives it is, counted from 0."""
 
 
 class Pool(Table):

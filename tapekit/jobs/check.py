@@ -55,7 +55,7 @@ def run(of: Setting, chosen: date | None = None, waiting: Callable[[str], None] 
     if why_closed is not None:
         return Check(of.site, of.name, night, why_closed=why_closed)
     due = choose(outlook.turn_of(rotation, night), remembered.stock, rotation.per_night).names
-    urls = [url for _, url in of.drives]
+    urls = [url for _, url in of.drives] + [feed.changer for feed in of.feeds.values()]
     try:
         with locked(of.locks, urls, f"check of job {of.name}", min(WAIT_S, of.job.wait.seconds), waiting=waiting):
             return _Checking(of, remembered, policy, night).check()
@@ -149,13 +149,15 @@ class _Checking:
         otherwise = (way.words(self._night) if way else _LOST).of(self._of.language)
         due = ", ".join(name for name in asked.choice.names if name not in asked.written)
         values = {"due": due or asked.choice.turn.pool, "otherwise": otherwise}
-        self._notes += [self._told(drive, asked, seen, values) for drive in drives]
-        if not drives:
-            self._notes.append(note("check-missing", **values))
+        names = asked.choice.names
+        shown = [one for one in drives if not one.is_in_slot or (one.cartridge and one.cartridge.name in names)]
+        self._notes += [self._told(drive, asked, seen, values) for drive in shown]
+        if not shown:
+            self._notes.append(note("check-empty" if drives else "check-missing", **values))
 
     def _told(self, drive: InReach, asked: Night, seen: Seen, values: dict[str, str]) -> Note:
         """What is wrong with what is in a drive."""
-        found = next(each for each in seen.found if each.name == drive.drive)
+        found = next(one for one in seen.found if (one.name, one.barcode) == (drive.drive, drive.barcode))
         if drive.state is not State.OWN or drive.cartridge is None:
             kind = "check-busy" if found.is_busy else _IN_DRIVE[drive.state]
             return note(kind, found.words if drive.state in _WORDED else "", drive=drive.drive, **values)

@@ -340,6 +340,13 @@ NOTES: dict[str, Wording] = {
         ("see that it is switched on, connected, and has its cartridge; then run the job again",
          "vérifiez qu’il est allumé, branché, et qu’il a sa cartouche, puis relancez la tâche"),
     ),
+    "changer": Wording(
+        ("the changer of the drive {drive} did not do its work",
+         "le chargeur du lecteur {drive} n’a pas fait son travail"),
+        _DETAIL,
+        ("close its door, and look what is where: tapekit changer status",
+         "fermez sa porte, et regardez ce qu’il contient : tapekit changer status"),
+    ),
     "busy": Wording(
         ("the drive {drive} was in use", "le lecteur {drive} était occupé"),
         _DETAIL,

@@ -40,6 +40,15 @@ class InReach:
     capacity_bytes: int | None = None
     is_write_protected: bool = False
     """Of a blank medium."""
+    barcode: str = ""
+    """As a changer reads it; a blank medium is named by it."""
+    is_in_slot: bool = False
+    """In a changer's slot, and what is said of it is what was known last."""
+
+    @property
+    def fetch(self) -> str:
+        """By which barcode a changer brings it into the drive; empty where it is there."""
+        return self.barcode if self.is_in_slot else ""
 
 
 class Action(enum.StrEnum):
@@ -77,6 +86,8 @@ class Way:
     cartridge: str | None = None
     loss: Loss = NOTHING
     is_wanted: bool = False
+    fetch: str = ""
+    """Barcode of the cartridge that a changer has to bring first; then it is looked at, and decided anew."""
 
     @property
     def outcome(self) -> Outcome:
@@ -160,7 +171,8 @@ def decide(night: Night, in_reach: Sequence[InReach], stock: Stock, policy: Poli
             ways.append(((_SPOOL,), Way(Action.SPOOL)))
         else:
             refused.append(("spool", Words("not enough room", "pas assez de place")))
-    ordered = tuple(way for _, way in sorted(ways, key=lambda ranked: ranked[0]))
+    # Of two that are as good, the one that is in the drive
+    ordered = tuple(way for _, way in sorted(ways, key=lambda ranked: (ranked[0], bool(ranked[1].fetch))))
     return Decision(ordered[0] if ordered else None, ordered[1:], tuple(refused))
 
 
@@ -172,12 +184,12 @@ def _ways(drive: InReach, night: Night, stock: Stock, policy: Policy) -> tuple[l
     if drive.state is State.BLANK:
         return _blank(drive, night, stock)
     if drive.state is State.OWN and drive.cartridge:
-        return _own(drive.drive, drive.cartridge, night, stock, policy)
+        return _own(drive, drive.cartridge, night, stock, policy)
     return [], [_STATES[drive.state]]
 
 
 def _own(
-    drive: str, cartridge: Cartridge, night: Night, stock: Stock, policy: Policy
+    drive: InReach, cartridge: Cartridge, night: Night, stock: Stock, policy: Policy
 ) -> tuple[list[Ranked], list[Words]]:
     name, is_wanted = cartridge.name, cartridge.name in night.choice.names
     if name in night.written:
@@ -188,9 +200,9 @@ def _own(
         overwrite = (*overwrite, _UNPROVEN)
     ways = []
     if not append:
-        ways.append(Way(Action.APPEND, drive, name, NOTHING, is_wanted))
+        ways.append(Way(Action.APPEND, drive.drive, name, NOTHING, is_wanted, drive.fetch))
     if not overwrite:
-        ways.append(Way(Action.OVERWRITE, drive, name, losses(stock, {name}), is_wanted))
+        ways.append(Way(Action.OVERWRITE, drive.drive, name, losses(stock, {name}), is_wanted, drive.fetch))
     why = []
     if not is_wanted:
         wanted = ", ".join(night.choice.names) or "–"
@@ -213,7 +225,8 @@ def _rank(way: Way, cartridge: Cartridge, night: Night) -> tuple[int, ...]:
 def _blank(drive: InReach, night: Night, stock: Stock) -> tuple[list[Ranked], list[Words]]:
     """A blank medium becomes the chosen cartridge where none has that name, a spare one otherwise.
 
-    One that a run was about to label when it was killed has its name still, and no label.
+    One that a run was about to label when it was killed has its name still, and no label. What a changer reads on it is
+    its name, so that the changer finds it again.
     """
     if drive.is_write_protected:
         return [], [Words("blank, and write-protected", "vierge, et protégé en écriture")]
@@ -221,11 +234,15 @@ def _blank(drive: InReach, night: Night, stock: Stock) -> tuple[list[Ranked], li
         return [], [Words("blank, and too small", "vierge, et trop petit")]
     taken = {cartridge.name for cartridge in stock.cartridges}
     labelled = {cartridge.name for cartridge in stock.cartridges if cartridge.label}
-    new = next((name for name in night.choice.names if name not in labelled and night.is_stock_known), None)
+    names = [name for name in night.choice.names if drive.barcode in ("", name)]
+    new = next((name for name in names if name not in labelled and night.is_stock_known), None)
     stem = "SPARE" if night.is_stock_known else f"SPARE-{night.today:%y%m%d}"
     spare = next(name for number in range(1, len(taken) + 2) if (name := f"{stem}-{number}") not in taken)
-    way = Way(Action.LABEL, drive.drive, new or spare, is_wanted=new is not None)
-    rank = (_WANTED, night.choice.names.index(new), 2) if new else (_APPEND, 2)
+    if drive.barcode and drive.barcode not in labelled:
+        spare = drive.barcode
+    way = Way(Action.LABEL, drive.drive, new or spare, is_wanted=new is not None, fetch=drive.fetch)
+    is_due = drive.barcode in night.choice.names  # with the catalog lost it may be the one, and no blank at all
+    rank = (_WANTED, night.choice.names.index(new), 2) if new else (_APPEND, 2, not is_due)
     return [(rank, way)], [] if new else [Words("a blank medium is in", "un support vierge est en place")]
 
 

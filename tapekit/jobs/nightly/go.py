@@ -14,6 +14,7 @@ from tapekit.errors import REPORTED, Exit, MediumFull, Stopped, TapekitError, ex
 from tapekit.evidence import Evidences
 from tapekit.jobs import backup, duplicate, label
 from tapekit.jobs.nightly import outlook, refusals, spool
+from tapekit.jobs.nightly.feed import Feeds
 from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.nightly.trace import Trace
@@ -74,6 +75,7 @@ class Ways:
         self._trace = trace
         self._progress = progress
         self._writer = Writer(setting.depth, progress, evidences, trace)
+        self._feeds = Feeds(setting.feeds)
         self._failed: set[str] = set()
         """Drives that did not do it tonight."""
         self._written: list[tuple[str, str]] = []
@@ -95,10 +97,15 @@ class Ways:
         """Write the night. Raises Stopped; everything else is in the answer."""
         gone, rotation = self._gone, self._policy.rotations[self._setting.name]
         self._site_key = request.site_key
+        self._feeds.clean()
         for drive in self._look()[0]:
-            if drive.cartridge and outlook.is_ours(drive.cartridge, self._keeper.stock(), self._setting.site):
+            if (
+                drive.cartridge
+                and not drive.is_in_slot
+                and outlook.is_ours(drive.cartridge, self._keeper.stock(), self._setting.site)
+            ):
                 self._keeper.loaded(drive.cartridge)
-        self._keeper.seen(self._seen.found)
+        self._keeper.seen([drive for drive in self._seen.found if not drive.is_in_slot])
         turn = outlook.turn_of(rotation, self._night)
         error: TapekitError | DriveError | FormatError | None = None
         while len(self._written) < rotation.per_night and not gone.is_spooled:
@@ -112,6 +119,9 @@ class Ways:
             if decision.way is None:
                 self._tell_nowhere(self._refusals(decision, asked))
                 break
+            if decision.way.fetch:
+                self._fetch(decision.way)
+                continue
             try:
                 self._take(decision.way, request, needed, stock, turn)
             except Stopped:
@@ -123,6 +133,7 @@ class Ways:
             self._tell_way(decision, asked)
         if self._saved is not None:
             self._saved.forget()
+        self._put_back()
         if self._written:
             self._finish()
         else:
@@ -134,8 +145,16 @@ class Ways:
     def _look(self) -> tuple[list[InReach], Stock]:
         """What the drives hold, and the stock with it."""
         self._trace.step("look")
-        seen = self._seen = outlook.look(self._setting, self._night, self._keeper.stock(), self._evidences)
-        return [drive for drive in seen.drives if drive.drive not in self._failed], seen.stock
+        known = self._keeper.stock()
+        seen = self._seen = outlook.look(self._setting, self._night, known, self._evidences, self._feeds)
+        holds = {
+            url for _, url in self._written
+        }  # what was written stays in its drive: further copies are made from it
+        busy = {name for name, url in self._setting.drives if url in holds}
+        return [
+            drive for drive in seen.drives
+            if drive.drive not in self._failed and not (drive.is_in_slot and drive.drive in busy)
+        ], seen.stock  # fmt: skip
 
     def _question(self, choice: Choice, needed_bytes: int, stock: Stock) -> Night:
         written = tuple(name for name, _ in self._written)
@@ -144,13 +163,32 @@ class Ways:
         proven = self._proven if self._keeper.is_whole else frozenset()
         return outlook.doubted(asked, stock, proven, is_stock_known=self._keeper.is_whole)
 
+    # --- changers ---------------------------------------------------------------------------------------------
+
+    def _url(self, drive: str | None) -> str:
+        return dict(self._setting.drives)[drive or ""]
+
+    def _fetch(self, way: Way) -> None:
+        """Have a cartridge brought, to be looked at; where that fails, another way is taken, and that is told."""
+        self._trace.step("fetch")
+        self._feeds.bring(self._url(way.drive), way.fetch)
+
+    def _put_back(self) -> None:
+        """What was fetched and not written goes back to its slot; then what went wrong with changers is told."""
+        written = {url for _, url in self._written}
+        for url in self._feeds.filled - written if self._setting.job.eject else ():
+            self._feeds.put_back(url)
+        names = {url: name for name, url in self._setting.drives}
+        told = self._gone.warnings if self._written else self._gone.problems
+        told += [Note("changer", {"drive": names[url]}, why) for url, why in self._feeds.problems]
+
     # --- going ------------------------------------------------------------------------------------------------
 
     def _take(self, way: Way, request: backup.Request, needed_bytes: int, stock: Stock, turn: Turn) -> None:
         if way.action is Action.SPOOL:
             self._to_spool(request, needed_bytes)
             return
-        url = dict(self._setting.drives)[way.drive or ""]
+        url = self._url(way.drive)
         if way.action in {Action.OVERWRITE, Action.LABEL}:
             self._label(way, url, stock, turn.pool, request.recipients)
         if self._written:
@@ -161,7 +199,8 @@ class Ways:
     def _chosen(self, decision: Decision, stock: Stock) -> Way | None:
         """The best way. What goes is written down as gone first; where that fails, nothing goes."""
         for way in (decision.way, *decision.others):
-            before = stock.named(way.cartridge or "") if way and way.action is Action.OVERWRITE else None
+            is_over = way is not None and way.action is Action.OVERWRITE and not way.fetch
+            before = stock.named(way.cartridge or "") if way and is_over else None
             if before is None or self._keeper.overwritten(before):
                 return way
         return None
@@ -303,6 +342,13 @@ class Ways:
 
     def _eject(self, name: str, url: str) -> None:
         self._trace.step("eject")
+        if url in self._setting.feeds:
+            why = self._feeds.put_back(url)
+            if why:
+                self._gone.warnings.append(Note("not-ejected", {"cartridge": name}, why))
+            else:
+                self._keeper.ejected(name)
+            return
         try:
             drive = drives.open_drive(url, {}, writable=False)
             try:
@@ -318,11 +364,12 @@ class Ways:
 
     def _tell_failure(self, way: Way, error: Exception) -> None:
         """A way that did not lead there; it is not taken again tonight."""
-        self._failed.add(way.drive or "spool")
+        if way.action is Action.SPOOL or not self._feeds.may_try_another(self._url(way.drive)):
+            self._failed.add(way.drive or "spool")
         if way.action is Action.SPOOL:
             self._gone.problems.append(Note("spool-full", {}, str(error)))
             return
-        self._learn(dict(self._setting.drives)[way.drive or ""], is_told=False)
+        self._learn(self._url(way.drive), is_told=False)
         code = exit_code(error)
         kind = {Exit.VERIFICATION: "verification-failed", Exit.END_OF_MEDIUM: "full-cartridge"}.get(code, "drive")
         self._gone.problems.append(Note(kind, {"cartridge": way.cartridge or "", "drive": way.drive or ""}, str(error)))

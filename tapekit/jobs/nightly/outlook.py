@@ -7,6 +7,7 @@ from datetime import date, datetime
 from formats.segment import COMPLETE, CONTINUED
 from tapekit.evidence import Evidences
 from tapekit.jobs.nightly import reach, spool
+from tapekit.jobs.nightly.feed import Feeds
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.model import Cartridge, Copy, Stock
 from tapekit.rotation.choose import Choice
@@ -40,9 +41,10 @@ class Seen:
     """The same as they were found."""
 
 
-def look(setting: Setting, night: date, known: Stock, evidences: Evidences) -> Seen:
-    """Look into every drive of the job."""
-    found = tuple(reach.look(setting.drives, known, evidences))
+def look(setting: Setting, night: date, known: Stock, evidences: Evidences, feeds: Feeds | None = None) -> Seen:
+    """Look into every drive of the job, and at what changers could bring there."""
+    feeds = feeds or Feeds(setting.feeds)
+    found = tuple(feeds.with_slots(reach.look(setting.drives, known, evidences), known))
     ours = [c for drive in found if (c := drive.cartridge) and is_ours(c, known, setting.site)]
     by_name = {cartridge.name: cartridge for cartridge in known.cartridges}
     by_name |= {cartridge.name: _without_remains(cartridge, setting.name, night) for cartridge in ours}
@@ -111,7 +113,10 @@ def after(way: Way, drives: Sequence[InReach], stock: Stock, pool: str | None) -
 def _in_reach(drive: reach.InDrive, stock: Stock) -> InReach:
     cartridge = (stock.labelled(drive.cartridge.label) or drive.cartridge) if drive.cartridge else None
     state = _STATES[drive.found]
-    return InReach(drive.name, state, cartridge, drive.capacity_bytes or None, drive.is_write_protected)
+    return InReach(
+        drive.name, state, cartridge, drive.capacity_bytes or None, drive.is_write_protected, drive.barcode,
+        drive.is_in_slot,
+    )  # fmt: skip
 
 
 def _without_remains(cartridge: Cartridge, job: str, night: date) -> Cartridge:

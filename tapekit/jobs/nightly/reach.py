@@ -50,6 +50,10 @@ class InDrive:
     is_write_protected: bool = False
     is_busy: bool = False
     """Another program holds it."""
+    barcode: str = ""
+    """As a changer reads it from the cartridge; empty where none does."""
+    is_in_slot: bool = False
+    """Not in the drive: a changer can bring it there."""
     words: str = ""
     """The message of the error, or what the foreign medium holds."""
 

@@ -68,7 +68,7 @@ class Rehearsal:
         """What there is where a way leads; None where nobody can tell."""
         if way.action is Action.SPOOL:
             return self.steps[0][0].spool_bytes
-        drive = next(drive for drive in self.seen.drives if drive.drive == way.drive)
+        drive = next(drive for drive in self.seen.drives if drive.drive == way.drive and drive.fetch == way.fetch)
         return drive.cartridge.remaining_bytes if way.action is Action.APPEND and drive.cartridge else _capacity(drive)
 
 

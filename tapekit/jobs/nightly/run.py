@@ -39,7 +39,7 @@ def run(
     `waiting` is told once who holds a drive that this run waits for. Raises Busy where another run holds a drive for
     longer than the job waits, TapekitError where no lock can be kept.
     """
-    urls = [url for _, url in setting.drives]
+    urls = [url for _, url in setting.drives] + [feed.changer for feed in setting.feeds.values()]
     with locked(setting.locks, urls, f"job {setting.name}", setting.job.wait.seconds, waiting=waiting):
         return _Run(setting, progress, night or night_of(clock.now())).run()
 

@@ -14,6 +14,7 @@ from tapekit.errors import TapekitError, UsageError
 from tapekit.evidence import state_directory
 from tapekit.jobs import lookup
 from tapekit.jobs.backup import Request
+from tapekit.jobs.nightly.feed import Feed
 from tapekit.jobs.nightly.prepare import Hook, PostgreSQL, Preparation, Snapshot, SQLite
 from tapekit.jobs.nightly.write import Depth
 from tapekit.jobs.sealing import Sealing, sealing
@@ -45,6 +46,12 @@ class Setting:
     def drives(self) -> tuple[tuple[str, str], ...]:
         """Name and URL of each drive in reach."""
         return tuple((name, self.configuration.drives[name].url) for name in self.job.in_reach)
+
+    @property
+    def feeds(self) -> dict[str, Feed]:
+        """By URL of each drive in reach that a changer fills: which changer."""
+        drives = [self.configuration.drives[name] for name in self.job.in_reach]
+        return {drive.url: Feed(drive.changer, drive.number) for drive in drives if drive.changer is not None}
 
     @property
     def depth(self) -> Depth:

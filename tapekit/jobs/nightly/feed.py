@@ -1,0 +1,167 @@
+"""Changers of a night: what is in their slots counts as in reach, and is brought into the drive when it is wanted.
+
+What the catalog knows of a cartridge in a slot holds until it is in the drive: from then on the cartridge itself tells.
+One that the catalog does not know is taken for blank until it is looked at. Import/export slots are left alone: what is
+there is on its way in or out. Nothing that goes wrong here stops a night; `problems` has it.
+"""
+
+import collections
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+from drivers.changer.changer import Changer, Inventory, Spot, is_same
+from drivers.errors import DriveError, MediumChanged
+from drivers.scsi import alerts
+from formats.errors import FormatError
+from formats.scsi.elements import Place
+from tapekit import changers, drives
+from tapekit.errors import TapekitError
+from tapekit.jobs.changer import clean
+from tapekit.jobs.nightly.reach import Found, InDrive
+from tapekit.model import Stock
+
+_CLEANING_ASKED = alerts.words(frozenset((20, 21)))
+_TIMES = 2
+"""So often a cartridge is brought in one night."""
+_FAILURES = 3
+"""So many end the use of a changer, or of its drive: each may take minutes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """Which changer fills a drive, and which of its drives that is."""
+
+    changer: str
+    number: int
+
+
+class Feeds:
+    """The changers of a job's drives, by the drives' URLs."""
+
+    def __init__(self, feeds: Mapping[str, Feed]) -> None:
+        """Nothing is looked at yet."""
+        self.filled: set[str] = set()
+        """Drives into which something was brought, and that hold it still."""
+        self.problems: list[tuple[str, str]] = []
+        """Drive and reason."""
+        self._feeds = feeds
+        self._inside: dict[str, str] = {}
+        """Barcode of what is in a drive."""
+        self._seen: dict[str, InDrive] = {}
+        """By barcode: as a cartridge was when it was in a drive."""
+        self._brought: collections.Counter[str] = collections.Counter()
+        self._failures: collections.Counter[str] = collections.Counter()
+
+    def with_slots(self, found: Sequence[InDrive], stock: Stock) -> Iterator[InDrive]:
+        """The drives as they were found, each behind all that its changer could bring into it."""
+        for drive in found:
+            inventory = self._inventory(drive.url) if self._failures[drive.url] < _FAILURES else None
+            if inventory is None:
+                yield drive
+                continue
+            spot = inventory.drive(self._feeds[drive.url].number)
+            inside = spot.element.barcode if spot else ""
+            here = dataclasses.replace(drive, barcode=inside)
+            self._inside[drive.url] = inside
+            if inside:
+                self._seen[inside] = here
+            slots = [self._in_slot(drive, one, stock) for one in inventory.slots if self._may_be_brought(one)]
+            yield from slots
+            if not (slots and drive.found is Found.NOTHING) and not self._is_spent(inside):
+                yield here
+
+    def bring(self, url: str, barcode: str) -> None:
+        """Bring a cartridge into a drive; what is in there goes back to its slot."""
+        self._brought[barcode] += 1
+        with self._told(url), self._opened(url) as changer:
+            changer.load(barcode, self._feeds[url].number)
+            self.filled.add(url)
+
+    def put_back(self, url: str) -> str:
+        """Put what is in a drive back to its slot; why that failed, or nothing."""
+        before = len(self.problems)
+        with self._told(url), self._opened(url) as changer:
+            changer.unload(self._feeds[url].number)
+            self.filled.discard(url)
+            self._seen.pop(self._inside.get(url, ""), None)  # from here on the catalog knows it better
+        return self.problems.pop()[1] if len(self.problems) > before else ""
+
+    def may_try_another(self, url: str) -> bool:
+        """A night failed on what is in a drive, which is not used again tonight: whether another cartridge may be."""
+        if url not in self._feeds:
+            return False
+        self._brought[self._inside.get(url, "")] = _TIMES + 1
+        self._failures[url] += 1
+        return self._failures[url] < _FAILURES
+
+    def clean(self) -> None:
+        """Clean the drives that ask for it."""
+        for url, feed in self._feeds.items():
+            if _asks_for_cleaning(url):
+                with self._told(url, is_counted=False), self._opened(url) as changer:
+                    clean(changer, feed.number)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _may_be_brought(self, spot: Spot) -> bool:
+        element = spot.element
+        is_ours = element.is_full and element.barcode and element.place is Place.SLOT and not spot.is_cleaning
+        return bool(is_ours) and self._brought[element.barcode] < _TIMES
+
+    def _is_spent(self, barcode: str) -> bool:
+        return self._brought[barcode] > _TIMES
+
+    def _in_slot(self, drive: InDrive, spot: Spot, stock: Stock) -> InDrive:
+        barcode = spot.element.barcode
+        seen = self._seen.get(barcode)
+        if seen is not None:
+            return dataclasses.replace(seen, name=drive.name, url=drive.url, is_in_slot=True)
+        known = next((one for one in stock.cartridges if one.label and is_same(one.name, barcode)), None)
+        if known is None:
+            return InDrive(drive.name, drive.url, Found.BLANK, barcode=barcode, is_in_slot=True)
+        return InDrive(
+            drive.name, drive.url, Found.CARTRIDGE, known, capacity_bytes=known.capacity_bytes or 0,
+            remaining_bytes=known.remaining_bytes or 0, is_write_protected=known.is_write_protected, barcode=barcode,
+            is_in_slot=True,
+        )  # fmt: skip
+
+    def _inventory(self, url: str) -> Inventory | None:
+        if url not in self._feeds:
+            return None
+        found = None
+        with self._told(url), self._opened(url) as changer:
+            try:
+                found = changer.inventory()
+            except MediumChanged:  # somebody opened it: that is said once, and the next look finds what is there now
+                found = changer.inventory()
+        return found
+
+    @contextlib.contextmanager
+    def _opened(self, url: str) -> Iterator[Changer]:
+        changer = changers.open_changer(self._feeds[url].changer, {})
+        try:
+            yield changer
+        finally:
+            changer.close()
+
+    @contextlib.contextmanager
+    def _told(self, url: str, *, is_counted: bool = True) -> Iterator[None]:
+        """What goes wrong is told once; a changer that fails again and again is not asked any more."""
+        try:
+            yield
+        except (DriveError, FormatError, TapekitError) as error:
+            self._failures[url] += is_counted
+            if (url, str(error)) not in self.problems:
+                self.problems.append((url, str(error)))
+
+
+def _asks_for_cleaning(url: str) -> bool:
+    try:
+        drive = drives.open_drive(url, {}, writable=False)
+        try:
+            return not set(_CLEANING_ASKED).isdisjoint(drive.health().alerts)
+        finally:
+            drive.close()
+    except (DriveError, TapekitError):
+        return False  # whoever looks into it tells why
