@@ -242,7 +242,7 @@ def check_spec(spec: str) -> Iterator[str]:
         ("13.2 Record", [*layout_fields(recordlog, "record header"), _CRC], recordlog.HEADER_BYTES),
         ("8. The catalog", layout_fields(catalog, "catalog table"), None),
         ("10. Parity", layout_fields(parity, "parity block"), None),
-        ("11. Deltas", layout_fields(delta, "delta map"), None),
+        ("11.4 The content of a part", layout_fields(delta, "delta map"), None),
     ):
         yield from check_layout(heading, spec_fields(section(spec, heading)), fields, total)
     payload = re.search(r"A filemark's payload: (.*?), n ×", section(spec, "13.2 Record"))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from drivers.base import Drive
+from formats.errors import FormatError
 from tapekit.cli import progress
 from tapekit.cli.common import (
     drive_argument,
@@ -17,11 +18,13 @@ from tapekit.cli.common import (
     reasons,
     reasons_json,
     show_list,
+    state_of,
 )
 from tapekit.cli.further import next_cartridges, then_option
 from tapekit.cli.hand import SOURCES
 from tapekit.cli.remember import problem_json, remembering
 from tapekit.cli.writing import AUTO, NONE, sealing
+from tapekit.deltas.session import Incremental
 from tapekit.errors import Exit
 from tapekit.jobs import backup, label
 from tapekit.keys import ring
@@ -56,6 +59,11 @@ if TYPE_CHECKING:
     "--encryption", type=click.Choice((AUTO, NONE)), default=AUTO, show_default=True,
     help="auto: for the site's keys, once there are some.",
 )  # fmt: skip
+@click.option("--full", is_flag=True, help="Save all, whatever the cartridge holds of this job already.")
+@click.option(
+    "--rehash", type=click.IntRange(0, 100), default=0, show_default=True, metavar="PERCENT",
+    help="Read so many of the unchanged files all the same, in turn, and compare them.",
+)  # fmt: skip
 @then_option
 @json_option
 @click.pass_context
@@ -63,9 +71,11 @@ def command(
     context: click.Context, drive: str, paths: tuple[str, ...], job: str, exclude: tuple[str, ...],
     exclude_caches: bool, one_file_system: bool, compression: str, parity: bool | None,
     tape_buffer: str | None, to_key: tuple[str, ...],
-    passphrase_from: str | None, encryption: str, then: tuple[str, ...], as_json: bool,
+    passphrase_from: str | None, encryption: str, full: bool, rehash: int, then: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Save each PATH, and all below it, as a new archive behind what the cartridge holds.
+
+    Where it holds an archive of the same job that this computer knows, only what changed since is written.
 
     Where that is full, the archive goes on on the cartridges in the drives of --then; without, a person at the terminal
     is asked for the next one, and elsewhere it ends there (exit 9).
@@ -88,17 +98,20 @@ def command(
         request = backup.Request(
             sources, options, job, compression, places_of(context).site, sealed.recipients, sealed.site_key,
             parity, parse_size(tape_buffer) if tape_buffer else None,
+            Incremental(state_of(context), is_full=full, rehash=rehash),
         )  # fmt: skip
         result = backup.run(
             device, request, progress.shown(as_json=as_json), journal, further,
             lambda drive, _part, opener: memory.learn(drive, opener=opener),
         )  # fmt: skip
         result.forget()
+        unkept = _remember(result)
     warnings = [(warned.path, warned.why) for warned in result.warnings]
     if as_json:
         print_json({
             "cartridge": result.cartridge, "archive": result.archive, "file": result.file, "state": result.state,
             "members": result.members, "source_bytes": result.source_bytes, "stored_bytes": result.stored_bytes,
+            "changed_bytes": result.changed_bytes, "base": result.base, "why_full": result.why_full,
             "duration_s": result.duration_s, "warnings": reasons_json(warnings),
             "notes": [path_json(note.encode("utf-8", "surrogateescape")) for note in result.notes],
             "remaining_bytes": result.remaining_bytes, "encrypted_for": list(result.encrypted_for),
@@ -120,6 +133,10 @@ def command(
             f"{size_text(result.source_bytes)} in {duration_text(result.duration_s)} ({rate}/s), "
             f"{size_text(result.stored_bytes)} stored, {size_text(result.remaining_bytes)} left"
         )
+        if result.base is not None:
+            click.echo(f"  builds upon archive {result.base[:8]}: {size_text(result.changed_bytes)} changed since")
+        if unkept:
+            click.echo(f"  the next archive will be a full one: {unkept}", err=True)
         if result.parity_bytes is not None:
             click.echo(f"  parity: {size_text(result.parity_bytes)} of it correct what the medium may lose")
         elif parity:
@@ -138,6 +155,16 @@ def command(
             click.echo(f"left out with a note: {len(result.notes)}; tapekit list shows them")
     if result.warnings or (parity and result.parity_bytes is None):
         context.exit(Exit.WARNINGS)
+
+
+def _remember(result: backup.Result) -> str:
+    """From here on the next archive may build upon this one; why not, where that is so."""
+    try:
+        if result.pending is not None:
+            result.pending.commit()
+    except (OSError, FormatError) as error:
+        return str(error)
+    return ""
 
 
 def _label(context: click.Context, blank: Drive, name: str, memory: "Memory") -> None:

@@ -321,6 +321,12 @@ class Job(Table):
     """Memory for a tape drive, in MiB, which stops less often the more there is; without it: 512, at most a quarter."""
     encryption: Literal["auto", "none"] = "auto"
     """`auto`: for every key of the site, once there is one; `none`: never, and no report says so."""
+    incremental: Flag = True
+    """Behind archives of the job on the same cartridge, only what changed since is written."""
+    full_every: Annotated[Count, Field(ge=1)] = 7
+    """So many archives at most build upon each other on a cartridge: the next one is full."""
+    rehash: Annotated[Count, Field(le=100)] = 0
+    """Percent of the unchanged files that each night reads all the same, in turn: finds what a bad disk changed."""
     verify: Literal["compare", "read-back", "none"] = "compare"
     """`compare`: read back and compared with the source; `read-back`: read back; `none`: only flushed."""
     sample_restore: Count = 5

@@ -16,6 +16,7 @@ from tapekit import __version__
 from tapekit.blocks.codec import Compressor, compressor
 from tapekit.blocks.flow import Flowed
 from tapekit.cartridge.cartridge import Cartridge, Segment, open_cartridge
+from tapekit.deltas.session import Incremental, Pending, Session
 from tapekit.errors import MediumFull, Stopped
 from tapekit.evidence import Evidences
 from tapekit.jobs.interrupt import StopRequest
@@ -35,6 +36,7 @@ from tapekit.units import counted, now_text, size_text
 TOOL = f"tapekit {__version__}"
 MORE_ROOM = "put in a cartridge with more room, and run the backup again; or name the next one with --then DRIVE"
 MORE_CARTRIDGES = "run the backup again, with more cartridges at hand: it begins anew"
+ROOM_BYTES = 64 << 20
 LINK_GIVEN = "a symbolic link: it was saved, and nothing of what it leads to; give that path to save it"
 
 
@@ -55,6 +57,8 @@ class Request:
     """Whether damage can be corrected later; None: on disks, not on tape. A cartridge may be too small for it."""
     tape_pool_bytes: int | None = None
     """Of memory, so that a tape stops seldom; None: as much as is usual."""
+    incremental: Incremental | None = None
+    """How it builds upon what the cartridge holds of this job; None: not at all, and nothing is remembered."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +89,14 @@ class Result:
     """What the parity takes; None where there is none."""
     flowed: Flowed | None = None
     """How often a tape stopped, and why; None: no tape, or one whose needs are not known."""
+    changed_bytes: int = 0
+    """Content that is new since the archive that it builds upon; all of it where there is none."""
+    base: str | None = None
+    """The archive that it builds upon."""
+    why_full: str = ""
+    """Why it builds upon none, where it could have."""
+    pending: Pending | None = dataclasses.field(default=None, repr=False, compare=False)
+    """What the next archive may build upon, once somebody has proven this one, and says so."""
     parts: tuple[Part, ...] = ()
     """Each cartridge that it is on; what is said of one above is said of the last."""
     opener: Opener = dataclasses.field(default=NO_KEY, repr=False, compare=False)
@@ -145,6 +157,9 @@ class _Backup:
         self._request = request
         self._segments = segments
         self._source_bytes = 0
+        self._session: Session | None = None
+        self._pending: Pending | None = None
+        self._why_full = ""
         self._warnings = [Warned(path, LINK_GIVEN) for path in given_links(request.sources)]
         self._notes: list[str] = []
 
@@ -152,6 +167,7 @@ class _Backup:
         segments = self._segments
         earlier = self._cartridge.segments()
         try:
+            self._build_upon(earlier)
             segments.begin(self._cartridge, earlier)
             ended = self._write(progress, stop, self._expected_bytes(earlier, progress))
         except DriveError as error:
@@ -171,16 +187,52 @@ class _Backup:
             self._raise_ended(ended, result)
         return result
 
+    def _build_upon(self, earlier: Sequence[Segment]) -> None:
+        """Find what there is to build upon. Where nothing can be remembered, the archive is a full one like any."""
+        wanted, segments = self._request.incremental, self._segments
+        if wanted is None:
+            return
+        if segments.can_go_on and not self._has_room(earlier):
+            wanted = dataclasses.replace(wanted, is_full=True)
+        try:
+            session = Session(wanted, self._cartridge, earlier, self._request.job, segments.header.archive)
+        except OSError as error:
+            self._why_full = f"{wanted.state}: {(error.strerror or '').lower()}"
+            return
+        self._session, self._why_full = session, session.why_full
+        segments.build_upon(tuple(base.archive for base in session.bases))
+
+    def _has_room(self, earlier: Sequence[Segment]) -> bool:
+        """Whether a full archive would surely fit: only then is one that builds upon others sure not to need more."""
+        last = max((s.trailer.source_bytes for s in earlier if s.trailer and s.job == self._request.job), default=0)
+        return self._cartridge.drive.medium().remaining_bytes > last + last // 4 + ROOM_BYTES
+
+    def _remember(self) -> None:
+        """The archive is whole on one cartridge: it may be built upon."""
+        session, segments = self._session, self._segments
+        if session is None:
+            return
+        if len(segments.parts) == 1 and segments.parts[-1].state == COMPLETE:
+            try:
+                self._pending = session.finish(segments.parts[-1].file, segments.trailer_sha256)
+            except OSError as error:
+                self._notes.append(f"what is remembered for the next archive: {(error.strerror or '').lower()}")
+        if self._pending is None:
+            session.discard()
+
     def _write(self, progress: Progress, stop: StopRequest, expected_bytes: int | None) -> Exception | None:
         """All that the archive holds; why it ended before its end."""
         segments = self._segments
         progress.begin("saving", expected_bytes)
         ended: Exception | None = None
         packer = StreamPacker(segments, segments.header.stream_start)
-        saver = Saver(packer, segments.builder, stop.check, progress.advance)
+        saver = Saver(packer, segments.builder, stop.check, progress.advance, self._session)
         segments.saved = Saved(lambda: saver.source_bytes, saver.unfinished, stop.check)
+        options = self._request.options
+        if self._session is not None and self._session.bases:
+            options = dataclasses.replace(options, is_known=self._session.is_known)
         try:
-            for thing in walk(self._request.sources, self._request.options):
+            for thing in walk(self._request.sources, options):
                 stop.check()
                 self._report(saver.save(thing))
             segments.finishing()
@@ -195,6 +247,7 @@ class _Backup:
                 segments.end(ABORTED)
         finally:
             self._source_bytes = saver.source_bytes
+            self._remember()
         return ended
 
     def _expected_bytes(self, earlier: Sequence[Segment], progress: Progress) -> int | None:
@@ -223,6 +276,9 @@ class _Backup:
             duration_s=round(time.monotonic() - begun, 3), warnings=tuple(self._warnings),
             notes=tuple(self._notes), remaining_bytes=segments.remaining_bytes,
             encrypted_for=self._request.recipients.names, parity_bytes=segments.parity_bytes,
+            changed_bytes=self._session.changed_bytes if self._session else self._source_bytes,
+            base=self._session.bases[-1].archive if self._session and self._session.bases else None,
+            why_full=self._why_full, pending=self._pending,
             flowed=segments.flowed, parts=tuple(segments.parts), opener=segments.opener,
         )  # fmt: skip
 

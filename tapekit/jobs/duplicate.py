@@ -17,7 +17,7 @@ from tapekit.audit.events import Event
 from tapekit.blocks.correct import Corrected, correcting
 from tapekit.blocks.parity import OpenGroup
 from tapekit.blocks.read import BadBlock, FileEnd, read_blocks
-from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
+from tapekit.cartridge.cartridge import Cartridge, Segment, by_archive, choose, open_cartridge
 from tapekit.cartridge.directory import directory_of
 from tapekit.errors import CartridgeError, MediumFull, VerificationFailed
 from tapekit.evidence import Evidences
@@ -73,6 +73,7 @@ def run(
             f"{chosen.header.block_size}",
             "label the cartridge with that --block-size",
         )
+    _copy_bases(source, target, chosen, here, progress, evidences, site_key)
     with StopRequest() as stop:
         copying = _Duplication(source, chosen, chosen.trailer, here, progress, stop, site_key)
         earlier = here.segments()
@@ -94,6 +95,17 @@ def run(
         result=trailer.state,
     )  # fmt: skip
     return result
+
+
+def _copy_bases(
+    source: Drive, target: Drive, chosen: Segment, here: Cartridge, progress: Progress, evidences: Evidences,
+    site_key: SiteKey | None,
+) -> None:  # fmt: skip
+    """What an archive builds upon goes along, oldest first, where it is not there: each cartridge restores alone."""
+    there = by_archive(here.segments())
+    for base in chosen.header.bases if chosen.header else ():
+        if base not in there or not there[base].is_complete:
+            run(source, target, base, progress, evidences, site_key)
 
 
 class _Duplication:

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 from drivers.base import Drive
-from formats import pax
+from formats import catalog, pax
+from formats.catalog import Entry
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
 from tapekit.blocks.correct import Corrected
@@ -13,9 +14,10 @@ from tapekit.jobs.next_cartridge import NextCartridge, quiet
 from tapekit.jobs.parts import MOST_STREAM_BYTES, Part, Parts, Sought
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.progress import Progress
+from tapekit.stream.joined import is_joined
 from tapekit.stream.read import Hole
 from tapekit.stream.spanned import SpannedStream
-from tapekit.stream.unpack import FoundMember, LostMember, by_catalog, one_by_one
+from tapekit.stream.unpack import FoundMember, LostMember, one_by_one
 from tapekit.units import counted
 
 COPY_BYTES = 1 << 20
@@ -96,8 +98,18 @@ class _Export:
         for entry, why_lost in self._parts.entries(part):
             if why_lost:
                 yield LostMember(entry.path, entry, why_lost)
-            else:
-                yield from by_catalog(self._stream, (entry,))
+            elif entry.type == catalog.HARD_LINK and entry.base:
+                self._export_link(entry)
+            elif not entry.is_absent:
+                yield self._parts.at(part, self._stream, entry)
+
+    def _export_link(self, entry: Entry) -> None:
+        """A further name of a member that stands in an earlier archive: the stream has none."""
+        self._copy(pax.build_headers(pax.Member(
+            pax.HARD_LINK, entry.path, entry.mode, entry.uid, entry.gid, entry.owner, entry.group,
+            mtime_ns=entry.mtime_ns, link=entry.link,
+        )))  # fmt: skip
+        self._result.members += 1
 
     def end(self) -> None:
         """All members are written."""
@@ -108,18 +120,20 @@ class _Export:
         member, size = item.member, item.member.stored_bytes - len(item.prefix)
         most, entry = self._parts.most_offset(part), item.entry
         is_told = most < MOST_STREAM_BYTES or (entry is not None and entry.size == member.size_bytes)
-        if not is_told or self._stream.offset + size > most:
+        is_own = entry is None or not is_joined(entry)
+        if is_own and (not is_told or self._stream.offset + size > most):
             self._result.damaged.append((member.path, "the stream ends in the middle of it: left out"))
             return
         self._copy(pax.build_headers(member))
         self._copy(item.prefix)
-        self._copy_content(member.path, size)
+        self._copy_content(item, size)
         self._copy(bytes(pax.padding(member.stored_bytes)))
         self._result.members += 1
 
-    def _copy_content(self, path: bytes, size: int) -> None:
+    def _copy_content(self, item: FoundMember, size: int) -> None:
         """The content from here on, zeros where blocks are damaged."""
-        stream, end, problems = self._stream, self._stream.offset + size, []
+        path, stream = item.member.path, item.stream
+        end, problems = stream.offset + size, []
         while stream.offset < end:
             try:
                 part = stream.take(min(end - stream.offset, COPY_BYTES))

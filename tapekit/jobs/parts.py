@@ -14,8 +14,10 @@ from tapekit.cartridge.catalog import Catalog, read_catalog
 from tapekit.errors import CartridgeError, VerificationFailed
 from tapekit.jobs.next_cartridge import Asked, NextCartridge
 from tapekit.keys.opener import NO_KEY, Opener
-from tapekit.stream.read import Hole, PlainStream, find_layout
+from tapekit.stream.joined import Joiner, in_best_order, is_joined
+from tapekit.stream.read import Hole, PlainStream, Readable, find_layout
 from tapekit.stream.spanned import Missing
+from tapekit.stream.unpack import FoundMember, LostMember, at_offset
 
 MOST_STREAM_BYTES = 1 << 63
 
@@ -31,6 +33,8 @@ class Part:
     """None where no data block can be read, or no key opens them."""
     end: int | None
     """Of what it holds of the stream, once that is known."""
+    joiner: Joiner | None = None
+    """Brings together what stands in earlier archives, once some of that is read."""
 
     @property
     def number(self) -> int:
@@ -158,24 +162,40 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
 
     def entries(self, part: Part) -> Iterator[tuple[Entry, str]]:
         """The members in a part's catalog that are not told of by an earlier one, and why one is lost, if it is."""
-        for entry in part.catalog.tables.entries():
-            if entry.offset >= part.start:
+        bases = len(part.segment.header.bases) if part.segment.header else 0
+        for entry in in_best_order(part.catalog.tables.entries, bases):
+            if entry.base or entry.offset >= part.start:
                 yield entry, ""
             elif not self.was_read(entry.offset):
                 yield entry, f"it begins in {self._words(self._owner(entry.offset))}, which is not there"
+
+    def at(self, part: Part, stream: Readable, entry: Entry, offset: int | None = None) -> FoundMember | LostMember:
+        """The member that an entry describes, or links to at `offset`, wherever it stands."""
+        if not is_joined(entry):
+            if part.joiner is not None:
+                part.joiner.release()
+            return at_offset(stream, entry, entry.offset if offset is None else offset)
+        if self.current is not None and self.current.stream is not None:
+            self.current.stream.close()
+        if part.joiner is None:
+            part.joiner = Joiner(part.cartridge, part.segment, self._sought.opener)
+            self._tables.enter_context(part.joiner)
+        return part.joiner.at(entry, offset)
 
     def listed(self, part: Part, held: Entry | None) -> Iterator[Entry]:
         """All that a part's catalog tells and an earlier one did not; `held` is the last member of the part before.
 
         That one comes as this part has it where it goes on here.
         """
+        is_first = True
         for entry in part.catalog.tables.entries():
-            if held is not None and entry.offset == held.offset:
+            if is_first and held is not None and entry.offset == held.offset:
                 held = entry
-            elif entry.offset >= part.start or not self.was_read(entry.offset):
+            elif entry.base or entry.offset >= part.start or not self.was_read(entry.offset):
                 if held is not None:
                     yield held
                 held = entry
+            is_first = False
         if held is not None:
             yield held
 

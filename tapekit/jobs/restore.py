@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from drivers.base import Drive
 from formats import catalog, pax
-from formats.catalog import NO_DIGEST, SHORT, Entry
+from formats.catalog import DELTA, NO_DIGEST, SHORT, Entry
 from formats.errors import Damaged
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
@@ -20,9 +20,10 @@ from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.patterns import Patterns
 from tapekit.progress import Progress
 from tapekit.source.put_back import Overwrite, Refused, Skipped, Target
+from tapekit.stream.chain import delta_of
 from tapekit.stream.read import Hole
 from tapekit.stream.spanned import Missing, SpannedStream
-from tapekit.stream.unpack import FoundMember, LostMember, at_offset, one_by_one
+from tapekit.stream.unpack import FoundMember, LostMember, one_by_one
 from tapekit.units import counted
 
 
@@ -96,9 +97,9 @@ class _Restore:
         self._progress = progress
         self._stop = stop
         self._target = Target(request.to, request.overwrite, devices=request.devices)
-        self._first_names: dict[int, bytes | None] = {}
-        """Offset of a member that others link to: the name it was put back under, None before that."""
-        self._first_entries: dict[int, Entry] = {}
+        self._first_names: dict[tuple[int, int], bytes | None] = {}
+        """Base and offset of a member that others link to: the name it was put back under, None before that."""
+        self._first_entries: dict[tuple[int, int], Entry] = {}
         """The catalog's entries of those members."""
         self._names: set[bytes] = set()
         """Without a catalog: every name that was put back, for hard links to find."""
@@ -132,8 +133,8 @@ class _Restore:
         self._progress.begin("restoring", self._look_ahead(part))
         for entry, why_lost in self._parts.entries(part):
             self._stop.check()
-            if entry.offset in self._first_names and entry.type != catalog.HARD_LINK:
-                self._first_entries[entry.offset] = entry
+            if (entry.base, entry.offset) in self._first_names and entry.type != catalog.HARD_LINK:
+                self._first_entries[entry.base, entry.offset] = entry
             if not self._patterns.match(entry.path):
                 continue
             if why_lost:
@@ -146,7 +147,7 @@ class _Restore:
             if entry.type == catalog.HARD_LINK:
                 self._put_hard_link(stream, entry, part)
             else:
-                self._take(at_offset(stream, entry, entry.offset))
+                self._take(self._parts.at(part, stream, entry))
 
     def _look_ahead(self, part: Part) -> int:
         """How many bytes are to be put back of a part; which members others link to is known from here on."""
@@ -155,23 +156,25 @@ class _Restore:
             if self._patterns.match(entry.path):
                 total += entry.size
                 if entry.type == catalog.HARD_LINK:
-                    self._first_names.setdefault(entry.reference, None)
+                    self._first_names.setdefault((entry.base, entry.reference), None)
         return total
 
     def _put_hard_link(self, stream: SpannedStream, entry: Entry, part: Part) -> None:
         """A second name of what was put back already; where the first was not selected, a file of its own."""
-        first_name = self._first_names.get(entry.reference)
-        is_earlier = entry.reference < part.start and self._parts.was_read(entry.reference)
+        first_name = self._first_names.get((entry.base, entry.reference))
+        is_earlier = not entry.base and entry.reference < part.start and self._parts.was_read(entry.reference)
         if first_name is None and is_earlier and self._patterns.match(entry.link):
             first_name = entry.link
         if first_name is not None:
             link = pax.Member(pax.HARD_LINK, entry.path, mtime_ns=entry.mtime_ns, link=first_name)
             self._put(entry.path, link, None, None)
             return
-        item = at_offset(stream, entry, entry.reference)
+        first = self._first_entries.get((entry.base, entry.reference))
+        item = self._parts.at(part, stream, first or entry, entry.reference)
         if isinstance(item, FoundMember):
-            member = item.member._replace(path=entry.path)
-            item = dataclasses.replace(item, member=member, entry=self._first_entries.get(entry.reference))
+            item = dataclasses.replace(item, member=item.member._replace(path=entry.path), entry=first)
+        else:
+            item = dataclasses.replace(item, path=entry.path)
         self._take(item)
 
     def _one_by_one(self, stream: SpannedStream, part: Part) -> None:
@@ -181,7 +184,10 @@ class _Restore:
             stream, lambda offset: self._parts.is_behind(part, offset), is_inside=is_inside and part.number > 0
         ):  # fmt: skip
             self._stop.check()
-            if isinstance(item, LostMember) or self._patterns.match(item.member.path):
+            if isinstance(item, FoundMember) and (of := delta_of(item.member)) is not None:
+                if self._patterns.match(of):
+                    self.result.damaged.append((of, "of this only what changed is here, and the catalog is damaged"))
+            elif isinstance(item, LostMember) or self._patterns.match(item.member.path):
                 self._take(item)
 
     def _take(self, item: FoundMember | LostMember) -> None:
@@ -192,8 +198,8 @@ class _Restore:
             return
         if item.entry is None:
             self._names.add(item.member.path)
-        elif item.entry.offset in self._first_names:
-            self._first_names[item.entry.offset] = item.member.path
+        elif (item.entry.base, item.entry.offset) in self._first_names:
+            self._first_names[item.entry.base, item.entry.offset] = item.member.path
 
     def _put(self, path: bytes, member: pax.Member, found: FoundMember | None, entry: Entry | None) -> bool:
         """Put one member back, and count how that went."""
@@ -250,7 +256,8 @@ class _Restore:
             final = None if entry is None else self._parts.final(entry)
             return final.valid if final is not None and final.flags & SHORT else None
 
-        self._target.put_file(member, content(), valid)
+        makes_holes = entry is not None and bool(entry.flags & DELTA)
+        self._target.put_file(member, content(), valid, makes_holes=makes_holes)
         self.result.restored_bytes += member.stored_bytes
 
 

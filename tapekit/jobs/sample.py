@@ -25,6 +25,7 @@ from tapekit.cartridge.catalog import read_catalog
 from tapekit.errors import VerificationFailed
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.keys.segment import SegmentKeys
+from tapekit.stream.joined import is_joined
 
 LARGEST_BYTES = 64 << 20
 """A sample is there to prove the way, not to take the night."""
@@ -57,9 +58,10 @@ def take(drive: Drive, archive: str, count: int, opener: Opener = NO_KEY) -> Sam
     segment = cartridge.unlock(choose(cartridge.segments(), archive), opener)
     chooser = random.Random(segment.archive)  # noqa: S311 - a choice, not a secret
     chosen: list[Entry] = []
+    is_sealed = segment.cipher is not None
     with read_catalog(drive, segment).tables as tables:
         begin = segment.header.stream_start if segment.header else 0
-        fit = (entry for entry in tables.entries() if entry.offset >= begin and _fits(entry))
+        fit = (entry for entry in tables.entries() if _is_at_hand(entry, begin, is_sealed=is_sealed) and _fits(entry))
         for number, entry in enumerate(fit):  # every file has the same chance, in one pass (Vitter, algorithm R)
             if number < count:
                 chosen.append(entry)
@@ -70,6 +72,11 @@ def take(drive: Drive, archive: str, count: int, opener: Opener = NO_KEY) -> Sam
     label = cartridge.label.cartridge if cartridge.label else ""
     keys = {segment.number: segment.cipher.keys} if segment.cipher else {}
     return Sample(drive.identify().node, label, segment.archive, kit, tuple(chosen), keys)
+
+
+def _is_at_hand(entry: Entry, begin: int, *, is_sealed: bool) -> bool:
+    """Whether it begins on this cartridge; of what is encrypted, in this very archive, whose keys are at hand."""
+    return not is_sealed if is_joined(entry) else entry.offset >= begin
 
 
 def _fits(entry: Entry) -> bool:

@@ -1,20 +1,20 @@
 """Saving one thing of the source: its headers and content into the stream, its line into the catalog."""
 
-import grp
 import hashlib
 import os
-import pwd
 import stat
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 from formats import catalog, pax
-from formats.catalog import ABSENT, CHANGED, NO_DIGEST, NOT_IN_STREAM, SHORT, SPARSE, Entry
+from formats.catalog import CHANGED, NO_DIGEST, NOT_IN_STREAM, SHORT, SPARSE, Entry
 from formats.errors import TooLarge
 from formats.pax import Member
 from tapekit.cartridge.catalog import CatalogBuilder
-from tapekit.source.compare import catalog_time_ns
+from tapekit.deltas.session import Recorder, Session
+from tapekit.jobs.lines import absent, absent_unknown, changed_meanwhile, group_name, line_of, owner_name, shorter
+from tapekit.jobs.save_delta import ROTTEN, DeltaSaver
 from tapekit.source.content import Extents, sparse_extents
 from tapekit.source.walk import Thing
 from tapekit.stream.pack import StreamPacker
@@ -31,8 +31,6 @@ _TYPES = {
     stat.S_IFBLK: (catalog.BLOCK_DEVICE, pax.BLOCK_DEVICE),
     stat.S_IFSOCK: (catalog.SOCKET, b""),
 }
-_SIZED = (catalog.REGULAR, catalog.SYMLINK)
-_DEVICES = (catalog.CHARACTER_DEVICE, catalog.BLOCK_DEVICE)
 _SOCKET_NOTE = "a socket: not saved"
 
 
@@ -48,58 +46,108 @@ class _Content(NamedTuple):
 _NO_CONTENT = _Content(-1, NO_DIGEST, 0, "")
 
 
+class _First(NamedTuple):
+    """The first name of a file with several: where its header is, in this stream or that of a base."""
+
+    path: bytes
+    offset: int
+    base: int
+
+
 class Saver:
     """Saves one thing after another. `stop` raises when the work should end; `on_bytes` hears of bytes read."""
 
     def __init__(
-        self, packer: StreamPacker, builder: CatalogBuilder, stop: Callable[[], None], on_bytes: Callable[[int], None]
-    ) -> None:
-        """Begin with an empty archive."""
+        self, packer: StreamPacker, builder: CatalogBuilder, stop: Callable[[], None],
+        on_bytes: Callable[[int], None], session: Session | None = None,
+    ) -> None:  # fmt: skip
+        """Begin with an empty archive; with a `session`, upon what earlier ones hold."""
         self.source_bytes = 0
         self._packer = packer
         self._builder = builder
         self._stop = stop
         self._on_bytes = on_bytes
+        self._session = session
+        self._recorder: Recorder | None = None
+        """Sees the content of the file that is saved."""
         self._begun: Callable[[], Entry] | None = None
         """Makes the catalog's line of what is being saved, as far as it is known."""
-        self._linked: dict[tuple[int, int], tuple[bytes, int, int]] = {}
-        """(device, inode) of files with several names: first name, offset of its header, names still to come."""
+        self._linked: dict[tuple[int, int], tuple[_First, int]] = {}
+        """(device, inode) of files with several names: the first name, and how many are still to come."""
 
     def save(self, thing: Thing) -> Entry:
         """Save a thing; the entry says what became of it. Raises what `stop` raises, and the writer's errors."""
         status = thing.stat
         if status is None:
-            return self._note(_absent_unknown(thing))
+            return self._note(absent_unknown(thing))
         kind, type_flag = _TYPES[stat.S_IFMT(status.st_mode)]
         if kind == catalog.SOCKET:
-            return self._note(_absent(_entry(kind, thing, status, NOT_IN_STREAM), _SOCKET_NOTE))
-        if kind == catalog.REGULAR and thing.fd is None:
-            return self._note(_absent(_entry(kind, thing, status, NOT_IN_STREAM), thing.problem))
-        if status.st_nlink > 1 and kind != catalog.DIRECTORY:
-            first = self._first_name(thing.path, status)
-            if first is not None:
-                return self._save_hard_link(_entry(kind, thing, status, self._packer.offset), first)
-        return self._save_member(thing, status, kind, type_flag)
+            return self._note(absent(line_of(kind, thing, status, NOT_IN_STREAM), _SOCKET_NOTE))
+        if kind == catalog.REGULAR and thing.fd is None and not thing.is_known:
+            return self._note(absent(line_of(kind, thing, status, NOT_IN_STREAM), thing.problem))
+        has_names = status.st_nlink > 1 and kind != catalog.DIRECTORY
+        first = self._first_name(status) if has_names else None
+        if first is not None:
+            return self._save_hard_link(line_of(kind, thing, status, self._packer.offset), first)
+        if self._session is not None and kind == catalog.REGULAR:
+            entry = self._save_file(thing, status, self._session)
+        else:
+            entry = self._save_member(thing, status, kind, type_flag)
+        if has_names and not entry.is_absent:
+            first = _First(thing.path, entry.offset, entry.base)
+            self._linked[status.st_dev, status.st_ino] = first, status.st_nlink - 1
+        return entry
+
+    def _save_file(self, thing: Thing, status: os.stat_result, session: Session) -> Entry:
+        """A regular file: as a line of the catalog, as what changed in it, or as a whole."""
+        known = session.known(thing.path)
+        if thing.is_known and known is not None:
+            self.source_bytes += status.st_size
+            return self._note(session.unchanged(known))
+        is_rotten = False
+        if known is not None and thing.fd is not None and not thing.problem:
+            saving = DeltaSaver(session, self._packer, self._stop, self._on_bytes)
+            entry = saving.save(thing, status, known)
+            is_rotten = saving.is_rotten
+            if entry is not None:
+                self.source_bytes += entry.size
+                return self._note(entry)
+        read_ns = session.now_ns()
+        extents = sparse_extents(thing.fd, status) if thing.fd is not None else None
+        self._recorder = session.recorder(status.st_size, is_sparse=extents is not None)
+        try:
+            entry = self._save_member(thing, status, catalog.REGULAR, pax.REGULAR, is_rotten=is_rotten)
+            maps = {}
+            if self._recorder is not None:
+                self._recorder.finish()
+                maps = self._recorder.places
+        finally:
+            self._recorder = None
+        if not entry.is_absent and not entry.flags & SHORT:
+            session.saved(entry, status.st_dev, read_ns, maps, changed=entry.size)
+        return entry
 
     def unfinished(self) -> Entry | None:
         """The catalog's line of a thing that is being saved, as far as it is known."""
         return self._begun() if self._begun else None
 
-    def _save_member(self, thing: Thing, status: os.stat_result, kind: bytes, type_flag: bytes) -> Entry:
+    def _save_member(
+        self, thing: Thing, status: os.stat_result, kind: bytes, type_flag: bytes, *, is_rotten: bool = False
+    ) -> Entry:
         fd, attributes, offset = thing.fd, thing.attributes, self._packer.offset
         extents = sparse_extents(fd, status) if fd is not None else None
         is_device = type_flag in (pax.CHARACTER_DEVICE, pax.BLOCK_DEVICE)
         member = Member(
-            type_flag, thing.path, status.st_mode & 0o7777, status.st_uid, status.st_gid, _owner(status.st_uid),
-            _group(status.st_gid), status.st_size if fd is not None else 0, status.st_mtime_ns, status.st_atime_ns,
+            type_flag, thing.path, status.st_mode & 0o7777, status.st_uid, status.st_gid, owner_name(status.st_uid),
+            group_name(status.st_gid), status.st_size if fd is not None else 0, status.st_mtime_ns, status.st_atime_ns,
             thing.link, (os.major(status.st_rdev), os.minor(status.st_rdev)) if is_device else (0, 0),
             attributes.xattrs, attributes.acl_access, attributes.acl_default, extents,
         )  # fmt: skip
         try:
             headers = pax.build_headers(member)
         except TooLarge as error:
-            return self._note(_absent(_entry(kind, thing, status, NOT_IN_STREAM), str(error)))
-        self._begun = partial(_entry, kind, thing, status, offset, 0 if extents is None else SPARSE)
+            return self._note(absent(line_of(kind, thing, status, NOT_IN_STREAM), str(error)))
+        self._begun = partial(line_of, kind, thing, status, offset, 0 if extents is None else SPARSE)
         self._write(headers)
         if fd is None:
             content = _NO_CONTENT
@@ -108,9 +156,11 @@ class Saver:
         else:
             content = self._save_sparse(fd, status, extents)
         valid, sha256, flags, note = content
+        if is_rotten and not flags:
+            flags, note = CHANGED, ROTTEN
         if thing.problem:
             flags, note = flags | SHORT, note or thing.problem
-        return self._note(_entry(kind, thing, status, offset, flags, valid, sha256, note))
+        return self._note(line_of(kind, thing, status, offset, flags, valid, sha256, note))
 
     def _save_plain(self, fd: int, status: os.stat_result) -> _Content:
         """The content of an open file into the stream, exactly as long as its header says."""
@@ -120,8 +170,8 @@ class Saver:
             self._fill(digest, size - done)
         self._packer.zeros(-size % pax.BLOCK_BYTES)
         if done < size:
-            return _Content(done, digest.digest(), SHORT, why or _shorter(done))
-        changed = _changed_meanwhile(status, os.fstat(fd))
+            return _Content(done, digest.digest(), SHORT, why or shorter(done))
+        changed = changed_meanwhile(status, os.fstat(fd))
         return _Content(size, digest.digest(), CHANGED if changed else 0, changed)
 
     def _save_sparse(self, fd: int, status: os.stat_result, extents: Extents) -> _Content:
@@ -130,18 +180,22 @@ class Saver:
         self._write(sparse_map)
         digest.update(sparse_map)
         valid, flags, note = status.st_size, SPARSE, ""
+        seen = 0
         for start, size in extents:
+            if self._recorder is not None and start > seen:
+                self._recorder.zeros(start - seen)
+            seen = start + size
             done, why = (0, "") if flags & SHORT else self._copy(fd, start, size, digest)
             if done < size:
                 self._fill(digest, size - done)
                 if not flags & SHORT:
-                    valid, flags, note = start + done, flags | SHORT, why or _shorter(start + done)
+                    valid, flags, note = start + done, flags | SHORT, why or shorter(start + done)
         self._packer.zeros(-self._packer.offset % pax.BLOCK_BYTES)
         if not flags & SHORT:
             now = os.fstat(fd)
             if now.st_size < valid:  # a hole looks the same before and behind the end of the file
-                valid, flags, note = now.st_size, flags | SHORT, _shorter(now.st_size)
-            elif changed := _changed_meanwhile(status, now):
+                valid, flags, note = now.st_size, flags | SHORT, shorter(now.st_size)
+            elif changed := changed_meanwhile(status, now):
                 flags, note = flags | CHANGED, changed
         return _Content(valid, digest.digest(), flags, note)
 
@@ -169,6 +223,8 @@ class Saver:
             if got == 0:
                 break
             digest.update(room if got == len(room) else room[:got])
+            if self._recorder is not None:
+                self._recorder.add(room[:got])
             packer.advance(got)
             place += got
             self._on_bytes(got)
@@ -185,27 +241,29 @@ class Saver:
             size -= len(room)
             self._packer.advance(len(room))
 
-    def _first_name(self, path: bytes, status: os.stat_result) -> tuple[bytes, int] | None:
-        """Name and offset of the first member with the same inode; None where this is the first."""
+    def _first_name(self, status: os.stat_result) -> "_First | None":
+        """The first member with the same inode; None where there is none before this."""
         key = (status.st_dev, status.st_ino)
         known = self._linked.get(key)
         if known is None:
-            self._linked[key] = (path, self._packer.offset, status.st_nlink - 1)
             return None
-        first, offset, names_left = known
+        first, names_left = known
         if names_left <= 1:
             del self._linked[key]
         else:
-            self._linked[key] = (first, offset, names_left - 1)
-        return first, offset
+            self._linked[key] = first, names_left - 1
+        return first
 
-    def _save_hard_link(self, entry: Entry, first: tuple[bytes, int]) -> Entry:
-        path, offset = first
+    def _save_hard_link(self, entry: Entry, first: "_First") -> Entry:
         member = Member(
             type=pax.HARD_LINK, path=entry.path, mode=entry.mode, uid=entry.uid, gid=entry.gid, owner=entry.owner,
-            group=entry.group, mtime_ns=entry.mtime_ns, link=path,
+            group=entry.group, mtime_ns=entry.mtime_ns, link=first.path,
         )  # fmt: skip
-        entry = entry._replace(type=catalog.HARD_LINK, link=path, reference=offset, size=0, valid=0)
+        entry = entry._replace(
+            type=catalog.HARD_LINK, link=first.path, reference=first.offset, size=0, valid=0, base=first.base
+        )
+        if first.base:  # nothing of the file is in this stream, nor is a name of it
+            return self._note(entry._replace(offset=first.offset))
         self._begun = lambda: entry
         self._packer.write(pax.build_headers(member))
         return self._note(entry)
@@ -215,69 +273,6 @@ class Saver:
         try:
             self._builder.add(entry)
         except TooLarge as error:
-            entry = _absent(entry._replace(path=entry.path[:200] + b"...", link=b""), str(error))
+            entry = absent(entry._replace(path=entry.path[:200] + b"...", link=b""), str(error))
             self._builder.add(entry)
         return entry
-
-
-def _entry(  # noqa: PLR0913, PLR0917 - made once for each small file: positions take half the time of names
-    kind: bytes, thing: Thing, status: os.stat_result, offset: int, flags: int = 0, valid: int = -1,
-    sha256: bytes = NO_DIGEST, note: str = "",
-) -> Entry:  # fmt: skip
-    """The catalog's line, in the order of its columns; `valid` bytes, or as many as the thing has."""
-    size = status.st_size if kind in _SIZED else 0
-    reference = 0
-    if kind in _DEVICES:
-        reference = os.major(status.st_rdev) << 32 | os.minor(status.st_rdev)
-    return Entry(
-        kind, flags, status.st_mode & 0o7777, status.st_uid, status.st_gid, _owner(status.st_uid),
-        _group(status.st_gid), note.encode("utf-8", "replace"), 0, reference, status.st_ino, size,
-        size if valid < 0 else valid, catalog_time_ns(status.st_mtime_ns), catalog_time_ns(status.st_ctime_ns),
-        offset, sha256, thing.path, thing.link,
-    )  # fmt: skip
-
-
-def _absent(entry: Entry, why: str) -> Entry:
-    return entry._replace(
-        flags=ABSENT, offset=NOT_IN_STREAM, sha256=NO_DIGEST, valid=0, note=why.encode("utf-8", "replace")
-    )
-
-
-def _absent_unknown(thing: Thing) -> Entry:
-    """A thing that could not even be looked at."""
-    return Entry(
-        catalog.REGULAR, ABSENT, 0, 0, 0, b"", b"", thing.problem.encode("utf-8", "replace"), 0, 0, 0, 0, 0, 0, 0,
-        NOT_IN_STREAM, NO_DIGEST, thing.path, b"",
-    )  # fmt: skip
-
-
-def _shorter(size_bytes: int) -> str:
-    return f"became shorter while it was read: {size_bytes} bytes"
-
-
-def _changed_meanwhile(before: os.stat_result, after: os.stat_result) -> str:
-    """Words for a file whose size or times moved while it was read: its bytes may not belong together."""
-    if (
-        before.st_mtime_ns == after.st_mtime_ns
-        and before.st_ctime_ns == after.st_ctime_ns
-        and before.st_size == after.st_size
-    ):
-        return ""
-    grown = f": grew to {after.st_size} bytes" if after.st_size > before.st_size else ""
-    return f"changed while it was read{grown}"
-
-
-@lru_cache(4096)
-def _owner(uid: int) -> bytes:
-    try:
-        return os.fsencode(pwd.getpwuid(uid).pw_name)
-    except (KeyError, OverflowError):
-        return b""
-
-
-@lru_cache(4096)
-def _group(gid: int) -> bytes:
-    try:
-        return os.fsencode(grp.getgrgid(gid).gr_name)
-    except (KeyError, OverflowError):
-        return b""

@@ -190,6 +190,22 @@ class Segments:
         """The drive that was written to last."""
         return self._drive.url
 
+    @property
+    def trailer_sha256(self) -> str:
+        """The digest field of the last trailer's last block."""
+        return self._writer.last_digest
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether somebody brings the next cartridge where one is full."""
+        return self._next_cartridge is not None
+
+    def build_upon(self, bases: tuple[str, ...]) -> None:
+        """Name the archives that members may refer to; such an archive does not go on on another cartridge."""
+        self.header = dataclasses.replace(self.header, bases=bases)
+        if bases:
+            self._next_cartridge = None
+
     def wipe(self) -> None:
         """Overwrite all keys."""
         for keys in self._keys.values():

@@ -19,7 +19,7 @@ from tapekit.blocks.cipher import NAMES_ONLY
 from tapekit.blocks.correct import Corrected, correcting
 from tapekit.blocks.read import BadBlock, FileEnd, GoodBlock, read_blocks
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
-from tapekit.cartridge.catalog import read_catalog
+from tapekit.cartridge.catalog import Catalog, read_catalog
 from tapekit.cartridge.directory import contradictions, remembered, was_incomplete
 from tapekit.errors import KeyNeeded, KeyRefused, VerificationFailed
 from tapekit.evidence import Evidences
@@ -30,6 +30,7 @@ from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import Rung
 from tapekit.progress import Progress
 from tapekit.source.compare import Comparison, compare
+from tapekit.stream.joined import Joiner, in_best_order, is_joined
 from tapekit.stream.read import Hole, PlainStream, find_layout
 from tapekit.stream.unpack import FoundMember, LostMember, by_catalog, one_by_one
 from tapekit.units import counted
@@ -79,6 +80,8 @@ class SegmentResult:
     """The list was decoded, with a key that opens no more."""
     signed_by: str | None = None
     """The site whose signature the trailer bears."""
+    is_base_damaged: bool = False
+    """What it builds upon is damaged; itself it may be good."""
     damage: list[Damage] = dataclasses.field(default_factory=list)
     comparison: Comparison | None = None
     carried: Carried | None = None
@@ -160,6 +163,8 @@ def run(
             if segment.is_closed and cartridge.label:
                 rung = Rung.COMPARED if with_source and result.comparison else Rung.READ_BACK
                 evidences.note(cartridge.label.cartridge, segment.archive, rung if result.ok else None)
+                if not result.ok:
+                    _doubt_dependents(cartridge.label.cartridge, segment.archive, segments, evidences)
             results.append(result)
         progress.end()
     blocks += sum(result.blocks for result in results)
@@ -174,6 +179,13 @@ def run(
         note=counted(len(chosen), "archive") + ", compared with the source" * with_source,
     )  # fmt: skip
     return checked
+
+
+def _doubt_dependents(label: str, archive: str, segments: Sequence[Segment], evidences: Evidences) -> None:
+    """What builds upon a damaged archive is not proven any more."""
+    for other in segments:
+        if other.header is not None and archive in other.header.bases and evidences.highest(label, other.archive):
+            evidences.note(label, other.archive, None)
 
 
 def _verify_front(cartridge: Cartridge) -> tuple[list[Damage], int, int]:
@@ -207,13 +219,15 @@ class _SegmentVerification:
         self._stop = stop
         self._last_block = -1
         self._digests = hashlib.sha256()
-        self._lost_offsets: set[int] = set()
-        """Where the damaged members begin: what is linked to them is lost too."""
+        self._lost_offsets: set[tuple[int, int]] = set()
+        """Base and place of the damaged members: what is linked to them is lost too."""
+        self._opener: Opener = NO_KEY
         self.result = SegmentResult(segment.archive, segment.file, segment.state, segment.job)
         self._cartridge = cartridge
 
     def unlock(self, opener: Opener) -> Segment:
         """Open the segment as far as somebody can."""
+        self._opener = opener
         try:
             self._segment = self._cartridge.unlock(self._segment, opener, for_data=False)
         except (KeyNeeded, KeyRefused) as error:
@@ -249,6 +263,7 @@ class _SegmentVerification:
                 result.members = sum(1 for _ in found.tables.entries())
             else:
                 self._verify_stream(found.tables.entries() if found.is_whole else None)
+                self._verify_bases(found)
         if segment.trailer is not None:
             result.damage += [Damage(why, file=segment.file) for why in found.problems]
 
@@ -273,10 +288,72 @@ class _SegmentVerification:
                     self._hit(member.why, member.path, member.entry)
             stream.drain()
 
+    def _verify_bases(self, found: Catalog) -> None:
+        """What stands in earlier archives: brought together, or their blocks alone where no key opens them."""
+        header = self._segment.header
+        if header is None or not header.bases:
+            return
+        with Joiner(self._cartridge, self._segment, self._opener) as joiner:
+            for entry in in_best_order(found.tables.entries, len(header.bases)) if found.is_whole else ():
+                self._stop.check()
+                if not is_joined(entry) or entry.is_absent:
+                    continue
+                if entry.type == catalog.HARD_LINK:
+                    if (entry.base, entry.reference) in self._lost_offsets:
+                        self._hit(f"is a link to {os.fsdecode(entry.link)!r}, which is damaged", entry.path)
+                    continue
+                item = joiner.at(entry)
+                if joiner.closed:
+                    break
+                before = self.result.bad_members
+                if isinstance(item, LostMember):
+                    self._hit(item.why, item.path, entry)
+                else:
+                    self._verify_content(item)
+                self.result.is_base_damaged |= self.result.bad_members > before
+        if joiner.closed or not found.is_whole:
+            self._verify_blocks_of_bases(header.bases)
+
+    def _verify_blocks_of_bases(self, bases: Sequence[str]) -> None:
+        """Every block of the archives that this one builds upon: their digests need no key."""
+        there = {s.archive: s for s in self._cartridge.segments() if s.file < self._segment.file}
+        for archive in bases:
+            base, bad, digests = there.get(archive), 0, hashlib.sha256()
+            if base is None or base.trailer is None:
+                bad += 1
+            else:
+                with read_blocks(self._drive, base.file, 0, base.expected()) as items:
+                    for item in items:
+                        self._stop.check()
+                        if isinstance(item, FileEnd):
+                            break
+                        bad += isinstance(item, BadBlock)
+                        if isinstance(item, GoodBlock) and item.header.kind not in (Kind.PARITY, Kind.TRAILER):
+                            digests.update(item.header.digest)
+                bad += digests.hexdigest() != base.trailer.blocks_sha256
+            if bad:
+                why = f"archive {archive[:8]}, which it builds upon, is damaged or missing"
+                self.result.damage.append(Damage(why, file=self._segment.file))
+                self.result.is_base_damaged = True
+
+    def _verify_content(self, found: FoundMember) -> None:
+        """A member that was brought together."""
+        digest = hashlib.sha256(found.prefix)
+        try:
+            for part in found.content():
+                digest.update(part)
+        except (Hole, Damaged) as error:
+            self._hit(str(error), found.member.path, found.entry)
+            return
+        if found.entry is not None and digest.digest() != found.entry.sha256:
+            self._hit("its content does not have the digest that the catalog says", found.member.path, found.entry)
+
     def _counted(self, entries: Iterable[Entry], stream: PlainStream) -> Iterable[Entry]:
         """The members that begin in this segment; one that goes on from the part before is looked at on the way."""
         for entry in entries:
             self.result.members += 1
+            if is_joined(entry):
+                continue
             if entry.offset >= stream.layout.start:
                 yield entry
             else:
@@ -331,13 +408,13 @@ class _SegmentVerification:
         is_final = entry.sha256 != NO_DIGEST or self._segment.state != CONTINUED
         if entry.type == catalog.REGULAR and is_final and digest.digest() != entry.sha256:
             self._hit("its content does not have the digest that the catalog says", entry.path, entry)
-        if entry.type == catalog.HARD_LINK and entry.reference in self._lost_offsets:
+        if entry.type == catalog.HARD_LINK and (entry.base, entry.reference) in self._lost_offsets:
             self._hit(f"is a link to {os.fsdecode(entry.link)!r}, which is damaged", entry.path)
 
     def _hit(self, why: str, member: bytes | None = None, entry: Entry | None = None) -> None:
         self.result.bad_members += 1
         if entry is not None:
-            self._lost_offsets.add(entry.offset)
+            self._lost_offsets.add((entry.base, entry.offset))
         self.result.damage.append(Damage(why, file=self._segment.file, member=member))
 
     def _on_block(self, item: GoodBlock | BadBlock) -> None:

@@ -199,6 +199,21 @@ NOTES: dict[str, Wording] = {
         _DETAIL,
         ("tapekit list marks them, with the reason", "tapekit list les signale, avec la raison"),
     ),
+    "files-rotten": Wording(
+        ("files whose content changed though nothing wrote to them: {count}, the first: {first}",
+         "fichiers dont le contenu a changé sans que rien ne les écrive : {count}, dont {first}"),
+        ("the disk or the memory of this computer may be failing; both contents are kept",
+         "le disque ou la mémoire de cet ordinateur est peut-être défaillant ; les deux contenus sont conservés"),
+        ("compare the file with the one in an older archive, and have the disk checked",
+         "comparez le fichier avec celui d’une archive plus ancienne, et faites vérifier le disque"),
+    ),
+    "base-damaged": Wording(
+        ("cartridge {cartridge}: an archive that the night builds upon is damaged: all was written anew",
+         "cartouche {cartridge} : une archive sur laquelle s’appuie la nuit est abîmée : tout a été réécrit"),
+        _DETAIL,
+        ("tapekit verify says what is lost of the older nights; replace the cartridge soon",
+         "tapekit verify dit ce qui est perdu des nuits précédentes ; remplacez bientôt la cartouche"),
+    ),
     "files-changed": Wording(
         ("files that changed while they were saved: {count}, the first: {first}",
          "fichiers modifiés pendant la sauvegarde : {count}, dont {first}"),

@@ -2292,9 +2292,7 @@ class Catalog:
             elif entry.flags & ABSENT:
                 if entry.type != "s":
                     self.report(entry, "never saved", show(entry.note) or "no reason given")
-            elif entry.base:
-                self.report(entry, "not restored", "its content is in an earlier archive, which this kit cannot join")
-            else:
+            elif not entry.base:  # the others stand in earlier archives: see Joiner
                 self.entry = entry
                 return
 
@@ -2704,6 +2702,222 @@ def read_sparse_map(stream: Stream, most: int, size: int) -> Tuple[bytes, List[T
     return bytes(sparse_map), extents
 
 
+# === Deltas: what stands in earlier archives (section 11) ========================================================
+
+MOST_DELTAS = 1000
+MOST_CHAIN_EXTENTS = 1 << 23
+MOST_PIECES = 1 << 24
+LITERAL, FROM_BASE, ZEROS = 0, 1, 2
+
+
+class Layer:
+    """A member as one archive has it: its extents, and the member below that those from the base are taken from."""
+
+    def __init__(self, archive: Archive, member: Member) -> None:
+        self.archive, self.member = archive, member
+        self.size = 0
+        self.base: Optional[Tuple[bytes, int]] = None  # archive and offset
+        self.sha256 = b""
+        self.starts, self.kinds, self.offsets = array.array("Q"), array.array("B"), array.array("Q")
+
+    def add(self, kind: int, length: int, offset: int) -> None:
+        if length:
+            self.starts.append(self.size)
+            self.kinds.append(kind)
+            self.offsets.append(offset)
+            self.size += length
+        if self.size >= 1 << 63 or len(self.starts) > MOST_CHAIN_EXTENTS:
+            raise Damaged("a delta with more than any file has")
+
+    def within(self, start: int, length: int) -> Iterator[Tuple[int, int, int, int]]:
+        """Kind, place, length and offset of what stands from `start` on."""
+        if start + length > self.size:
+            raise Damaged("a delta that takes bytes from behind the end of its base")
+        i = bisect.bisect_right(self.starts, start) - 1
+        while length:
+            behind = self.starts[i + 1] if i + 1 < len(self.starts) else self.size
+            part = min(length, behind - start)
+            yield self.kinds[i], start, part, self.offsets[i] + start - self.starts[i]
+            start, length, i = start + part, length - part, i + 1
+
+
+class Joiner:
+    """Brings together what stands in the earlier archives of a cartridge; one member after the other."""
+
+    def __init__(self, archives: List[Archive], archive: Archive, key: Opener, report: Report) -> None:
+        self._archive, self._key, self._report = archive, key, report
+        self._at: Tuple[bytes, Optional[Stream]] = (b"", None)
+        self.bases: List[bytes] = []
+        segment = archive.segments[0]
+        if segment.header:
+            try:
+                bases = (segment.header_copy or segment.read_header()).get("bases") or []
+                self.bases = [bytes.fromhex(str(base)) for base in bases] if isinstance(bases, list) else []
+            except (Damaged, ValueError):
+                report.damage(f"file {segment.file}: which archives it builds upon cannot be read")
+        self._known = {other.id: other for other in archives if other.id in self.bases}
+        self._known[archive.id] = archive
+
+    def entries(self, report: Report, wanted: Callable[[bytes], bool] = everything) -> Iterator[Entry]:
+        """What is to be joined, in the order in which it is best read."""
+        for number in (*range(1, len(self.bases) + 1), 0):
+            with contextlib.closing(Catalog(self._archive, report)) as catalog:
+                for entry in catalog.entries():
+                    if not entry or entry.flags & ABSENT or not wanted(entry.path):
+                        continue
+                    if entry.base > len(self.bases) and number == 0:
+                        report.damage(f"not restored: {show(entry.path)}: it is in an archive that is not named")
+                    elif entry.base == number and (number or entry.flags & DELTA):
+                        yield entry
+
+    def whole(self, entry: Entry) -> Tuple[Stream, Member]:
+        """A member that an earlier archive holds as it is; the stream stands at its content."""
+        stream = self._stream(self.bases[entry.base - 1], entry.offset)
+        member = parse_member(read_headers(stream) or b"")
+        if member.type != REGULAR or member.name != entry.path:
+            raise Damaged("another member is in its place")
+        return stream, member
+
+    def layers(self, entry: Entry) -> List[Layer]:
+        """The chain of a delta, the newest first."""
+        place = (self.bases[entry.base - 1] if entry.base else self._archive.id, entry.offset)
+        layers: List[Layer] = []
+        extents = 0
+        while True:
+            layer = self._layer(place, entry.path)
+            layers.append(layer)
+            if layer.base is None:
+                return layers
+            extents += len(layer.starts)
+            if len(layers) > MOST_DELTAS or extents > MOST_CHAIN_EXTENTS:
+                raise Damaged("a chain of too many deltas")
+            below = self._known.get(layer.base[0])
+            if below is None:
+                raise Damaged("an archive that it builds upon is not on this cartridge")
+            if below.segments[0].file >= layer.archive.segments[0].file:
+                raise Damaged("it builds upon an archive that is no earlier one")
+            place = layer.base
+
+    def join(self, entry: Entry, layers: List[Layer], fd: int) -> str:
+        """The content into a file; why it is not whole, or nothing."""
+        size, lost = layers[0].size, 0
+        if entry.offset >= 0 and any(entry.sha256) and entry.size != size:
+            raise Damaged(f"it comes to {size} bytes, the catalog says {entry.size}")
+        pieces = resolve(layers)
+        os.ftruncate(fd, size)
+        for layer, places in zip(reversed(layers), reversed(pieces)):
+            for start, length, offset in sorted(places, key=lambda piece: piece[2]):
+                at = start
+                for count, piece in self._stream(layer.archive.id, offset).pieces(length):
+                    if piece is None:
+                        lost += count
+                    else:
+                        os.pwrite(fd, piece, at)
+                    at += count
+        if lost:
+            return f"{lost} of its {size} bytes are lost"
+        digest, at = hashlib.sha256(), 0
+        while at < size:
+            piece = os.pread(fd, MIB, at)
+            digest.update(piece)
+            at += len(piece)
+        wanted = entry.sha256 if any(entry.sha256) else layers[0].sha256
+        return "" if digest.digest() == wanted else "its SHA-256 is not the one in the catalog"
+
+    def _stream(self, archive: bytes, offset: int) -> Stream:
+        """The stream of an archive at an offset; the medium stands there, and nowhere else."""
+        name, stream = self._at
+        if stream is None or name != archive or stream.pos > offset:
+            found = self._known.get(archive)
+            if found is None:
+                raise Damaged("the archive that it is in is not on this cartridge")
+            found.unlock(self._key)
+            stream = Stream(found, self._report)
+            self._at = (archive, stream)
+        stream.skip_to(offset)
+        return stream
+
+    def _layer(self, place: Tuple[bytes, int], path: bytes) -> Layer:
+        try:
+            return self._read_layer(place, path)
+        except Gap:
+            raise Damaged("the map of what changed in it is lost") from None
+
+    def _read_layer(self, place: Tuple[bytes, int], path: bytes) -> Layer:
+        stream = self._stream(*place)
+        member = parse_member(read_headers(stream))
+        layer = Layer(self._known[place[0]], member)
+        if b"TAPEKIT.delta" not in member.pax:
+            if member.type != REGULAR or member.pax.get(b"GNU.sparse.name", member.name) != path:
+                raise Damaged("another member is in the place of its base")
+            extents, size = [(0, member.size)], member.size
+            if b"GNU.sparse.major" in member.pax:
+                size = decimal(member.pax.get(b"GNU.sparse.realsize", b""))
+                _, extents = read_sparse_map(stream, member.size, size)
+            at = stream.pos
+            for start, length in extents:
+                layer.add(ZEROS, start - layer.size, 0)
+                layer.add(LITERAL, length, at)
+                at += length
+            layer.add(ZEROS, size - layer.size, 0)
+            return layer
+        number = 1
+        while True:
+            pax = member.pax
+            base = (bytes.fromhex(pax.get(b"TAPEKIT.base", b"").decode("ascii", "replace")),
+                    decimal(pax.get(b"TAPEKIT.base_offset", b"")))  # fmt: skip
+            layer.base = layer.base or base
+            here = (pax.get(b"TAPEKIT.path", b""), decimal(pax.get(b"TAPEKIT.delta", b"")),
+                    decimal(pax.get(b"TAPEKIT.at", b"")), base)  # fmt: skip
+            if here != (path, number, layer.size, layer.base):
+                raise Damaged(f"part {number} of what changed in it is missing, or another one is in its place")
+            read_part(stream, member, layer)
+            if pax.get(b"TAPEKIT.last") == b"1":
+                layer.sha256 = bytes.fromhex(pax.get(b"TAPEKIT.sha256", b"").decode("ascii", "replace"))
+                return layer
+            number += 1
+            raw = read_headers(stream)
+            if not raw:
+                raise Damaged(f"part {number} of what changed in it is missing")
+            member = parse_member(raw)
+
+
+def read_part(stream: Stream, member: Member, layer: Layer) -> None:
+    """The map of a part of a delta; the stream goes on behind the part."""
+    magic, count = struct.unpack(">4sI", stream.exactly(8)) if member.size >= 8 else (b"", 0)
+    mapped = 8 + 17 * count
+    if magic != b"TKD1" or count > MOST_EXTENTS or mapped > member.size:
+        raise Damaged("a map of what changed that makes no sense")
+    at = stream.pos - 8 + mapped
+    end = stream.pos - 8 + member.size
+    for kind, length, offset in struct.iter_unpack(">BQQ", stream.exactly(mapped - 8)):
+        if kind > ZEROS or (offset and kind != FROM_BASE):
+            raise Damaged("a map of what changed that makes no sense")
+        layer.add(kind, length, at if kind == LITERAL else offset)
+        at += length if kind == LITERAL else 0
+    if at != end:
+        raise Damaged("a map of what changed that does not add up")
+    stream.skip_to(end + -member.size % 512)
+
+
+def resolve(layers: List[Layer]) -> List[List[Tuple[int, int, int]]]:
+    """For each layer what of the file is read there: place in the file, length, offset in the layer's stream."""
+    wanted, found, count = [(0, layers[0].size, 0)], [], 0
+    for layer in layers:
+        pieces: List[Tuple[int, int, int]] = []
+        below: List[Tuple[int, int, int]] = []
+        for start, size, source in wanted:
+            for kind, place, length, offset in layer.within(source, size):
+                count += 1
+                if count > MOST_PIECES:
+                    raise Damaged("a chain of deltas with too many pieces")
+                if kind != ZEROS:
+                    (pieces if kind == LITERAL else below).append((start + place - source, length, offset))
+        found.append(pieces)
+        wanted = below
+    return found
+
+
 # === Putting files back ==========================================================================================
 # Nothing is ever written outside the target, whatever the names say: every path is walked from the target on, one
 # component at a time, and a symbolic link on the way is refused. Nothing that is there already is replaced.
@@ -2867,14 +3081,17 @@ class Restorer:
             report.note("not run as root: the files will belong to you; other people's set-id bits, and attributes "
                         "other than user.*, are left out")  # fmt: skip
         self.count = 0
+        self.deltas: List[Tuple[int, bytes]] = []  # place and path of those that only the stream tells of
         self._draft: Optional[Draft] = None
         self._directories = tempfile.TemporaryFile()  # noqa: SIM115  headers of directories, which are finished last
         self._directory_places = array.array("Q")
 
     def put_back(self, stream: Stream, member: Member, entry: Optional[Entry]) -> None:
         try:
-            if b"TAPEKIT.base" in member.pax or (entry and entry.flags & DELTA):
-                raise Refused("holds only what changed since an earlier archive, which this kit cannot join")
+            if b"TAPEKIT.delta" in member.pax or (entry and entry.flags & DELTA):
+                if not entry and member.pax.get(b"TAPEKIT.delta") == b"1":  # no catalog tells of it: it is joined last
+                    self.deltas.append((stream.pos - len(member.raw), member.pax.get(b"TAPEKIT.path", b"")))
+                return
             if member.type == REGULAR:
                 self._file(stream, member, entry)
                 return
@@ -2891,6 +3108,42 @@ class Restorer:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
                 raise Problem(f"{show(member.name)}: cannot be written: {error.strerror}") from None
             self._report.damage(f"not restored: {show(member.name)}: {error.strerror}")
+
+    def put_joined(self, joiner: Joiner, entry: Entry) -> None:
+        """A member that stands in an earlier archive, or a file of which only what changed stands in this one."""
+        try:
+            if entry.type == "h":
+                link = Member(entry.path, HARD_LINK, entry.mode, 0, 0, b"", b"", 0, entry.mtime_ns, None, entry.link,
+                              (0, 0), {}, b"")  # fmt: skip
+                self._hard_link(link)
+            elif not entry.flags & DELTA:
+                self._file(*joiner.whole(entry), entry)
+            else:
+                self._delta(joiner, entry)
+        except Gap:
+            self._report.damage(f"not restored: {show(entry.path)}: a part of it is lost")
+        except (Refused, Damaged, OverflowError, ValueError) as error:
+            self._report.damage(f"not restored: {show(entry.path)}: {error}")
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+                raise Problem(f"{show(entry.path)}: cannot be written: {error.strerror}") from None
+            self._report.damage(f"not restored: {show(entry.path)}: {error.strerror}")
+
+    def _delta(self, joiner: Joiner, entry: Entry) -> None:
+        self._end_file()
+        layers = joiner.layers(entry)
+        draft = Draft(self._target, entry.path, layers[0].member._replace(name=entry.path, size=layers[0].size))
+        try:
+            draft.trouble = joiner.join(entry, layers, draft.fd)
+            if not draft.trouble:
+                self._set_metadata(draft.member, fd=draft.fd)
+                self.count += 1
+            name = show(draft.keep())
+            if draft.trouble:
+                what = f"damaged: {show(entry.path)}: {draft.trouble}"
+                self._report.damage(f"{what}; what is left of it is in {name}, with zeros in place of what is lost")
+        finally:
+            draft.close()
 
     def finish(self) -> None:
         """End what is begun; then the directories' owners, modes and times, from the last to the first."""
@@ -3046,7 +3299,10 @@ class Wanted:
     def found(self, member: Member) -> None:
         """A member was put back."""
         if member.type != DIRECTORY:
-            self._to_find.discard(plain_name(member.name))
+            self.found_path(plain_name(member.name))
+
+    def found_path(self, path: bytes) -> None:
+        self._to_find.discard(path)
 
     @property
     def settled(self) -> bool:
@@ -3056,7 +3312,7 @@ class Wanted:
 
 def plain_name(name: bytes) -> bytes:
     """Without what tapekit adds to the names of parts and differences."""
-    return re.sub(rb"\.tk(part\.[0-9]{8}|delta)$", b"", name.rstrip(b"/"))
+    return re.sub(rb"\.tk(part|delta)\.[0-9]{8}$", b"", name.rstrip(b"/"))
 
 
 def when(mtime_ns: int) -> str:
@@ -3112,15 +3368,26 @@ def command_files(archive: Archive, report: Report, wanted: Callable[[bytes], bo
             show_row(CATALOG_TYPES[member.type], member.mode, member.size, member.mtime_ns, show(member.name))
 
 
-def command_restore(archive: Archive, report: Report, wanted: Wanted, to: str, *, devices: bool, by_name: bool) -> None:
+def command_restore(
+    archive: Archive, report: Report, wanted: Wanted, to: str, joiner: Joiner, *, devices: bool, by_name: bool
+) -> None:
     restorer = Restorer(Target(to), report, devices=devices, by_name=by_name)
     found = False
     try:
+        if joiner.bases:  # first, so that further names of these files find them
+            for joined in joiner.entries(report, wanted):
+                found, before = True, report.damages
+                restorer.put_joined(joiner, joined)
+                if report.damages == before:
+                    wanted.found_path(joined.path)
         for stream, member, entry in read_archive(archive, report, wanted):
             found, before = True, report.damages
             restorer.put_back(stream, member, entry)
             if report.damages == before:
                 wanted.found(member)
+        for offset, path in restorer.deltas:
+            only = Entry(0, "f", DELTA, 0, b"", 0, 0, 0, 0, offset, bytes(32), path, b"")
+            restorer.put_joined(joiner, only)
     finally:
         restorer.finish()
     if not found and not report.damages:
@@ -3128,7 +3395,9 @@ def command_restore(archive: Archive, report: Report, wanted: Wanted, to: str, *
     print(f"{restorer.count} restored to {show(to)}")
 
 
-def command_check(cartridge: Cartridge, archives: List[Tuple[int, Archive]], report: Report, key: Opener) -> None:
+def command_check(
+    cartridge: Cartridge, archives: List[Tuple[int, Archive]], report: Report, key: Opener, there: List[Archive]
+) -> None:
     cartridge.check_kit()
     for number, archive in archives:
         before, count = report.damages, 0
@@ -3140,19 +3409,44 @@ def command_check(cartridge: Cartridge, archives: List[Tuple[int, Archive]], rep
             report.key_missing = True
             continue
         for stream, member, entry in read_archive(archive, report, every_block=True):
-            count += 1
+            count += b"TAPEKIT.delta" not in member.pax
             if member.type == REGULAR:
                 try:
-                    trouble = read_content(stream, member, entry, lambda *_: None).trouble
+                    only = None if b"TAPEKIT.delta" in member.pax else entry
+                    trouble = read_content(stream, member, only, lambda *_: None).trouble
                 except Damaged as error:
                     trouble = str(error)
                 if trouble:
                     report.damage(f"damaged: {show(member.name)}: {trouble}")
+        joiner = Joiner(there, archive, key, report)
+        if joiner.bases:
+            count += check_joined(joiner, report)
         if not archive.complete:
             report.damage(f"archive {number}: {archive.state()}")
         losses = report.damages - before
         found = f"{losses} damaged or missing" if losses else "all is well"
         print(f"archive {number} ({archive}): {count} members: {found}")
+
+
+def check_joined(joiner: Joiner, report: Report) -> int:
+    """The members of an archive that stand in earlier ones; how many there are."""
+    count = 0
+    for entry in joiner.entries(report):
+        count += 1
+        trouble = ""
+        try:
+            if entry.type == "f" and entry.flags & DELTA:
+                with tempfile.TemporaryFile() as draft:
+                    trouble = joiner.join(entry, joiner.layers(entry), draft.fileno())
+            elif entry.type == "f":
+                trouble = read_content(*joiner.whole(entry), entry, lambda *_: None).trouble
+        except Gap:
+            trouble = "a part of it is lost"
+        except (Damaged, ValueError, OverflowError) as error:
+            trouble = str(error)
+        if trouble:
+            report.damage(f"damaged: {show(entry.path)}: {trouble}")
+    return count
 
 
 MOST_FILLING = 1 << 30
@@ -3249,7 +3543,7 @@ def run(arguments: argparse.Namespace, report: Report) -> int:
     key = Opener(arguments.passphrase_file, arguments.key, arguments.keys_fd)
     if command == "check":
         chosen = [choose(archives, arguments.archive)] if arguments.archive else list(enumerate(archives, 1))
-        command_check(cartridges[0], chosen, report, key)
+        command_check(cartridges[0], chosen, report, key, archives)
         return report.exit_code()
     number, archive = choose(archives, arguments.archive or "latest")
     of = f" of {len(archives)} (--archive takes another)" if len(archives) > 1 else ""
@@ -3262,8 +3556,11 @@ def run(arguments: argparse.Namespace, report: Report) -> int:
         command_files(archive, report, wanted)
     elif command == "tar":
         command_tar(archive, report)
+        count = sum(1 for _ in Joiner(archives, archive, key, report).entries(report))
+        if count:
+            report.damage(f"{count} members are not in the tar: they build upon earlier archives; restore joins them")
     else:
-        command_restore(archive, report, wanted, arguments.to,
+        command_restore(archive, report, wanted, arguments.to, Joiner(archives, archive, key, report),
                         devices=arguments.devices, by_name=arguments.by_name)  # fmt: skip
     if not archive.complete:
         (report.note if command == "restore" and wanted.settled else report.damage)(f"this archive: {archive.state()}")

@@ -90,16 +90,19 @@ class Target:
             level.member = member
 
     def put_file(
-        self, member: Member, content: Iterator[memoryview], valid_bytes: Callable[[], int | None] = lambda: None
-    ) -> None:
+        self, member: Member, content: Iterator[memoryview], valid_bytes: Callable[[], int | None] = lambda: None, *,
+        makes_holes: bool = False,
+    ) -> None:  # fmt: skip
         """Write a regular file; `valid_bytes`, asked when all was written, cuts it where the rest is not real.
+
+        With `makes_holes`, long runs of zeros take no room.
 
         What `content` raises leaves nothing behind and is passed on. Raises Refused.
         """
         with self._place(member) as (parent, temporary):
             fd = os.open(temporary, _CREATE, 0o600, dir_fd=parent)
             try:
-                _write_content(fd, member, content)
+                _write_content(fd, member, content, makes_holes=makes_holes)
                 valid = valid_bytes()
                 size = member.size_bytes if valid is None else min(valid, member.size_bytes)
                 os.ftruncate(fd, size)
@@ -276,12 +279,15 @@ def _refusal(error: OSError) -> Exception:
     return Refused((error.strerror or str(error)).lower())
 
 
-def _write_content(fd: int, member: Member, content: Iterator[memoryview]) -> None:
+def _write_content(fd: int, member: Member, content: Iterator[memoryview], *, makes_holes: bool = False) -> None:
     """The stored content at the places where it belongs."""
     extents = iter(((0, member.size_bytes),) if member.sparse is None else member.sparse)
     place, left = 0, 0
     for part in content:
         rest = part
+        is_hole = makes_holes and len(part) <= left and part[0] == 0 and not any(part)
+        if is_hole:  # the file is new, and gets its size at the end
+            place, left, rest = place + len(part), left - len(part), part[:0]
         while rest:
             while left == 0:
                 place, left = next(extents)

@@ -10,7 +10,7 @@ import errno
 import os
 import resource
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from tapekit.errors import TapekitError, UsageError
 from tapekit.source import attributes
@@ -26,12 +26,16 @@ OWN_FILE = "left out: it is the cartridge being written"
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What to leave out. `own_files` are (device, inode) of files that must not be saved: the cartridge itself."""
+    """What to leave out. `own_files` are (device, inode) of files that must not be saved: the cartridge itself.
+
+    A regular file that `is_known`, by its path and state, is neither opened nor looked at further.
+    """
 
     excludes: Excludes
     one_file_system: bool = False
     exclude_caches: bool = False
     own_files: Collection[tuple[int, int]] = ()
+    is_known: Callable[[bytes, os.stat_result], bool] | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -48,6 +52,7 @@ class Thing:
     attributes: Attributes = attributes.NONE
     link: bytes = b""
     problem: str = ""
+    is_known: bool = False
 
 
 @dataclasses.dataclass(slots=True)
@@ -184,9 +189,10 @@ def _descend(stack: list[_Level], options: Options, device: int | None) -> Itera
         name = level.names.pop()
         stored = level.prefix + name if name != b"." else b""
         relative = b"" if level.relative is None else level.relative + name
-        fd = -1 if name in level.closed else _open(name, level.fd)
+        known = _known(level.fd, name, stored, options) if options.is_known and name not in level.closed else None
+        fd = -1 if known or name in level.closed else _open(name, level.fd)
         try:
-            thing = _unopened(level.fd, name, stored) if fd < 0 else _opened(fd, stored, options)
+            thing = known or (_unopened(level.fd, name, stored) if fd < 0 else _opened(fd, stored, options))
             if excludes and relative and excludes.match(os.fsdecode(relative), is_directory=_is_directory(thing)):
                 continue
             if fd >= 0 and thing.stat and stat.S_ISDIR(thing.stat.st_mode):
@@ -205,6 +211,18 @@ def _descend(stack: list[_Level], options: Options, device: int | None) -> Itera
 
 def _is_directory(thing: Thing) -> bool:
     return thing.stat is not None and stat.S_ISDIR(thing.stat.st_mode)
+
+
+def _known(parent: int, name: bytes, stored: bytes, options: Options) -> Thing | None:
+    """A regular file that need not be opened."""
+    try:
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) in options.own_files:
+        return None
+    assert options.is_known is not None  # noqa: S101 - the caller has seen to it
+    return Thing(stored, status, is_known=True) if options.is_known(stored, status) else None
 
 
 def _open(name: bytes, parent: int) -> int:

@@ -22,14 +22,14 @@ class FoundMember:
     member: Member
     entry: Entry | None
     prefix: bytes
-    _stream: Readable
+    stream: Readable
     _content_bytes: int
 
     def content(self) -> Iterator[memoryview]:
         """The stored content behind `prefix`, in pieces. Raises Hole and Damaged."""
         left = self._content_bytes
         while left:
-            part = self._stream.take(min(left, CHUNK_BYTES))
+            part = self.stream.take(min(left, CHUNK_BYTES))
             if not part:
                 raise Damaged("stream: it ends in the middle of a member")
             left -= len(part)
@@ -57,7 +57,7 @@ def at_offset(stream: Readable, entry: Entry, offset: int) -> FoundMember | Lost
     """The member at a stream offset, which `entry` describes (or links to)."""
     stream.seek(offset)
     try:
-        found = _read_member(stream, entry)
+        found = read_member(stream, entry)
         if found is None:
             raise Damaged("the stream ends before it")
         if offset == entry.offset and found.member.path != entry.path:
@@ -80,7 +80,7 @@ def one_by_one(
     while not is_behind(stream.offset):
         place = stream.offset
         try:
-            found = _read_member(stream, None)
+            found = read_member(stream, None)
         except Hole as hole:
             yield LostMember(None, None, str(hole))
             if hole.end is None or not _resynchronise(stream, hole.end):
@@ -118,7 +118,7 @@ def _resynchronise(stream: Readable, offset: int) -> bool:
             return True
 
 
-def _read_member(stream: Readable, entry: Entry | None) -> FoundMember | None:
+def read_member(stream: Readable, entry: Entry | None) -> FoundMember | None:
     """The headers of the member here, or None at the end of the archive. Raises Hole and Damaged."""
     block = stream.read(BLOCK_BYTES)
     if not any(block):

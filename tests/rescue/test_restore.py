@@ -144,15 +144,21 @@ def test_a_short_file_is_cut_and_said(tmp_path: Path) -> None:
 
 
 def test_what_needs_an_earlier_archive_is_said(tmp_path: Path) -> None:
-    delta = packer.header(b"db.tkdelta", b"0", records={b"TAPEKIT.path": b"db", b"TAPEKIT.base": b"00" * 16})
+    records = {
+        b"TAPEKIT.path": b"db", b"TAPEKIT.delta": b"1", b"TAPEKIT.base": b"00" * 16, b"TAPEKIT.base_offset": b"0",
+        b"TAPEKIT.at": b"0", b"TAPEKIT.last": b"1", b"TAPEKIT.sha256": b"00" * 32,
+    }  # fmt: skip
+    delta = packer.header(b"db.tkdelta.00000001", b"0", size=8, records=records) + (b"TKD1" + bytes(4)).ljust(
+        512, b"\0"
+    )
     stream = delta + tables.simple_stream({"other": b"x"})
     db, other = tables.entries_of(stream)
-    entries = [replace(db, flags=tables.DELTA), tables.Entry(b"old", base=1, offset=0), other]
-    write_image(tmp_path / "image", writer.Segment(stream, entries))
+    entries = [replace(db, path=b"db", flags=tables.DELTA), tables.Entry(b"old", base=1, offset=0), other]
+    write_image(tmp_path / "image", writer.Segment(stream, entries, bases=("00" * 16,)))
     run = rescue("restore", tmp_path / "image", "--to", tmp_path / "target")
     assert (run.code, contents(tmp_path / "target")) == (LOSSES, {"other": b"x"})
-    assert "not restored: db.tkdelta: holds only what changed since an earlier archive" in run.err
-    assert "not restored: old: its content is in an earlier archive" in run.err
+    assert "not restored: db: an archive that it builds upon is not on this cartridge" in run.err
+    assert "not restored: old: the archive that it is in is not on this cartridge" in run.err
 
 
 def test_a_hard_link_without_its_first_name_is_said(tmp_path: Path) -> None:

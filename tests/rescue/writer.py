@@ -146,6 +146,7 @@ class Segment:
     passphrases: dict[str, str] = field(default_factory=dict)  # role: passphrase
     slots: Sequence[dict[str, object]] = ()  # further key slots
     parity_every: int = 0
+    bases: Sequence[str] = ()  # archives that it builds upon
     header_changes: dict[str, object] = field(default_factory=dict)
     document_cut: int = 4000
     seal: bool = True  # False: data blocks are not encrypted, though the header says so
@@ -197,7 +198,7 @@ class Segment:
             "cipher": "AES-256-GCM" if encrypted else None,
             "slots": [*slots, *self.slots],
             "parity": None,
-            "bases": [],
+            "bases": list(self.bases),
             "previous": None,
         }
         header["commitment"] = commitment(header, data_key, catalog_key) if encrypted else None

@@ -154,10 +154,11 @@ _RECORDS: tuple[Vector, ...] = (
     _good("part", "a part of what came through a pipe",
           _pax((b"TAPEKIT.part", b"1"), (b"TAPEKIT.path", b"dump"), (b"TAPEKIT.last", b"1"))
           + _header(b"dump.tkpart.00000001", size=9), ("extra.0.1", b"1".hex()), ("extra.2.0", b"TAPEKIT.last".hex())),
-    _good("delta", "a delta member",
-          _pax((b"TAPEKIT.path", b"f"), (b"TAPEKIT.base", b"00" * 16), (b"TAPEKIT.base_offset", b"0"),
-               (b"TAPEKIT.base_sha256", b"00" * 32), (b"TAPEKIT.size", b"5"), (b"TAPEKIT.sha256", b"00" * 32))
-          + _header(b"f.tkdelta", size=30), ("extra.0.1", b"f".hex())),
+    _good("delta", "the only part of a delta",
+          _pax((b"TAPEKIT.path", b"f"), (b"TAPEKIT.delta", b"1"), (b"TAPEKIT.base", b"00" * 16),
+               (b"TAPEKIT.base_offset", b"512"), (b"TAPEKIT.at", b"0"), (b"TAPEKIT.last", b"1"),
+               (b"TAPEKIT.sha256", b"00" * 32))
+          + _header(b"f.tkdelta.00000001", size=30), ("extra.0.1", b"f".hex()), ("extra.3.1", b"512".hex())),
     _good("sparse", "data between two holes",
           _pax(*_SPARSE, (b"GNU.sparse.name", b"d/f"), (b"GNU.sparse.realsize", b"1048576"))
           + _header(b"d/GNUSparseFile.0/f", size=1024) + _HOLES, ("path", b"d/f".hex()), ("size_bytes", "1048576"),

@@ -1,4 +1,4 @@
-"""Parity payloads and delta maps (formats/SPEC.md sections 10 and 11)."""
+"""Parity payloads, delta maps and the records of a delta's parts (formats/SPEC.md sections 10 and 11)."""
 
 import struct
 
@@ -57,6 +57,25 @@ def _parity(name: str, expect: str, why: str, data: bytes, *fields: tuple[str, s
     return Vector(f"parity-{name}", "parity payload", expect, why, data, fields)
 
 
+_PART = {
+    "last": b"1", "sha256": b"cd" * 32, "path": b"d/f", "delta": b"1", "base": b"ab" * 16, "base_offset": b"512",
+    "at": b"0",
+}  # fmt: skip
+
+
+def _part(
+    name: str, expect: str, why: str, *fields: tuple[str, str], canonical: bool = True, **changes: bytes | None
+) -> Vector:
+    """The records of a part, some of them others or left out."""
+    data = b""
+    for key, value in (_PART | changes).items():
+        if value is not None:
+            text = b"TAPEKIT.%b=%b\n" % (key.encode(), value)
+            length = next(n for n in range(len(text), len(text) + 9) if n == len(b"%d " % n) + len(text))
+            data += b"%d %b" % (length, text)
+    return Vector(f"delta-part-{name}", "delta part", expect, why, data, fields, canonical=canonical)
+
+
 def _delta(name: str, expect: str, why: str, data: bytes, *fields: tuple[str, str], canonical: bool = True) -> Vector:
     return Vector(f"delta-{name}", "delta map", expect, why, data, fields, (("size", "100"),), canonical)
 
@@ -112,4 +131,19 @@ RECOVERY: tuple[Vector, ...] = (
     _delta("sum-long", DAMAGED, "extents beyond the size", _map((1, 100, 0), (2, 1, 0))),
     _delta("sum-wraps", DAMAGED, "extents whose sum is right in 64 bits alone",
            _map((2, 2**64 - 1, 0), (2, 101, 0))),
+    _part("last", OK, "the last part", ("path", b"d/f".hex()), ("number", "1"), ("base_offset", "512"),
+          ("sha256", "cd" * 32)),
+    _part("first", OK, "the first of several", ("sha256", "null"), last=None, sha256=None),
+    _part("far", OK, "far into a file", ("at", str(2**63 - 1)), delta=b"99999999", at=b"%d" % (2**63 - 1)),
+    _part("no-number", DAMAGED, "no number", delta=None),
+    _part("number-0", DAMAGED, "number 0", delta=b"0"),
+    _part("number-negative", DAMAGED, "a negative number", delta=b"-1"),
+    _part("no-path", DAMAGED, "no path", path=None),
+    _part("path-nul", DAMAGED, "a NUL in the path", path=b"a\0b"),
+    _part("base-short", DAMAGED, "a base that is no id", base=b"ab" * 15),
+    _part("base-upper-case", DAMAGED, "an id in capitals", base=b"AB" * 16),
+    _part("no-base-offset", DAMAGED, "no place of the base", base_offset=None),
+    _part("at-63-bits", DAMAGED, "a place over 63 bits", at=b"%d" % 2**63),
+    _part("at-hexadecimal", DAMAGED, "a place that is no decimal", at=b"0x10"),
+    _part("last-without-digest", DAMAGED, "the last part without the digest", sha256=None),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from drivers.errors import DriveError
 from formats.errors import FormatError
 from tapekit import drives
 from tapekit.catalog.record import Use
+from tapekit.deltas.state import forget_cartridge
 from tapekit.errors import REPORTED, Exit, MediumFull, Stopped, TapekitError, exit_code
 from tapekit.evidence import Evidences
 from tapekit.jobs import backup, duplicate, label
@@ -223,6 +224,8 @@ class Ways:
         made = self.stock().named(way.cartridge)
         if made is not None:
             self._keeper.loaded(made)
+        if before is not None:
+            forget_cartridge(self._setting.state, before.label)
         if before is not None and before.copies:
             self._gone.overwritten.append(_overwritten(before, way.loss))
 
@@ -253,7 +256,8 @@ class Ways:
         self._trace.step("spool")
         path = spool.make(directory, self._setting.name, self._night, needed_bytes)
         try:
-            written = self._writer.write(f"image:{path}", request)
+            alone = dataclasses.replace(request, incremental=None)  # nothing will ever be written behind it
+            written = self._writer.write(f"image:{path}", alone)
         except BaseException:
             spool.discard(path)
             raise

@@ -9,6 +9,7 @@ from tapekit.config import schema
 from tapekit.config.file import SYSTEM_FILE
 from tapekit.config.places import KEYS_FOLDER
 from tapekit.config.schema import Configuration, Job
+from tapekit.deltas.session import Incremental
 from tapekit.dumps import postgresql
 from tapekit.errors import TapekitError, UsageError
 from tapekit.evidence import state_directory
@@ -115,7 +116,14 @@ class Setting:
         return Request(
             plan_sources(paths), options, self.name, self.job.compression, self.site, sealed.recipients,
             sealed.site_key, self.job.parity, pool << 20 if pool else None,
+            self.incremental,
         )  # fmt: skip
+
+    @property
+    def incremental(self) -> Incremental | None:
+        """How the job's archives build upon each other."""
+        job = self.job
+        return Incremental(self.state, job.full_every, rehash=job.rehash) if job.incremental else None
 
     def preparation(self) -> Preparation:
         """Hooks, snapshot and databases."""

@@ -9,10 +9,12 @@ from drivers.base import Drive
 from drivers.errors import DriveError
 from formats.errors import FormatError
 from tapekit import drives
+from tapekit.deltas.session import Incremental
 from tapekit.errors import REPORTED, VerificationFailed
 from tapekit.evidence import Evidences
 from tapekit.jobs import backup, sample, verify
 from tapekit.jobs.nightly.trace import Trace
+from tapekit.jobs.save_delta import ROTTEN
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import Rung
 from tapekit.progress import Progress
@@ -61,19 +63,34 @@ class Writer:
         try:
             self._trace.step("write")
             begun = time.monotonic()
-            done = backup.run(drive, request, self._progress, self._evidences)
-            written = Written(done, [Rung.WRITTEN, Rung.FLUSHED])
-            written.timings.append(_writing(time.monotonic() - begun, done))
             try:
-                chosen = self._proven(drive, written)
-            except BaseException:
-                done.forget()
-                raise
+                written, chosen = self._written(drive, request, begun)
+            except BaseDamaged as damaged:
+                request = dataclasses.replace(request, incremental=_full(request))
+                written, chosen = self._written(drive, request, time.monotonic())
+                written.warnings.append(Note("base-damaged", {"cartridge": written.backup.cartridge}, str(damaged)))
         finally:
             drive.close()
         if chosen is not None:
             self._sample(chosen, written)
         return written
+
+    def _written(self, drive: Drive, request: backup.Request, begun: float) -> "tuple[Written, sample.Sample | None]":
+        """Raises BaseDamaged where the archive is good and what it builds upon is not."""
+        done = backup.run(drive, request, self._progress, self._evidences)
+        written = Written(done, [Rung.WRITTEN, Rung.FLUSHED])
+        written.timings.append(_writing(time.monotonic() - begun, done))
+        try:
+            chosen = self._proven(drive, written)
+        except BaseException:
+            done.forget()
+            raise
+        if done.pending is not None:
+            try:
+                done.pending.commit()
+            except (OSError, FormatError) as error:
+                written.warnings.append(Note("state", {}, str(error)))
+        return written, chosen
 
     def _proven(self, drive: Drive, written: Written) -> sample.Sample | None:
         """Read back what was written; the sample that is to be restored. Raises VerificationFailed."""
@@ -100,7 +117,7 @@ class Writer:
             trust=verify.Trust(written.backup.opener),
         )  # fmt: skip
         self._timed(written, Step.READ_BACK, begun, written.backup.stored_bytes)
-        _raise_damage(found)
+        _raise_damage(found, builds_upon=written.backup.base)
         if found.corrected:
             values = {"cartridge": found.cartridge, "count": str(len(found.corrected))}
             written.warnings.append(Note("blocks-corrected", values, found.corrected[0].why))
@@ -159,20 +176,30 @@ def attempt(what: Callable[[], Written]) -> "Written | Exception":
         return error
 
 
-def _raise_damage(found: verify.Result) -> None:
+class BaseDamaged(VerificationFailed):
+    """What was read back is damaged in an archive that the night builds upon."""
+
+
+def _full(request: backup.Request) -> Incremental | None:
+    return None if request.incremental is None else dataclasses.replace(request.incremental, is_full=True)
+
+
+def _raise_damage(found: verify.Result, builds_upon: str | None = None) -> None:
     """What differs from the source is told elsewhere; what a crash left before this night is known."""
     segments = [segment for segment in found.segments if not segment.left_by_crash]
     damage = [*found.damage, *(damage for segment in segments for damage in segment.damage)]
     if damage:
-        raise VerificationFailed(f"cartridge {found.cartridge}: {len(damage)} damaged: {damage[0].why}")
+        failed = BaseDamaged if builds_upon and any(s.is_base_damaged for s in segments) else VerificationFailed
+        raise failed(f"cartridge {found.cartridge}: {len(damage)} damaged: {damage[0].why}")
 
 
 def _saved_with_problems(done: backup.Result) -> list[Note]:
     """Members that were not saved whole and still, one note for each kind of reason."""
     changed = [warned for warned in done.warnings if warned.why.startswith("changed")]
-    others = [warned for warned in done.warnings if warned not in changed]
+    rotten = [warned for warned in done.warnings if warned.why == ROTTEN]
+    others = [warned for warned in done.warnings if warned not in changed and warned not in rotten]
     notes = []
-    for kind, warned in (("files-missing", others), ("files-changed", changed)):
+    for kind, warned in (("files-missing", others), ("files-changed", changed), ("files-rotten", rotten)):
         if warned:
             values = {"count": str(len(warned)), "first": os.fsdecode(warned[0].path)}
             notes.append(Note(kind, values, warned[0].why))

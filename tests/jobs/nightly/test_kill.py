@@ -24,7 +24,7 @@ from tests.jobs.nightly.kill import kill_at, points
 from tests.jobs.nightly.site import Site
 from tests.jobs.nightly.test_year import folder  # noqa: F401 - a fixture
 
-SMALL_BYTES = 16 << 20
+SMALL_BYTES = 24 << 20
 EVERYDAY = 6
 """Points of each night that are tried every day."""
 

@@ -1,0 +1,273 @@
+"""One archive that builds upon earlier ones: what is unchanged, what changed, and what is remembered afterwards."""
+
+import contextlib
+import dataclasses
+import os
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from formats import delta
+from formats.catalog import SHORT, Entry
+from formats.errors import Damaged
+from tapekit import clock
+from tapekit.cartridge.cartridge import Cartridge, Segment
+from tapekit.deltas.cut import CHUNKS, PAGES, Cutter, kinds
+from tapekit.deltas.differ import Differ, Flush
+from tapekit.deltas.maps import BEFORE, MapMaker, MapWriter, digest_of
+from tapekit.deltas.secret import SiteSecret, site_secret
+from tapekit.deltas.state import NOWHERE, Base, Known, Remembered, Remembering, folder_of, sort_key
+from tapekit.source.compare import catalog_time_ns
+
+SMALLEST_BYTES = 64 << 10
+"""Below that a file that changed is saved as a whole: a delta takes up to 2 KiB itself."""
+RACY_NS = 2_000_000_000
+"""A clock tick of the coarsest file system, FAT: what was written within it has the same times."""
+SOUR_SHARE = 0.5
+PROBED_FRAMES_BLOCKS = 1 << 16
+PROBES = 64
+MOST_WAITING = 8
+FIRST = "nothing is remembered of an earlier archive on this cartridge"
+PERCENT = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Incremental:
+    """How a job's archives build upon each other. `rehash` percent of the unchanged files are read all the same."""
+
+    state: Path
+    full_every: int = 7
+    is_full: bool = False
+    rehash: int = 0
+
+
+class Session:
+    """Asked by the walk and by what saves, in the order of the walk."""
+
+    def __init__(
+        self, of: Incremental, cartridge: Cartridge, segments: Sequence[Segment], job: str, archive: str
+    ) -> None:
+        """Look what there is to build upon. Raises OSError where nothing can be remembered."""
+        assert cartridge.label is not None  # noqa: S101 - nothing is written on a cartridge without one
+        label = cartridge.label.cartridge
+        folder, name = folder_of(of.state, job, label), f"{job}\0{label}"
+        self.bases: tuple[Base, ...] = ()
+        self.why_full = ""
+        self.changed_bytes = 0
+        self._archive = archive
+        self._rehash = of.rehash
+        self._turn = 0
+        self._secret: SiteSecret = site_secret(of.state / "deltas")
+        self._before: Remembered | None = None
+        try:
+            self._before = self._usable(Remembered(folder, name, self._secret), of, segments)
+        except Damaged as error:
+            self.why_full = str(error)
+        if self._before is not None:
+            self.bases, self._turn = self._before.bases, self._before.turn
+        self._files: Iterator[Known] = self._before.files() if self._before else iter(())
+        self._next = next(self._files, None)
+        self._at: Known | None = None
+        self._remembering = Remembering(folder, name, self._secret, archive)
+        self._pool = ThreadPoolExecutor(1, "maps")
+
+    def _usable(self, before: Remembered, of: Incremental, segments: Sequence[Segment]) -> Remembered | None:
+        """What is remembered, where the cartridge still holds all that it speaks of. Raises Damaged."""
+        if of.is_full:
+            return None
+        if len(before.bases) >= of.full_every:
+            return None
+        there = {
+            (s.archive, s.file, s.trailer_sha256)
+            for s in segments if s.is_complete and s.number == 0 and s.trailer_sha256
+        }  # fmt: skip
+        for base in before.bases:
+            if (base.archive, base.file, base.trailer_sha256) not in there:
+                raise Damaged(
+                    f"archive {base.archive[:8]}, which it would build upon, is not on the cartridge as it was"
+                )
+        return before
+
+    # --- what the walk and the saver ask ------------------------------------------------------------------------
+
+    def is_known(self, path: bytes, status: os.stat_result) -> bool:
+        """Whether a regular file is as it was by all that tells so, and need not be read."""
+        known = self.known(path)
+        return known is not None and not known.is_racy and is_same(known, status) and not self._is_due(path)
+
+    def known(self, path: bytes) -> Known | None:
+        """A file as it was saved last."""
+        if self._at is not None and self._at.entry.path == path:
+            return self._at
+        key = sort_key(path)
+        while self._next is not None and sort_key(self._next.entry.path) < key:
+            self._next = next(self._files, None)
+        if self._next is None or self._next.entry.path != path:
+            return None
+        self._at, self._next = self._next, next(self._files, None)
+        return self._at
+
+    def _is_due(self, path: bytes) -> bool:
+        """Whether an unchanged file is read again this time."""
+        share = (zlib.crc32(path) - self._turn * self._rehash) % PERCENT
+        return share < self._rehash
+
+    def best_kind(self, known: Known, fd: int) -> str | None:
+        """How to cut a file that changed: as the last time, or by a look at a few pages; None: it is not worth it."""
+        if known.is_sour or known.entry.flags & SHORT or known.entry.size < SMALLEST_BYTES:
+            return None
+        there = [kind for kind in known.kinds if kind in kinds()]
+        if len(there) < len((PAGES, CHUNKS)):
+            return there[0] if there else None
+        return PAGES if self._fits_by_place(known, fd) else CHUNKS
+
+    def _fits_by_place(self, known: Known, fd: int) -> bool:
+        """Whether most pages stand where they stood, by a few of them."""
+        assert self._before is not None  # noqa: S101 - it is known from there
+        pages = min(-(-known.entry.size // 8192), PROBED_FRAMES_BLOCKS)
+        step, same, looked = max(1, pages // PROBES), 0, 0
+        with contextlib.suppress(Damaged, OSError):
+            for number, (length, digest) in enumerate(self._before.map(known, PAGES)):
+                if number >= pages:
+                    break
+                if number % step == 0:
+                    page = os.pread(fd, min(length, known.entry.size - number * length), number * length)
+                    looked += 1
+                    same += digest_of(self._secret, memoryview(page)) == digest
+        return same * 2 > looked
+
+    # --- maps ---------------------------------------------------------------------------------------------------
+
+    def recorder(self, size_bytes: int, *, is_sparse: bool) -> "Recorder | None":
+        """Makes the maps of a file that is saved as a whole; None for a small one."""
+        if size_bytes < SMALLEST_BYTES:
+            return None
+        made = (PAGES,) if is_sparse else kinds()
+        return Recorder(MapMaker(self._secret, {kind: self._remembering.writer(kind) for kind in made}), self._pool)
+
+    def comparing(self, known: Known, kind: str, flush: Flush) -> "Comparing":
+        """Compares a file with what it was."""
+        assert self._before is not None  # noqa: S101 - it is known from there
+        before = BEFORE[kind](self._before.map(known, kind), known.entry.size)
+        differ = Differ(before, delta.MOST_CHAIN_EXTENTS - known.extents, flush)
+        return Comparing(differ, kind, MapWriter(self._remembering.writer(kind), kind), self._secret, self._pool)
+
+    # --- what is remembered -------------------------------------------------------------------------------------
+
+    def base_archive(self, known: Known) -> str:
+        """The archive that a file is stored in."""
+        return self.bases[known.entry.base - 1].archive
+
+    def unchanged(self, known: Known) -> Entry:
+        """A file that is stored already; its line in the catalog."""
+        self._remembering.add(dataclasses.replace(known, is_racy=False))
+        return known.entry
+
+    def saved(
+        self, entry: Entry, device: int, read_ns: int, maps: dict[str, int], extents: int = 0, changed: int = 0
+    ) -> None:
+        """A regular file is stored in this archive; `changed` bytes of it are new, read from `read_ns` on."""
+        self.changed_bytes += changed
+        is_racy = max(entry.mtime_ns, entry.ctime_ns) > read_ns - RACY_NS
+        self._remembering.add(Known(
+            entry._replace(base=len(self.bases) + 1), device, maps.get(PAGES, NOWHERE), maps.get(CHUNKS, NOWHERE),
+            extents, is_racy or entry.has_problem, bool(extents) and changed > SOUR_SHARE * entry.size,
+        ))  # fmt: skip
+
+    @staticmethod
+    def now_ns() -> int:
+        """The time, as files have it."""
+        return int(clock.now().timestamp() * 1_000_000_000)
+
+    def finish(self, file: int, trailer_sha256: str) -> "Pending":
+        """The archive is whole. Raises OSError."""
+        self._remembering.finish()
+        self._pool.shutdown()
+        bases = (*self.bases, Base(self._archive, file, trailer_sha256))
+        return Pending(lambda: self._remembering.commit(bases, self._turn + 1), self._remembering.discard)
+
+    def discard(self) -> None:
+        """The archive came to nothing, or goes on on another cartridge: nothing builds upon it."""
+        self._pool.shutdown(cancel_futures=True)
+        self._remembering.discard()
+
+
+@dataclasses.dataclass(frozen=True)
+class Pending:
+    """What is to be remembered once the archive is proven; `commit` raises OSError and Damaged."""
+
+    commit: Callable[[], None]
+    discard: Callable[[], None]
+
+
+def is_same(known: Known, status: os.stat_result, *, on_any_device: bool = False) -> bool:
+    """Whether all that tells of a change is as it was; a device's number may be another one after a restart."""
+    entry = known.entry
+    return (
+        entry.size == status.st_size
+        and entry.mtime_ns == catalog_time_ns(status.st_mtime_ns)
+        and entry.ctime_ns == catalog_time_ns(status.st_ctime_ns)
+        and entry.inode == status.st_ino
+        and (on_any_device or known.device == status.st_dev)
+    )
+
+
+class Recorder:
+    """Takes the content of a file while it is saved; the maps are made beside."""
+
+    def __init__(self, maker: MapMaker, pool: ThreadPoolExecutor) -> None:
+        """Nothing was seen yet."""
+        self._maker = maker
+        self._pool = pool
+        self._waiting: list[Future[None]] = []
+        self.places = maker.places
+
+    def add(self, piece: memoryview) -> None:
+        """The next piece; it is copied. Raises OSError."""
+        if len(self._waiting) >= MOST_WAITING:
+            self._waiting.pop(0).result()
+        self._waiting.append(self._pool.submit(self._maker.add, bytes(piece)))
+
+    def zeros(self, size_bytes: int) -> None:
+        """A hole."""
+        while size_bytes:
+            part = min(size_bytes, 1 << 20)
+            self.add(memoryview(bytes(part)))
+            size_bytes -= part
+
+    def finish(self) -> None:
+        """The content is at its end. Raises OSError."""
+        for future in self._waiting:
+            future.result()
+        self._maker.finish()
+
+
+class Comparing:
+    """Takes the content of a file, and finds what changed in it."""
+
+    def __init__(
+        self, differ: Differ, kind: str, made: MapWriter, secret: SiteSecret, pool: ThreadPoolExecutor
+    ) -> None:  # fmt: skip
+        """Nothing was seen yet."""
+        self.differ = differ
+        self.maps = {kind: made.place}
+        self._cutter = Cutter(kind)
+        self._made = made
+        self._secret = secret
+        self._pool = pool
+
+    def add(self, piece: memoryview, hashed: Callable[[memoryview], None], *, is_last: bool = False) -> None:
+        """The next piece, which is `hashed` meanwhile. Raises what the differ's flush raises."""
+        hashing = self._pool.submit(hashed, piece)
+        try:
+            for block in self._cutter.feed(piece, is_last=is_last):
+                digest = digest_of(self._secret, block)
+                self._made.add(len(block), digest)
+                self.differ.add(block, digest)
+        finally:
+            hashing.result()
+
+    def finish(self) -> None:
+        """The map is whole. Raises OSError."""
+        self._made.finish()

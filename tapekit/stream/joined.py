@@ -1,0 +1,198 @@
+"""Members that an archive does not hold itself, or not as a whole: brought together from those that it builds upon.
+
+One member after the other: its chain is read from the newest layer down, and then each block that holds bytes of it
+once, in the order in which they stand on the cartridge.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+
+from formats import delta
+from formats.catalog import DELTA, Entry
+from formats.errors import Damaged
+from tapekit.cartridge.cartridge import Cartridge, Segment
+from tapekit.errors import KeyNeeded, KeyRefused, VerificationFailed
+from tapekit.keys.opener import Opener
+from tapekit.stream.chain import Layer, Piece, read_layer, resolve
+from tapekit.stream.read import Hole, PlainStream, find_layout
+from tapekit.stream.unpack import FoundMember, LostMember, at_offset
+
+TAKE_BYTES = 64 << 10
+DRAFTS = "/var/tmp"  # noqa: S108 - the directory of the system for what is large
+
+
+def is_joined(entry: Entry) -> bool:
+    """Whether a member has to be brought together."""
+    return bool(entry.base or entry.flags & DELTA)
+
+
+class Draft:
+    """The content of a file while it is brought together; read as a stream."""
+
+    def __init__(self, size_bytes: int) -> None:
+        """Nothing but a hole."""
+        self.offset = 0
+        self._size = size_bytes
+        folder = DRAFTS if os.access(DRAFTS, os.W_OK) else None
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
+        os.ftruncate(self._file.fileno(), size_bytes)
+
+    def write(self, start: int, data: memoryview) -> None:
+        """Put bytes in their place."""
+        while data:
+            done = os.pwrite(self._file.fileno(), data, start)
+            start, data = start + done, data[done:]
+
+    def seek(self, offset: int) -> None:
+        """See Readable."""
+        self.offset = offset
+
+    def take(self, most: int) -> memoryview:
+        """See Readable."""
+        part = os.pread(self._file.fileno(), min(most, TAKE_BYTES, self._size - self.offset), self.offset)
+        self.offset += len(part)
+        return memoryview(part)
+
+    def read(self, size: int) -> bytes:
+        """See Readable."""
+        return b"".join(bytes(self.take(size)) for _ in range(0, size, TAKE_BYTES))
+
+    def close(self) -> None:
+        """Forget it."""
+        self._file.close()
+
+
+class Joiner(contextlib.AbstractContextManager["Joiner"]):
+    """Brings together members of one archive. What it returns is good until the next one is asked for.
+
+    Whoever reads the same drive must let go of it before (`PlainStream.close`).
+    """
+
+    def __init__(self, cartridge: Cartridge, segment: Segment, opener: Opener) -> None:
+        """`segment` is the archive's first one, and open already."""
+        self.closed = ""
+        """Why an archive that is needed is not opened, where that is so."""
+        self._cartridge = cartridge
+        self._segment = segment
+        self._opener = opener
+        self._bases = segment.header.bases if segment.header else ()
+        self._found: dict[str, Segment] | None = None
+        self._streams: dict[str, PlainStream] = {}
+        self._draft: Draft | None = None
+
+    def __exit__(self, *_exception: object) -> None:
+        self.release()
+        if self._draft is not None:
+            self._draft.close()
+
+    def release(self) -> None:
+        """Let go of the drive."""
+        for stream in self._streams.values():
+            stream.close()
+
+    def at(self, entry: Entry, offset: int | None = None) -> FoundMember | LostMember:
+        """The member that an entry describes, or links to at `offset`. Raises DriveError."""
+        place = entry.offset if offset is None else offset
+        try:
+            archive = self._bases[entry.base - 1] if entry.base else self._segment.archive
+            if entry.base > len(self._bases):
+                raise Damaged("it refers to an archive that its header does not name")
+            if not entry.flags & DELTA:
+                return at_offset(self._stream(archive), entry, place)
+            layers = list(self._layers(archive, place, entry.path))
+            return self._joined(entry, layers)
+        except (KeyNeeded, KeyRefused) as error:
+            self.closed = str(error)
+            return LostMember(entry.path, entry, str(error))
+        except (Hole, Damaged, VerificationFailed) as error:
+            return LostMember(entry.path, entry, str(error))
+        finally:
+            if entry.flags & DELTA:
+                self.release()
+
+    def _layers(self, archive: str, offset: int, path: bytes) -> Iterator[Layer]:
+        """The chain, from the top. Raises Hole, Damaged, VerificationFailed, KeyNeeded, KeyRefused."""
+        extents, place = 0, (archive, offset)
+        for _ in range(delta.MOST_DELTAS + 1):
+            stream = self._stream(place[0])
+            stream.seek(place[1])
+            layer = read_layer(stream, place[0], path)
+            yield layer
+            if layer.base is None:
+                return
+            extents += len(layer.starts)
+            if extents > delta.MOST_CHAIN_EXTENTS:
+                raise Damaged("delta: a chain with too many extents")
+            if self._file(layer.base[0]) >= self._file(place[0]):
+                raise Damaged("delta: its base is no earlier archive")
+            place = layer.base
+        raise Damaged(f"delta: a chain of over {delta.MOST_DELTAS}")
+
+    def _joined(self, entry: Entry, layers: list[Layer]) -> FoundMember:
+        top = layers[0]
+        if top.size_bytes != entry.size:
+            raise Damaged(f"delta: comes to {top.size_bytes} bytes, the catalog says {entry.size}")
+        if self._draft is not None:
+            self._draft.close()
+        self._draft = Draft(top.size_bytes)
+        pieces = resolve(layers)
+        for layer in reversed(layers):
+            self._fill(self._draft, self._stream(layer.archive), pieces[layer.archive])
+        return FoundMember(top.member, entry, b"", self._draft, top.size_bytes)
+
+    @staticmethod
+    def _fill(draft: Draft, stream: PlainStream, pieces: list[Piece]) -> None:
+        for start, length, offset in pieces:
+            stream.seek(offset)
+            place, left = start, length
+            while left:
+                part = stream.take(left)
+                if not part:
+                    raise Damaged("stream: it ends in the middle of a member")
+                draft.write(place, part)
+                place, left = place + len(part), left - len(part)
+
+    def _file(self, archive: str) -> int:
+        """The number of the file that an archive is in. Raises Damaged where it may not be referred to."""
+        if archive == self._segment.archive:
+            return self._segment.file
+        return self._base(archive).file
+
+    def _base(self, archive: str) -> Segment:
+        if archive not in self._bases:
+            raise Damaged(f"delta: archive {archive[:8]}, which the header does not name")
+        if self._found is None:
+            self.release()
+            self._found = {
+                s.archive: s for s in self._cartridge.segments()
+                if s.archive in self._bases and s.file < self._segment.file
+                and s.number == 0 and s.is_complete
+            }  # fmt: skip
+        segment = self._found.get(archive)
+        if segment is None:
+            raise Damaged(f"archive {archive[:8]}, which it builds upon, is not on the cartridge before it")
+        return segment
+
+    def _stream(self, archive: str) -> PlainStream:
+        """The stream of an archive; no other one has the drive."""
+        for other, stream in self._streams.items():
+            if other != archive:
+                stream.close()
+        if archive not in self._streams:
+            segment = self._segment
+            if archive != segment.archive:
+                segment = self._cartridge.unlock(self._base(archive), self._opener)
+            self._streams[archive] = PlainStream(self._cartridge.drive, find_layout(self._cartridge.drive, segment))
+        return self._streams[archive]
+
+
+def in_best_order(entries: Callable[[], Iterable[Entry]], bases: int) -> Iterator[Entry]:
+    """The entries in the order in which they are best read: what stands in an earlier archive first."""
+    if not bases:
+        yield from entries()
+        return
+    for number in (*range(1, bases + 1), 0):
+        yield from (entry for entry in entries() if entry.base == number)
+    yield from (entry for entry in entries() if entry.base > bases)
