@@ -57,7 +57,7 @@ def messages(text: str) -> Iterable[str]:
         (check_docs.check_spec, SPEC_TEXT, "`start` (8, pos", "`start` (4, pos", "filemark: start: 4 bytes"),
         (check_docs.check_spec, SPEC_TEXT, "| 8n | inode", "| 4n | inode", "8. The catalog: inode: 4 bytes"),
         (check_docs.check_spec, SPEC_TEXT, "| 12 | 4 | shard", "| 12 | 8 | shard", "10. Parity: shard size: 8"),
-        (check_docs.check_spec, SPEC_TEXT, "| 4 | n | extents,", "| 2 | n | extents,", "11. Deltas: n: 2 bytes"),
+        (check_docs.check_spec, SPEC_TEXT, "| 4 | n | extents,", "| 2 | n | extents,", "of a part: n: 2 bytes"),
         (check_docs.check_spec, SPEC_TEXT, "| 4n | gid | |\n", "", "8. The catalog: 24 fields in the table, 25"),
     ),
 )  # fmt: skip
