@@ -78,7 +78,7 @@ class Changer:
 
     def __init__(
         self, url: str, transport: Transport, *, patience: Patience | None = None,
-        unload_drive: Callable[[Spot], None] = lambda _: None, let_go: Callable[[], None] = lambda: None,
+        unload_drive: Callable[[Spot, Inventory], None] = lambda *_: None, let_go: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         """Take over an open way to it.
 
@@ -145,7 +145,7 @@ class Changer:
         if not source.element.is_full:
             raise PlaceEmpty(f"{self.url}: {source.name} is empty")
         target = self._free(found, slot, source.element.source)
-        self._unload_drive(source)
+        self._unload_drive(source, found)
         self._move(source, target)
         return target
 
@@ -251,7 +251,7 @@ class Changer:
             if spot.element.is_full:
                 raise PlaceFull(f"{self.url}: {spot.name} holds {spot.element.barcode or 'a cartridge'}")
             return spot
-        free = [spot for spot in found.slots if not spot.element.is_full and spot.element.is_accessible]
+        free = [spot for spot in found.slots if not spot.element.is_full]  # some call no empty slot accessible: tgt
         home = [spot for spot in free if spot.element.address == source]
         inside = [spot for spot in free if spot.element.place is Place.SLOT]
         if not (home or inside):

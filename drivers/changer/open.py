@@ -1,9 +1,9 @@
 """`changer:/dev/sg3`: a changer of this computer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from drivers.changer.changer import Changer, Spot
+from drivers.changer.changer import Changer, Inventory, Spot
 from drivers.errors import DriveError, NoDevice, NoPermission
 from drivers.scsi import commands
 from drivers.scsi.commands import CommandFailed
@@ -54,12 +54,31 @@ def drive_nodes(sysfs: Path = SYSFS) -> dict[str, str]:
     return found
 
 
-def unloading(nodes: dict[str, str]) -> Callable[[Spot], None]:
+def node_of(spot: Spot, found: Inventory, nodes: Mapping[str, str]) -> str | None:
+    """The node of a changer's drive, by the serial number at the end of its device id; None where that is not certain.
+
+    An id may be cut short (tgt leaves out the last eight bytes of its answer): then it is the one drive that begins so
+    and is no other one's.
+    """
+    serial = _serial(spot)
+    if serial in nodes:
+        return nodes[serial]
+    if len(found.drives) == len(nodes) == 1:
+        return next(iter(nodes.values()))
+    others = {_serial(drive) for drive in found.drives if drive.number != spot.number}
+    left = [node for known, node in nodes.items() if serial and known.startswith(serial) and known not in others]
+    return left[0] if len(left) == 1 else None
+
+
+def _serial(spot: Spot) -> str:
+    return spot.element.device_id.split()[-1] if spot.element.device_id else ""
+
+
+def unloading(nodes: Mapping[str, str]) -> Callable[[Spot, Inventory], None]:
     """Has the drive of a place let its cartridge go, where the changer tells which drive that is."""
 
-    def unload(spot: Spot) -> None:
-        serial = spot.element.device_id.split()[-1] if spot.element.device_id else ""
-        node = nodes.get(serial) or (next(iter(nodes.values())) if len(nodes) == 1 else None)
+    def unload(spot: Spot, found: Inventory) -> None:
+        node = node_of(spot, found, nodes)
         if node is None:
             return  # the changer does it itself, or says that it cannot
         transport = SgTransport(node)

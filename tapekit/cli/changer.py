@@ -30,7 +30,7 @@ def command() -> None:
 @contextlib.contextmanager
 def _opened(context: click.Context, name: str) -> Iterator[Changer]:
     chosen = context.find_root().obj
-    named = config.drives(chosen) | config.changers(chosen)
+    named = config.drives(chosen) | {drive: url for drive, (url, _) in config.changers(chosen).items()}
     TELL_LONG.set(long.told)
     with held(context, named.get(name, name), alone=True):
         changer = changers.open_changer(name, named)

@@ -1,4 +1,4 @@
-"""Further cartridges for a command: drives named with --then, or a person who changes the cartridge."""
+"""Further cartridges for a command: drives named with --then, the drive's changer, or a person who changes them."""
 
 import contextlib
 import functools
@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 import click
 
 from drivers.base import Drive
-from tapekit import config, drives
+from tapekit import changers, config, drives
 from tapekit.cli.common import held, url_of
+from tapekit.jobs.changer import FromChanger
 from tapekit.jobs.next_cartridge import AtTerminal, Listed, NextCartridge, anything
 
 then_option = click.option(
@@ -23,13 +24,16 @@ def next_cartridges(
     context: click.Context, then: tuple[str, ...], *, writable: bool = False,
     permit: Callable[[Drive], None] = anything, label_blank: Callable[[Drive, str], None] | None = None,
 ) -> Iterator[NextCartridge | None]:  # fmt: skip
-    """Who brings the next cartridge: the drives of --then; else the person at the terminal; else nobody.
+    """Who brings the next cartridge: the drives of --then; else the drive's changer; else the person at the terminal.
+
+    Without any of them nobody does.
 
     The drives are held while the command runs, as its first one is.
     """
     named = config.drives(context.find_root().obj)
     say = functools.partial(click.echo, err=True)
-    brings: Listed | AtTerminal
+    brings: NextCartridge
+    robot = config.changers(context.find_root().obj).get(context.params["drive"])
     with contextlib.ExitStack() as stack:
 
         def open_drive(drive: str, writable: bool) -> Drive:
@@ -41,6 +45,12 @@ def next_cartridges(
         first = url_of(context, context.params["drive"])
         if then:
             brings = Listed([functools.partial(open_drive, drive, writable) for drive in then], permit, say)
+        elif robot is not None:
+            stack.enter_context(held(context, robot[0], alone=True))
+            brings = FromChanger(
+                functools.partial(changers.open_changer, robot[0], {}), robot[1],
+                functools.partial(open_drive, context.params["drive"]), say, permit, label_blank,
+            )  # fmt: skip
         elif sys.stdin.isatty() and sys.stderr.isatty():
             brings = AtTerminal(open_drive, _ask, say, permit, label_blank)
         else:

@@ -26,15 +26,17 @@ def drives(chosen: str | None) -> dict[str, str]:
     return found
 
 
-def changers(chosen: str | None) -> dict[str, str]:
-    """URL of each drive's changer by the drive's name, of those that have one. Raises UsageError."""
+def changers(chosen: str | None) -> dict[str, tuple[str, int]]:
+    """By each drive's name its changer's URL and its number there, of those that have one. Raises UsageError."""
     path = file.find(chosen)
     named = file.parse(path)[1].get("drives", {}) if path else {}
     entries = named.items() if isinstance(named, dict) else ()
     return {
-        name: entry["changer"]
+        name: (entry["changer"], number)
         for name, entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get("changer"), str)
+        if isinstance(entry, dict)
+        and isinstance(entry.get("changer"), str)
+        and isinstance(number := entry.get("number", 0), int)
     }
 
 

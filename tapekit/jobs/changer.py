@@ -1,8 +1,13 @@
-"""What jobs do with a changer: cleaning a drive."""
+"""What jobs do with a changer: cleaning a drive, and the next cartridge of an archive that does not fit one."""
 
-from drivers.changer.changer import Changer, Spot
-from drivers.errors import DriveError
-from tapekit.errors import CartridgeError
+from collections.abc import Callable, Iterator
+
+from drivers.base import Drive
+from drivers.changer.changer import Changer, Inventory, Spot
+from drivers.errors import BlankMedium, DriveError
+from formats.scsi.elements import Place
+from tapekit.errors import REPORTED, CartridgeError
+from tapekit.jobs.next_cartridge import Asked, anything
 
 
 def clean(changer: Changer, drive: int) -> Spot:
@@ -28,3 +33,94 @@ def clean(changer: Changer, drive: int) -> Spot:
     if inside:
         changer.load(inside, drive)
     return cleaning
+
+
+class FromChanger:
+    """The changer brings the next one: to read the one that is named, else the slots one after the other.
+
+    To write, they are tried from the slot behind the last one's on: what passes is written behind what it holds, a
+    blank one is labelled with its barcode, anything else goes back. See NextCartridge.
+    """
+
+    def __init__(
+        self, open_changer: Callable[[], Changer], number: int, open_drive: Callable[[bool], Drive],
+        say: Callable[[str], object] = anything, permit: Callable[[Drive], None] = anything,
+        label_blank: Callable[[Drive, str], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Nothing is moved yet. `number`: of the changer's drives, the one that `open_drive` opens, to write or not."""
+        self._open_changer = open_changer
+        self._number = number
+        self._open_drive = open_drive
+        self._say = say
+        self._permit = permit
+        self._label_blank = label_blank
+        self._drive: Drive | None = None
+        self._written: set[str] = set()
+        """Barcodes of those that the archive is on already."""
+
+    def next(self, finished: Drive, asked: Asked) -> Drive | None:
+        """See NextCartridge."""
+        finished.close()
+        try:
+            changer = self._open_changer()
+        except REPORTED as error:
+            self._say(str(error))
+            return None
+        try:
+            found = changer.inventory()
+            inside = found.drive(self._number)
+            if asked.is_to_write and inside is not None:
+                self._written.add(inside.element.barcode)
+            for spot in self._in_turn(found, inside, asked):
+                asked.stop()
+                if self._brought(changer, spot, asked):
+                    return self._drive
+        except DriveError as error:
+            self._say(str(error))
+        finally:
+            changer.close()
+        return None
+
+    def close(self) -> None:
+        """See NextCartridge."""
+        if self._drive is not None:
+            self._drive.close()
+
+    def _in_turn(self, found: Inventory, inside: Spot | None, asked: Asked) -> Iterator[Spot]:
+        named = found.find(asked.name) if asked.name else None
+        if named is not None:
+            yield named
+            return
+        home = inside.element.source if inside is not None else None
+        slots = [spot for spot in found.slots if spot.element.place is Place.SLOT]
+        behind = next((at for at, spot in enumerate(slots, 1) if spot.element.address == home), 0)
+        for spot in (*slots[behind:], *slots[:behind]):
+            element = spot.element
+            if element.is_full and element.barcode and not spot.is_cleaning and element.barcode not in self._written:
+                yield spot
+
+    def _brought(self, changer: Changer, spot: Spot, asked: Asked) -> bool:
+        """Whether that cartridge is now in the open drive, and will do."""
+        barcode = spot.element.barcode
+        drive = None
+        try:
+            changer.load(barcode, self._number)
+            drive = self._drive = self._open_drive(asked.is_to_write)
+            self._check(drive, barcode, asked)
+        except REPORTED as error:
+            self._say(f"{barcode}: {error}")
+            if drive is not None:
+                drive.close()
+            return False
+        return True
+
+    def _check(self, drive: Drive, barcode: str, asked: Asked) -> None:
+        try:
+            asked.check(drive)
+        except BlankMedium:
+            if not asked.is_to_write or self._label_blank is None:
+                raise
+            self._label_blank(drive, barcode)
+            asked.check(drive)
+        if asked.is_to_write:
+            self._permit(drive)

@@ -1,5 +1,6 @@
 """`tapekit changer`, over a virtual one."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,41 @@ def test_cleaning(run: Run, url: str, tmp_path: Path) -> None:
 def test_what_cannot_be(run: Run, url: str, arguments: tuple[str, ...], code: int, message: str) -> None:
     ran = run("changer", *(argument.format(url) for argument in arguments))
     assert (ran.code, message in ran.err) == (code, True), ran.err
+
+
+def test_an_archive_goes_on_on_the_cartridge_in_the_next_slot(run: Run, tmp_path: Path) -> None:
+    folder, tree = tmp_path / "changer", tmp_path / "tree"
+    make(folder, Plan(drives=1, slots=4), ("TB0001L6", "TB0002L6", "TB0003L6", "CLN001CU"), 24 * 10**6)
+    toml = tmp_path / "tapekit.toml"
+    toml.write_text(
+        f'site = {{name = "test", state = "{tmp_path}/state"}}\n'
+        f'[drives]\nlto = {{url = "virtual:{folder}/drive-0", changer = "virtual-changer:{folder}"}}\n'
+    )
+    tree.mkdir()
+    for number in range(5):
+        (tree / f"{number}").write_bytes(random.Random(number).randbytes(10 << 20))
+    named = ("--config", toml)
+    assert run(*named, "changer", "load", "lto", "TB0002L6").code == 0
+    assert run(*named, "label", "lto", "--barcode", "TB0002L6").code == 0
+    ran = run(*named, "backup", "lto", tree, "--json")
+    assert ran.code == 0, ran.err
+    assert [part["cartridge"] for part in ran.answer["cartridges"]] == ["TB0002L6", "TB0003L6", "TB0001L6"]
+    ran = run(*named, "restore", "lto", "--to", tmp_path / "back")
+    assert ran.code == 0, ran.err
+    restored = {path.name: path.read_bytes() for path in (tmp_path / "back").rglob("*") if path.is_file()}
+    assert restored == {path.name: path.read_bytes() for path in tree.iterdir()}
+
+
+def test_with_no_further_cartridge_in_the_changer_it_ends_there(run: Run, tmp_path: Path) -> None:
+    folder, tree = tmp_path / "changer", tmp_path / "tree"
+    make(folder, Plan(drives=1, slots=2), ("TB0001L6", "CLN001CU"), 24 * 10**6)
+    toml = tmp_path / "tapekit.toml"
+    toml.write_text(
+        f'site = {{name = "test", state = "{tmp_path}/state"}}\n'
+        f'[drives]\nlto = {{url = "virtual:{folder}/drive-0", changer = "virtual-changer:{folder}"}}\n'
+    )
+    tree.write_bytes(random.Random(0).randbytes(30 << 20))
+    named = ("--config", toml)
+    assert run(*named, "changer", "load", "lto", "TB0001L6").code == 0
+    assert run(*named, "label", "lto", "--barcode", "TB0001L6").code == 0
+    assert run(*named, "backup", "lto", tree).code == 9

@@ -1,5 +1,6 @@
 """The changer over a virtual one: what is where, moves, and what goes wrong with them."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from drivers.changer.changer import Changer
 from drivers.changer.errors import NoSuchBarcode, NoSuchPlace, PlaceEmpty, PlaceFull
-from drivers.changer.open import open_changer, unloading
+from drivers.changer.open import node_of, open_changer, unloading
 from drivers.errors import Busy, DeviceFailure, DriveError, MediumChanged, NoDevice, NotReady
 from drivers.scsi import commands as c
 from drivers.scsi.generations import generation
@@ -141,7 +142,7 @@ def test_the_drive_lets_go_first(tmp_path: Path) -> None:
     assert deck.cartridge is not None
     with pytest.raises(DeviceFailure, match="neither loaded nor ejected"):
         silent.load("TB0002L6")
-    helpful = Changer("changer:x", VirtualTransport("x", unit), unload_drive=lambda _: deck.unthread())
+    helpful = Changer("changer:x", VirtualTransport("x", unit), unload_drive=lambda *_: deck.unthread())
     helpful.load("TB0002L6")
     assert deck.cartridge is not None
     assert deck.cartridge.path.endswith("TB0002L6")
@@ -194,4 +195,20 @@ def test_what_is_no_changer(tmp_path: Path) -> None:
 
 
 def test_a_drive_that_the_computer_does_not_see_is_left_to_the_changer(changer: Changer) -> None:
-    unloading({})(changer.inventory().drives[0])
+    found = changer.inventory()
+    unloading({})(found.drives[0], found)
+
+
+def test_a_drive_is_found_by_its_serial_number_also_where_that_is_cut_short(changer: Changer) -> None:
+    found = changer.inventory()
+    first, second = found.drives
+    nodes = {"VD00000001": "/dev/sg1", "VD00000002": "/dev/sg2"}
+    assert [node_of(one, found, nodes) for one in found.drives] == ["/dev/sg1", "/dev/sg2"]
+    cut = dataclasses.replace(second, element=dataclasses.replace(second.element, device_id="TANDBERG LTO VD"))
+    assert node_of(cut, dataclasses.replace(found, drives=(first, cut)), nodes) == "/dev/sg2"
+    twice = dataclasses.replace(first, element=cut.element)
+    unsure = dataclasses.replace(found, drives=(twice, cut))
+    assert node_of(cut, unsure, nodes) is None  # rather none than somebody else's
+    silent = dataclasses.replace(first, element=dataclasses.replace(first.element, device_id=""))
+    assert node_of(silent, found, {"VD00000009": "/dev/sg9"}) is None
+    assert node_of(silent, dataclasses.replace(found, drives=(silent,)), {"X": "/dev/sg9"}) == "/dev/sg9"
