@@ -133,10 +133,7 @@ def command(
             f"{size_text(result.source_bytes)} in {duration_text(result.duration_s)} ({rate}/s), "
             f"{size_text(result.stored_bytes)} stored, {size_text(result.remaining_bytes)} left"
         )
-        if result.base is not None:
-            click.echo(f"  builds upon archive {result.base[:8]}: {size_text(result.changed_bytes)} changed since")
-        if unkept:
-            click.echo(f"  the next archive will be a full one: {unkept}", err=True)
+        _show_base(result, unkept)
         if result.parity_bytes is not None:
             click.echo(f"  parity: {size_text(result.parity_bytes)} of it correct what the medium may lose")
         elif parity:
@@ -165,6 +162,16 @@ def _remember(result: backup.Result) -> str:
     except (OSError, FormatError) as error:
         return str(error)
     return ""
+
+
+def _show_base(result: backup.Result, unkept: str) -> None:
+    """What it builds upon, and what the next one will."""
+    if result.base is not None:
+        click.echo(f"  builds upon archive {result.base[:8]}: {size_text(result.changed_bytes)} changed since")
+    if result.why_full:
+        click.echo(f"  all was saved: {result.why_full}")
+    if unkept:
+        click.echo(f"  the next archive will be a full one: {unkept}", err=True)
 
 
 def _label(context: click.Context, blank: Drive, name: str, memory: "Memory") -> None:

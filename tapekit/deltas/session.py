@@ -28,7 +28,6 @@ SOUR_SHARE = 0.5
 PROBED_FRAMES_BLOCKS = 1 << 16
 PROBES = 64
 MOST_WAITING = 8
-FIRST = "nothing is remembered of an earlier archive on this cartridge"
 PERCENT = 100
 
 
@@ -63,7 +62,8 @@ class Session:
         try:
             self._before = self._usable(Remembered(folder, name, self._secret), of, segments)
         except Damaged as error:
-            self.why_full = str(error)
+            if any(s.job == job and s.is_complete for s in segments):
+                self.why_full = str(error)
         if self._before is not None:
             self.bases, self._turn = self._before.bases, self._before.turn
         self._files: Iterator[Known] = self._before.files() if self._before else iter(())

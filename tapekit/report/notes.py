@@ -207,6 +207,12 @@ NOTES: dict[str, Wording] = {
         ("compare the file with the one in an older archive, and have the disk checked",
          "comparez le fichier avec celui d’une archive plus ancienne, et faites vérifier le disque"),
     ),
+    "base-missing": Wording(
+        ("cartridge {cartridge}: the night could not build upon the one before: all was written",
+         "cartouche {cartridge} : la nuit n’a pas pu s’appuyer sur la précédente : tout a été écrit"),
+        _DETAIL,
+        ("nothing is to be done, if it does not come again", "rien à faire, si cela ne se reproduit pas"),
+    ),
     "base-damaged": Wording(
         ("cartridge {cartridge}: an archive that the night builds upon is damaged: all was written anew",
          "cartouche {cartridge} : une archive sur laquelle s’appuie la nuit est abîmée : tout a été réécrit"),

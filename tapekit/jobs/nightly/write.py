@@ -85,6 +85,8 @@ class Writer:
         except BaseException:
             done.forget()
             raise
+        if done.why_full:
+            written.warnings.append(Note("base-missing", {"cartridge": done.cartridge}, done.why_full))
         if done.pending is not None:
             try:
                 done.pending.commit()

@@ -132,7 +132,8 @@ def test_a_catalog_that_is_lost_knows_nothing_of_the_other_cartridges(site: Site
     before = archives(site)
     site.forget()
     report = site.run()
-    assert (report.outcome, report.overwritten) == (Outcome.CLEAN, ())
+    assert (report.outcome, report.overwritten) == (Outcome.WARNINGS, ())
+    assert [note.kind for note in report.warnings] == ["base-missing"]
     assert archives(site) == [*before, report.archive]
 
 
@@ -213,6 +214,6 @@ def test_a_state_that_is_read_only(site: Site, disk: Path) -> None:
     report = delivered(site)
     assert (report.outcome, report.exit_code, report.overwritten) == (Outcome.WARNINGS, Exit.WARNINGS, ())
     assert set(kinds(report)) == {"catalog-missed", "state"}, report.problems
-    assert not_delivered(report) == {"report-file", "not-kept"}
+    assert not_delivered(report) == {"report-file", "not-kept", "base-missing"}
     assert all("read-only" in note.detail.lower() for note in report.problems)
     assert archives(site) == [*before, report.archive]
