@@ -252,3 +252,10 @@ def test_two_cartridges_a_night_need_two_drives(site: ChangerSite) -> None:
     report = site.run()
     assert (written(report), kinds(report)) == (["TB0001L6"], ["copy-missing"])
     assert site.where() == HOME
+
+
+def test_what_is_on_its_way_out_is_left_alone(site: ChangerSite) -> None:
+    (site.folder / "slot-1").rename(site.folder / "port-1")
+    report = site.run()
+    assert (written(report), kinds(report)) == (["TB0002L6"], ["another-cartridge"])
+    assert site.where()["TB0001L6"] == "import/export slot 5"
