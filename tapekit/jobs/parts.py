@@ -104,6 +104,11 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         return [found for reading in self._reading for found in reading.corrections.values()]
 
     @property
+    def is_set(self) -> bool:
+        """Whether it has more parts than one, as far as is known."""
+        return len(self._names) > 1 or bool(self._open)
+
+    @property
     def problems(self) -> list[str]:
         """What is damaged in the catalogs; ask at the end."""
         known = ((number, words) for number, words in sorted(self._problems.items()) if number not in self._torn)
