@@ -180,7 +180,9 @@ def check_catalog(site: Site, after: dict[str, Contents]) -> None:
         assert {copy.archive for copy in cartridge.copies} == {held.archive for held in found.archives}
         assert {copy.archive for copy in cartridge.copies if copy.is_verified} <= found.complete().keys()
         complete = {copy.archive for copy in cartridge.copies if copy.state == "complete"}
-        assert complete == found.complete().keys()
+        # One that was killed between its two trailers (SPEC.md section 10) gives everything back; it is not counted.
+        assert complete <= found.complete().keys()
+        assert len(found.complete().keys() - complete) <= 1
 
 
 def check_left(site: Site) -> None:
