@@ -62,6 +62,8 @@ class Season:
 
     def __init__(self, site: Site, scheme: str, seed: int) -> None:
         self.site = site
+        # The model reads each archive alone: what one takes from an earlier one is tested in test_deltas.py.
+        site.options["incremental"] = False
         self.scheme = scheme
         self.chance = random.Random(seed)
         self.cartridges: dict[str, Contents] = {}
