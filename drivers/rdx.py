@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from drivers.base import Identity
-from drivers.errors import DeviceFailure, DriveError, MediumChanged, MediumError, NoDevice, NoMedium, NoPermission
+from drivers.errors import Busy, DeviceFailure, DriveError, MediumChanged, MediumError, NoDevice, NoMedium, NoPermission
 from drivers.recordlog import block_device
 from drivers.recordlog.door import Shell
 from drivers.recordlog.drive import RecordLogDrive
@@ -35,6 +35,7 @@ _Answer = TypeVar("_Answer")
 
 SCHEME = "rdx"
 SYSFS = Path("/sys")
+EJECT_SECONDS = 5
 READY_SECONDS = 120
 """How long a cartridge may take until it is ready: its disk has to spin up, some 20 s, and may be tested first."""
 MOST_ATTENTIONS = 16
@@ -145,8 +146,16 @@ class Dock:
 
     def let_go(self) -> None:
         """See Door. Through sg: while sd is open, which its own eject needs, the kernel keeps the door locked."""
-        self.lock(locked=False)
-        self._ask(lambda: commands.run(self._transport, commands.START_STOP_UNIT, (4, 1, 0x02)))
+        for seconds_left in reversed(range(EJECT_SECONDS)):
+            self.lock(locked=False)
+            try:
+                self._ask(lambda: commands.run(self._transport, commands.START_STOP_UNIT, (4, 1, 0x02)))
+            except Busy:  # udev looks at a disk that was closed, and the kernel locks the door meanwhile
+                if not seconds_left:
+                    raise
+                self._wait(1)
+            else:
+                return
 
     def counters(self) -> Mapping[str, int]:
         """See Door."""

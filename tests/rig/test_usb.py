@@ -40,7 +40,7 @@ def medium(shared: Path) -> Iterator[Medium]:
 
 @pytest.fixture
 def site(tmp_path: Path, dock: Dock) -> UsbSite:
-    made = UsbSite(tmp_path, url=f"disk:{dock.link}", options={"parity": False})  # emulated, it takes most of a night
+    made = UsbSite(tmp_path, url=f"disk:{dock.link}", options={"parity": False, "incremental": False})  # whole nights
     (made.source / "database").write_bytes(os.urandom(3 << 20))
     return made
 
