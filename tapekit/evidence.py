@@ -6,12 +6,13 @@ was last written (formats/SPEC.md section 6.3, `evidence`).
 """
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from formats.segment import Evidence
+from tapekit.journal import Journal
 from tapekit.model import RUNG_WORDS, Rung
 from tapekit.units import now_text
 
@@ -29,16 +30,6 @@ def state_directory() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tapekit"
 
 
-def make_private(directory: Path) -> None:
-    """Make a directory, and those on the way, for its owner alone: the names of a site's files concern nobody else.
-
-    One that is there stays as it is. Raises OSError.
-    """
-    for path in (*reversed(directory.parents), directory):
-        if not path.is_dir():
-            path.mkdir(mode=0o700, exist_ok=True)
-
-
 @dataclasses.dataclass(frozen=True)
 class Noted:
     """A line of the journal: a rung that a copy reached, or None where it was found damaged, and when."""
@@ -54,23 +45,18 @@ class Evidences:
 
     def __init__(self, directory: Path) -> None:
         """Read what is there."""
-        self._path = directory / "evidence.jsonl"
+        self._journal = Journal(directory / "evidence.jsonl")
         self._highest: dict[tuple[str, str], tuple[Rung, str]] = {}
         self._noted: list[Noted] = []
-        self.problem = ""
-        self._is_torn = False
-        try:
-            text = self._path.read_text("utf-8", "replace")
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self.problem = f"{self._path}: {error.strerror}"
-            return
-        self._is_torn = not text.endswith("\n")
-        for line in text.splitlines():
+        for line in self._journal.lines():
             noted = _parse(line)
             if noted is not None:
                 self._take(noted)
+
+    @property
+    def problem(self) -> str:
+        """Why the journal could not be read or written; empty where it could."""
+        return self._journal.problem
 
     def highest(self, cartridge: str, archive: str) -> Evidence | None:
         """The highest rung that a copy has climbed, and when last; none where it was found damaged since."""
@@ -86,16 +72,7 @@ class Evidences:
         noted = Noted(cartridge, archive, rung, now_text())
         self._take(noted)
         words = rung.words if rung else FAILED
-        line = json.dumps({"cartridge": cartridge, "archive": archive, "rung": words, "at": noted.at})
-        try:
-            make_private(self._path.parent)
-            with self._path.open("a", encoding="utf-8") as journal:
-                journal.write("\n" * self._is_torn + line + "\n")
-                journal.flush()
-                os.fsync(journal.fileno())
-            self._is_torn = False
-        except OSError as error:
-            self.problem = f"{self._path}: {error.strerror}"
+        self._journal.add({"cartridge": cartridge, "archive": archive, "rung": words, "at": noted.at})
 
     def _take(self, noted: Noted) -> None:
         self._noted.append(noted)
@@ -106,12 +83,11 @@ class Evidences:
             self._highest[key] = (noted.rung, noted.at)
 
 
-def _parse(line: str) -> Noted | None:
-    """A line of the journal; a torn or foreign one is passed over."""
+def _parse(line: Any) -> Noted | None:  # noqa: ANN401 - any JSON
+    """A line of the journal; a foreign one is passed over."""
     try:
-        value = json.loads(line)
-        words = value["rung"]
+        words = line["rung"]
         rung = None if words == FAILED else _RUNG_OF_WORDS[words]
-        return Noted(str(value["cartridge"]), str(value["archive"]), rung, str(value["at"]))
-    except (ValueError, KeyError, TypeError):
+        return Noted(str(line["cartridge"]), str(line["archive"]), rung, str(line["at"]))
+    except (KeyError, TypeError):
         return None

@@ -9,11 +9,10 @@ to be watched while its latest scrub corrected anything at all.
 
 import dataclasses
 import enum
-import json
-import os
 from pathlib import Path
+from typing import Any
 
-from tapekit.evidence import make_private
+from tapekit.journal import Journal
 
 MOST_CORRECTED_SHARE = 1000
 TREND = 3
@@ -56,33 +55,22 @@ class Scrubs:
 
     def __init__(self, directory: Path) -> None:
         """Read what is there; a torn or foreign line is passed over."""
-        self._path = directory / "scrubs.jsonl"
-        self._lines: list[Scrub] = []
-        self.problem = ""
-        try:
-            text = self._path.read_text("utf-8", "replace")
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self.problem = f"{self._path}: {error.strerror}"
-            return
-        self._lines = [scrub for line in text.splitlines() if (scrub := _parse(line)) is not None]
+        self._journal = Journal(directory / "scrubs.jsonl")
+        self._scrubs = [scrub for line in self._journal.lines() if (scrub := _parse(line)) is not None]
+
+    @property
+    def problem(self) -> str:
+        """Why the journal could not be read or written; empty where it could."""
+        return self._journal.problem
 
     def of(self, cartridge: str) -> list[Scrub]:
         """The scrubs of a cartridge, oldest first."""
-        return [scrub for scrub in self._lines if scrub.cartridge == cartridge]
+        return [scrub for scrub in self._scrubs if scrub.cartridge == cartridge]
 
     def note(self, scrub: Scrub) -> None:
         """Write one down."""
-        self._lines.append(scrub)
-        try:
-            make_private(self._path.parent)
-            with self._path.open("a", encoding="utf-8") as journal:
-                journal.write("\n" + json.dumps(dataclasses.asdict(scrub)) + "\n")
-                journal.flush()
-                os.fsync(journal.fileno())
-        except OSError as error:
-            self.problem = f"{self._path}: {error.strerror}"
+        self._scrubs.append(scrub)
+        self._journal.add(dataclasses.asdict(scrub))
 
     def advice(self, cartridge: str) -> tuple[Advice, str] | None:
         """What to do with a cartridge, and why, in words; None where it was never scrubbed."""
@@ -104,12 +92,11 @@ def advised(scrubs: list[Scrub]) -> tuple[Advice, str]:
     return Advice.GOOD, "every block was read as it was written"
 
 
-def _parse(line: str) -> Scrub | None:
+def _parse(line: Any) -> Scrub | None:  # noqa: ANN401 - any JSON
     try:
-        value = json.loads(line)
         fields = {field.name: field.type for field in dataclasses.fields(Scrub)}
-        scrub = Scrub(**{name: value[name] for name in fields})
-    except (ValueError, KeyError, TypeError):
+        scrub = Scrub(**{name: line[name] for name in fields})
+    except (KeyError, TypeError):
         return None
     numbers = (scrub.blocks, scrub.corrected, scrub.lost, scrub.read_bytes, scrub.duration_s, scrub.retries)
     return scrub if all(isinstance(number, (int, float)) for number in numbers) else None

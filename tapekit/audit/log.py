@@ -19,7 +19,7 @@ from formats.errors import FormatError
 from formats.segment import AuditHead
 from tapekit.audit.events import About, Event
 from tapekit.errors import TapekitError
-from tapekit.evidence import make_private
+from tapekit.journal import make_private
 from tapekit.keys.site import site_key
 from tapekit.units import now_text
 

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from tapekit.catalog.errors import REBUILD, CatalogError, CatalogMissing, CatalogUnreadable, translated
 from tapekit.catalog.tables import REVISION, metadata
-from tapekit.evidence import make_private
+from tapekit.journal import make_private
 
 BUSY_S = 30
 """How long a command waits while another one writes."""

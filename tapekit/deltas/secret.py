@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from formats.errors import Damaged
-from tapekit.evidence import make_private
+from tapekit.journal import make_private
 
 SECRET_BYTES = 32
 DIGEST_BYTES = 16

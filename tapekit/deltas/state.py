@@ -22,7 +22,7 @@ from tapekit.deltas.cut import KINDS, PAGES
 from tapekit.deltas.frames import FrameWriter, frames
 from tapekit.deltas.maps import blocks
 from tapekit.deltas.secret import SiteSecret
-from tapekit.evidence import make_private
+from tapekit.journal import make_private
 
 MEMBERS = "members"
 TABLE_BYTES = 256 << 10

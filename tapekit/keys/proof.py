@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tapekit.errors import TapekitError
-from tapekit.evidence import make_private
+from tapekit.journal import make_private
 from tapekit.keys.ring import OPEN_DATA, Entry
 from tapekit.units import now_text, parse_time
 

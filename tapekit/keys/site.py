@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from formats.publickey import SITE, PublicKeyLine
 from tapekit.errors import KeyRefused
-from tapekit.evidence import make_private
+from tapekit.journal import make_private
 from tapekit.keys.secret import Secret, read_private, write_private
 
 FILE_NAME = "site.key"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tapekit.errors import Busy, TapekitError
-from tapekit.evidence import make_private
+from tapekit.journal import make_private
 from tapekit.units import duration_text, now_text
 
 POLL_S = 1.0

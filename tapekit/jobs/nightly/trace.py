@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tapekit.evidence import make_private
+from tapekit.journal import make_private
 from tapekit.units import now_text
 
 
