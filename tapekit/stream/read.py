@@ -103,6 +103,18 @@ class Readable(Protocol):
         """Exactly `size` bytes."""
 
 
+def read_exactly(stream: Readable, size: int) -> bytes:
+    """`size` bytes. Raises what `take` raises, and Damaged where the stream ends before."""
+    parts = []
+    while size:
+        part = stream.take(size)
+        if not part:
+            raise Damaged("stream: it ends in the middle of a member")
+        parts.append(bytes(part))
+        size -= len(part)
+    return b"".join(parts)
+
+
 class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
     """Reads the stream of one segment forward; seeks by locating the block that holds an offset.
 
@@ -156,14 +168,7 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
 
     def read(self, size: int) -> bytes:
         """Exactly `size` bytes. Raises Hole, and Damaged where the stream ends before."""
-        parts = []
-        while size:
-            part = self.take(size)
-            if not part:
-                raise Damaged("stream: it ends in the middle of a member")
-            parts.append(bytes(part))
-            size -= len(part)
-        return b"".join(parts)
+        return read_exactly(self, size)
 
     def drain(self) -> None:
         """Read every block that is left, for its digest's sake."""

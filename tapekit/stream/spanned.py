@@ -2,8 +2,7 @@
 
 from typing import Protocol
 
-from formats.errors import Damaged
-from tapekit.stream.read import Hole, PlainStream
+from tapekit.stream.read import Hole, PlainStream, read_exactly
 
 
 class Missing(Hole):
@@ -57,11 +56,4 @@ class SpannedStream:
 
     def read(self, size: int) -> bytes:
         """See PlainStream."""
-        parts = []
-        while size:
-            part = self.take(size)
-            if not part:
-                raise Damaged("stream: it ends in the middle of a member")
-            parts.append(bytes(part))
-            size -= len(part)
-        return b"".join(parts)
+        return read_exactly(self, size)
