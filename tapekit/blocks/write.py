@@ -26,9 +26,7 @@ from tapekit.blocks.read import GoodBlock, decode
 _MAY_END = frozenset((Kind.DATA, Kind.CATALOG))
 """Blocks that a parity group may end with; documents are not interrupted."""
 KEPT_BYTES = 16 << 20
-"""Blocks that a drive has taken are kept for a while, where it may say later that it could not write them."""
-BUFFERED = ("tape:", "virtual:")
-"""Drives that take blocks before they are on the medium, by how their URLs begin."""
+"""Blocks that a drive has taken are kept for a while where it may say later that it could not write them: tape."""
 POOL_BYTES = 32 << 20
 """What lies between reading and writing: a tenth of a second of an LTO-9 drive, and many small files."""
 TAPE_POOL_BYTES = 512 << 20
@@ -127,7 +125,7 @@ class SegmentWriter:
         self._sequence_start = sequence_start
         self._kept: deque[SealedBlock] = deque()
         """The blocks that were written last, where the drive may still lose them."""
-        self._keeps = KEPT_BYTES // block_size if drive.url.startswith(BUFFERED) else 0
+        self._keeps = KEPT_BYTES // block_size if drive.medium().is_tape else 0
         self._pool: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         self._pieces: queue.SimpleQueue[Piece | _CloseGroup | threading.Event | None] = queue.SimpleQueue()
         self._sealed: queue.SimpleQueue[SealedBlock | Group | threading.Event | None] = queue.SimpleQueue()

@@ -1,13 +1,14 @@
 """Archives over several small image files, and what came back of them."""
 
 import contextlib
+import dataclasses
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from drivers import image
-from drivers.base import Drive
+from drivers.base import Drive, MediumState
 from drivers.errors import BlocksLost, EndOfMedium
 from tapekit.jobs import backup, label, restore
 from tapekit.jobs.next_cartridge import Asked, Listed
@@ -94,8 +95,6 @@ def asking(images: Sequence[Image], *, writable: bool = False) -> Iterator[Askin
 class Losing:
     """A drive that takes blocks into a buffer of `depth`, and says of the last ones that it could not write them."""
 
-    url = "tape:losing"
-
     def __init__(self, drive: Drive, takes: int, depth: int) -> None:
         self._drive = drive
         self._takes = takes
@@ -114,6 +113,9 @@ class Losing:
         if len(self._buffer) > self._depth:
             self._drive.write_block(self._buffer.pop(0))
         return False
+
+    def medium(self) -> MediumState:
+        return dataclasses.replace(self._drive.medium(), is_tape=True)
 
     def write_filemark(self) -> None:
         while self._buffer:
