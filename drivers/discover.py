@@ -36,12 +36,6 @@ class Kind(enum.StrEnum):
     SERIAL = "serial"
 
 
-GROUPS = {
-    Kind.TAPE: "tape", Kind.CHANGER: "tape", Kind.RDX: "disk", Kind.DISK: "disk", Kind.SERIAL: "dialout",
-}  # fmt: skip
-"""The group that Debian gives each kind of node to."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Device:
     """A device that is connected. Unknown fields are empty."""

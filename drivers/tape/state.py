@@ -17,9 +17,6 @@ MIB = 1 << 20
 MB = 10**6
 _WORM_BIT = 0x01
 _WORM_TYPE, _TYPE_MASK = 0x0C, 0x0F
-_REMAINING = 0x204
-_CAPACITY = 0x202
-_VOLUME_SERIAL, _VOLUME_BARCODE = 0x40, 0x42
 _COUNTERS = (
     (logs.WRITE_ERRORS_PAGE, 3, "write errors corrected"),
     (logs.WRITE_ERRORS_PAGE, 6, "write errors not corrected"),

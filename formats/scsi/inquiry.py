@@ -17,7 +17,6 @@ ELEMENT_ADDRESS_PAGE = 0xB4
 SUPPORTED_PAGES = 0x00
 
 _REMOVABLE = 0x80
-_WORM_CAPABLE = 0x01
 
 
 class DeviceType(enum.IntEnum):
@@ -110,16 +109,6 @@ def parse_page(data: bytes) -> Page:
 def serial(page: Page) -> str:
     """The serial number of pages 80 and B1."""
     return text(page.body)
-
-
-def is_worm_capable(page: Page) -> bool:
-    """Whether the drive knows cartridges that are written once, from page B0 (SSC-4, section 8.5.2)."""
-    return bool(page.body[:1]) and bool(page.body[0] & _WORM_CAPABLE)
-
-
-def element_address(page: Page) -> int:
-    """Where in its library the drive is, from page B4 (SSC-4, section 8.5.6)."""
-    return int.from_bytes(page.body[:2])
 
 
 def text(raw: bytes) -> str:

@@ -21,7 +21,6 @@ ALERT_FLAGS = 64
 _HEAD_BYTES = 4
 _PARAMETER_HEAD_BYTES = 4
 _LIST, _BINARY_LIST = 0x00, 0x03
-LARGEST_PAGE_BYTES = 0xFFFF
 
 
 @dataclasses.dataclass(frozen=True)

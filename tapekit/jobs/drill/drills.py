@@ -13,9 +13,6 @@ _IN_THE_DATA = Call(3)
 """The archive's header is the first block."""
 SMALL_TAPE, TAPE = 24 << 20, 256 << 20
 _BIG_BYTES = 30 << 20
-R_01_TOUCHED = Words(
-    "something was written on R-01, or is gone from it", "R-01 a été écrite, ou il y manque quelque chose"
-)
 
 
 @dataclasses.dataclass(frozen=True)
