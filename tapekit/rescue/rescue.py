@@ -3087,7 +3087,7 @@ class Restorer:
         self._directory_places = array.array("Q")
 
     def put_back(self, stream: Stream, member: Member, entry: Optional[Entry]) -> None:
-        try:
+        with self._reported(member.name):
             if b"TAPEKIT.delta" in member.pax or (entry and entry.flags & DELTA):
                 if not entry and member.pax.get(b"TAPEKIT.delta") == b"1":  # no catalog tells of it: it is joined last
                     self.deltas.append((stream.pos - len(member.raw), member.pax.get(b"TAPEKIT.path", b"")))
@@ -3102,32 +3102,33 @@ class Restorer:
                 self._hard_link(member)
             else:
                 self._special(member)
-        except (Refused, Damaged, OverflowError, ValueError) as error:  # the last two: numbers that no system can take
-            self._report.damage(f"not restored: {show(member.name)}: {error}")
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
-                raise Problem(f"{show(member.name)}: cannot be written: {error.strerror}") from None
-            self._report.damage(f"not restored: {show(member.name)}: {error.strerror}")
 
     def put_joined(self, joiner: Joiner, entry: Entry) -> None:
         """A member that stands in an earlier archive, or a file of which only what changed stands in this one."""
+        with self._reported(entry.path):
+            try:
+                if entry.type == "h":
+                    link = Member(entry.path, HARD_LINK, entry.mode, 0, 0, b"", b"", 0, entry.mtime_ns, None,
+                                  entry.link, (0, 0), {}, b"")  # fmt: skip
+                    self._hard_link(link)
+                elif not entry.flags & DELTA:
+                    self._file(*joiner.whole(entry), entry)
+                else:
+                    self._delta(joiner, entry)
+            except Gap:
+                self._report.damage(f"not restored: {show(entry.path)}: a part of it is lost")
+
+    @contextlib.contextmanager
+    def _reported(self, name: bytes) -> Iterator[None]:
+        """What cannot be put back is reported, and the next one comes. Raises Problem where nothing can be."""
         try:
-            if entry.type == "h":
-                link = Member(entry.path, HARD_LINK, entry.mode, 0, 0, b"", b"", 0, entry.mtime_ns, None, entry.link,
-                              (0, 0), {}, b"")  # fmt: skip
-                self._hard_link(link)
-            elif not entry.flags & DELTA:
-                self._file(*joiner.whole(entry), entry)
-            else:
-                self._delta(joiner, entry)
-        except Gap:
-            self._report.damage(f"not restored: {show(entry.path)}: a part of it is lost")
-        except (Refused, Damaged, OverflowError, ValueError) as error:
-            self._report.damage(f"not restored: {show(entry.path)}: {error}")
+            yield
+        except (Refused, Damaged, OverflowError, ValueError) as error:  # the last two: numbers that no system can take
+            self._report.damage(f"not restored: {show(name)}: {error}")
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
-                raise Problem(f"{show(entry.path)}: cannot be written: {error.strerror}") from None
-            self._report.damage(f"not restored: {show(entry.path)}: {error.strerror}")
+                raise Problem(f"{show(name)}: cannot be written: {error.strerror}") from None
+            self._report.damage(f"not restored: {show(name)}: {error.strerror}")
 
     def _delta(self, joiner: Joiner, entry: Entry) -> None:
         self._end_file()
