@@ -11,6 +11,9 @@ from typing import get_args
 
 from tapekit.config.schema import Configuration, Job, Notification, PostgreSQL, SQLite, Weekday, Weekdays
 
+_IN_FILES = ("image", "virtual")
+"""Drives whose cartridge is a file, which labelling makes; of the others, the device is there or it is not."""
+
 
 def doubts(configuration: Configuration, schemes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Field and doubt; `schemes` are those of the drivers that there are."""
@@ -45,10 +48,11 @@ def _drive(url: str, schemes: tuple[str, ...]) -> Iterator[str]:
     scheme, _, path = url.partition(":")
     if scheme not in schemes:
         yield f"{scheme}: no driver of that name: there are {', '.join(schemes)}"
-    elif scheme == "image":
-        if not Path(path).is_absolute():
-            yield f"{path}: a relative path: for systemd and cron it leads elsewhere"
-        yield from _folder(Path(path).parent)
+    elif scheme in _IN_FILES:
+        file = Path(path.partition("?")[0] if scheme == "virtual" else path)
+        if not file.is_absolute():
+            yield f"{file}: a relative path: for systemd and cron it leads elsewhere"
+        yield from _folder(file.parent)
     elif not Path(path).exists():
         yield f"{path}: not there: not connected, or misspelt"
 

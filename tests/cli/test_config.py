@@ -58,6 +58,7 @@ def test_a_bad_file(run: Run, file: Path) -> None:
         ("source", "sauce", "jobs.nightly.sources", "no such file"),
         ("c.tkc", "none/c.tkc", "drives.rdx", "no such folder"),
         ("image:/", "image:", "drives.rdx", "a relative path"),
+        ("image:/", "virtual:", "drives.rdx", "a relative path"),
         ("image:", "disk:", "drives.rdx", "not connected"),
         ("image:", "floppy:", "drives.rdx", "no driver of that name"),
         ('["sync"]', '["no-such-program"]', "jobs.nightly.before", "no such program"),
@@ -79,6 +80,13 @@ def test_what_is_not_there_is_a_warning(run: Run, file: Path, old: str, new: str
     assert ran.code == 3
     assert any(it["field"] == field and why in it["why"] for it in ran.answer["warnings"]), ran.answer
     assert f"{field}: " in run("--config", file, "config", "check").err
+
+
+def test_a_virtual_drive_may_be_empty(run: Run, file: Path) -> None:
+    text = file.read_text()
+    file.write_text(text.replace("image:", "virtual:").replace("c.tkc", "changer-drive?generation=6"))
+    ran = run("--config", file, "config", "check")
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_what_is_shown_can_be_read_again(run: Run, file: Path) -> None:
