@@ -42,6 +42,13 @@ class Identity:
     model: str = ""
     serial: str = ""
     firmware: str = ""
+    plain_node: str | None = None
+    """By which other programs, the rescue kit above all, read the cartridge; None: by `node`; empty: they cannot."""
+
+    @property
+    def for_others(self) -> str:
+        """The node by which other programs read the cartridge; empty where they cannot."""
+        return self.node if self.plain_node is None else self.plain_node
 
 
 @dataclasses.dataclass(frozen=True)

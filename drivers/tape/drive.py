@@ -1,6 +1,7 @@
 """A tape drive behind the contract of drivers.base: SSC commands over the kernel's sg driver or a virtual device."""
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 
@@ -35,9 +36,11 @@ class TapeDrive:
 
     def __init__(
         self, url: str, transport: Transport, *, writable: bool = True, patience: Patience | None = None,
-        let_go: Callable[[], None] = lambda: None, compression: bool = False,
+        let_go: Callable[[], None] = lambda: None, compression: bool = False, plain_node: str = "",
     ) -> None:  # fmt: skip
         """Take over an open way to the drive; `let_go` is called when it is given back.
+
+        `plain_node`: the kernel's own node of it, for other programs; empty where there is none.
 
         `compression`: the drive's own; off, because neither what is encrypted nor what is compressed gets smaller.
         Raises NoDevice, IncompatibleMedium, TransportError.
@@ -48,6 +51,7 @@ class TapeDrive:
         self._let_go = let_go
         self._compression = compression
         self._identity, kind, self.generation = state.identity(transport)
+        self._identity = dataclasses.replace(self._identity, plain_node=plain_node)
         self._link.generation = self.generation
         content.check_type(url, kind)
         self._reel = Reel(self._link, self._set_up)

@@ -24,7 +24,7 @@ def open_drive(path: str, *, writable: bool) -> TapeDrive:
     held = -1
     try:
         held = _hold(nodes.st, url)
-        return TapeDrive(url, transport, writable=writable, let_go=lambda: _let_go(held))
+        return TapeDrive(url, transport, writable=writable, let_go=lambda: _let_go(held), plain_node=nodes.st)
     except BaseException:
         transport.close()
         _let_go(held)

@@ -49,7 +49,8 @@ class Sample:
 def take(drive: Drive, archive: str, count: int, opener: Opener = NO_KEY) -> Sample:
     """Choose up to `count` files of an archive, and read the kit from the cartridge.
 
-    Raises DriveError, Damaged, KeyNeeded, KeyRefused.
+    No file is chosen where no other program reads the cartridge, as in a virtual drive. Raises DriveError, Damaged,
+    KeyNeeded, KeyRefused.
 
     The choice follows from the archive's id: another one each night, and the same when it is made again.
     """
@@ -71,7 +72,8 @@ def take(drive: Drive, archive: str, count: int, opener: Opener = NO_KEY) -> Sam
     kit = b"".join(iter(lambda: block if isinstance(block := drive.read_block(), bytes) else b"", b""))
     label = cartridge.label.cartridge if cartridge.label else ""
     keys = {segment.number: segment.cipher.keys} if segment.cipher else {}
-    return Sample(drive.identify().node, label, segment.archive, kit, tuple(chosen), keys)
+    node = drive.identify().for_others
+    return Sample(node, label, segment.archive, kit, tuple(chosen) if node else (), keys)
 
 
 def _is_at_hand(entry: Entry, begin: int, *, is_sealed: bool) -> bool:
