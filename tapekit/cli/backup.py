@@ -1,6 +1,6 @@
 """`tapekit backup`: save files and directories as a new archive."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -106,50 +106,10 @@ def command(
         )  # fmt: skip
         result.forget()
         unkept = _remember(result)
-    warnings = [(warned.path, warned.why) for warned in result.warnings]
     if as_json:
-        print_json({
-            "cartridge": result.cartridge, "archive": result.archive, "file": result.file, "state": result.state,
-            "members": result.members, "source_bytes": result.source_bytes, "stored_bytes": result.stored_bytes,
-            "changed_bytes": result.changed_bytes, "base": result.base, "why_full": result.why_full,
-            "duration_s": result.duration_s, "warnings": reasons_json(warnings),
-            "notes": [path_json(note.encode("utf-8", "surrogateescape")) for note in result.notes],
-            "remaining_bytes": result.remaining_bytes, "encrypted_for": list(result.encrypted_for),
-            "parity_bytes": result.parity_bytes,
-            "drive_stops": result.flowed.stops if result.flowed else None,
-            "cartridges": [
-                {"cartridge": part.cartridge, "file": part.file, "part": part.segment + 1, "state": part.state,
-                 "members": part.members, "stored_bytes": part.stored_bytes}
-                for part in result.parts
-            ],
-            "catalog_problem": problem_json(memory),
-        })  # fmt: skip
+        print_json(_json(result, memory))
     else:
-        show_list("not saved whole", reasons(warnings))
-        cartridges = ", ".join(part.cartridge for part in result.parts)
-        rate = size_text(result.source_bytes / max(result.duration_s, 0.001))
-        click.echo(
-            f"saved on {cartridges}: archive {result.archive[:8]}, {counted(result.members, 'member')}, "
-            f"{size_text(result.source_bytes)} in {duration_text(result.duration_s)} ({rate}/s), "
-            f"{size_text(result.stored_bytes)} stored, {size_text(result.remaining_bytes)} left"
-        )
-        _show_base(result, unkept)
-        if result.parity_bytes is not None:
-            click.echo(f"  parity: {size_text(result.parity_bytes)} of it correct what the medium may lose")
-        elif parity:
-            click.echo("  no parity: the cartridge is too small for it")
-        if result.flowed is not None and result.flowed.stops:
-            source, needed = size_text(result.flowed.source_bytes_s), size_text(result.flowed.needed_bytes_s)
-            click.echo(
-                f"  the drive stopped {counted(result.flowed.stops, 'time')}: the source delivers {source}/s, "
-                f"the drive needs {needed}/s"
-            )
-        if result.encrypted_for:
-            click.echo(f"  opens with the key of: {', '.join(result.encrypted_for)}")
-        else:
-            click.echo("  not encrypted: whoever has the cartridge can read it")
-        if result.notes:
-            click.echo(f"left out with a note: {len(result.notes)}; tapekit list shows them")
+        _show(result, unkept, is_parity_wanted=bool(parity))
     if result.warnings or (parity and result.parity_bytes is None):
         context.exit(Exit.WARNINGS)
 
@@ -162,6 +122,57 @@ def _remember(result: backup.Result) -> str:
     except (OSError, FormatError) as error:
         return str(error)
     return ""
+
+
+def _json(result: backup.Result, memory: "Memory") -> dict[str, Any]:
+    return {
+        "cartridge": result.cartridge, "archive": result.archive, "file": result.file, "state": result.state,
+        "members": result.members, "source_bytes": result.source_bytes, "stored_bytes": result.stored_bytes,
+        "changed_bytes": result.changed_bytes, "base": result.base, "why_full": result.why_full,
+        "duration_s": result.duration_s, "warnings": reasons_json(_warnings(result)),
+        "notes": [path_json(note.encode("utf-8", "surrogateescape")) for note in result.notes],
+        "remaining_bytes": result.remaining_bytes, "encrypted_for": list(result.encrypted_for),
+        "parity_bytes": result.parity_bytes,
+        "drive_stops": result.flowed.stops if result.flowed else None,
+        "cartridges": [
+            {"cartridge": part.cartridge, "file": part.file, "part": part.segment + 1, "state": part.state,
+             "members": part.members, "stored_bytes": part.stored_bytes}
+            for part in result.parts
+        ],
+        "catalog_problem": problem_json(memory),
+    }  # fmt: skip
+
+
+def _show(result: backup.Result, unkept: str, *, is_parity_wanted: bool) -> None:
+    show_list("not saved whole", reasons(_warnings(result)))
+    cartridges = ", ".join(part.cartridge for part in result.parts)
+    rate = size_text(result.source_bytes / max(result.duration_s, 0.001))
+    click.echo(
+        f"saved on {cartridges}: archive {result.archive[:8]}, {counted(result.members, 'member')}, "
+        f"{size_text(result.source_bytes)} in {duration_text(result.duration_s)} ({rate}/s), "
+        f"{size_text(result.stored_bytes)} stored, {size_text(result.remaining_bytes)} left"
+    )
+    _show_base(result, unkept)
+    if result.parity_bytes is not None:
+        click.echo(f"  parity: {size_text(result.parity_bytes)} of it correct what the medium may lose")
+    elif is_parity_wanted:
+        click.echo("  no parity: the cartridge is too small for it")
+    if result.flowed is not None and result.flowed.stops:
+        source, needed = size_text(result.flowed.source_bytes_s), size_text(result.flowed.needed_bytes_s)
+        click.echo(
+            f"  the drive stopped {counted(result.flowed.stops, 'time')}: the source delivers {source}/s, "
+            f"the drive needs {needed}/s"
+        )
+    if result.encrypted_for:
+        click.echo(f"  opens with the key of: {', '.join(result.encrypted_for)}")
+    else:
+        click.echo("  not encrypted: whoever has the cartridge can read it")
+    if result.notes:
+        click.echo(f"left out with a note: {len(result.notes)}; tapekit list shows them")
+
+
+def _warnings(result: backup.Result) -> list[tuple[bytes, str]]:
+    return [(warned.path, warned.why) for warned in result.warnings]
 
 
 def _show_base(result: backup.Result, unkept: str) -> None:
