@@ -9,6 +9,7 @@ The blocks of a document are one session in a directory that holds the folder `o
 """
 
 import dataclasses
+import datetime
 import os
 import re
 import subprocess
@@ -85,6 +86,11 @@ def needs(document: str) -> list[str]:
     return [program for programs in _NEEDS.findall(document) for program in programs.split()]
 
 
+def _morning() -> str:
+    """A time zone in which it is past eight in the morning: a night by daylight belongs to the day before."""
+    return f"<morning>{datetime.datetime.now(datetime.UTC).hour - 8:+d}"
+
+
 class Shell:
     """Runs the steps of one document in one session."""
 
@@ -93,7 +99,7 @@ class Shell:
         self._transcript = directory / "transcript"
         self._environment = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(self.directory),
-            "TAPEKIT_STATE": str(directory / "state"), "LC_ALL": "C.UTF-8", "TZ": "UTC",
+            "TAPEKIT_STATE": str(directory / "state"), "LC_ALL": "C.UTF-8", "TZ": _morning(),
             "TRANSCRIPT": str(self._transcript),
         }  # fmt: skip
         self._transcript.mkdir()
