@@ -17,7 +17,7 @@ from tapekit.errors import CartridgeError, WouldDestroy
 from tapekit.jobs.nightly.reach import cartridge_of
 from tapekit.model import Cartridge, Stock
 from tapekit.rotation.loss import Loss, losses
-from tapekit.rotation.permit import Reason, may_overwrite
+from tapekit.rotation.permit import HINTS, Reason, may_overwrite
 from tapekit.rotation.retention import Policy
 from tapekit.units import size_text
 
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 UNREADABLE_NAME = "damaged"
 """What --destroy must repeat for a cartridge whose label cannot be read."""
 ANOTHER_COPY = "verify another copy of it first, or back up to another cartridge and verify that: tapekit verify DRIVE"
-
-HINTS = {
-    Reason.LOCKED: "let it go first: tapekit eject DRIVE",
-    Reason.OUT_OF_SERVICE: "take it back into service first: tapekit cartridges move NAME shelf",
-}
-"""What lifts a reason that no --destroy lifts."""
 
 
 @dataclasses.dataclass(frozen=True)

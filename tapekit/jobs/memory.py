@@ -18,12 +18,11 @@ from tapekit.config.places import places
 from tapekit.errors import CartridgeError, TapekitError
 from tapekit.evidence import Evidences
 from tapekit.jobs import learn, lookup, restoring
-from tapekit.jobs.destroy import HINTS
 from tapekit.jobs.nightly.reach import cartridge_of
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import Cartridge, Stock
 from tapekit.patterns import Patterns
-from tapekit.rotation.permit import may_append
+from tapekit.rotation.permit import HINTS, may_append
 from tapekit.rotation.retention import Policy
 
 

@@ -30,6 +30,12 @@ class Reason(enum.StrEnum):
 DESTROYABLE = frozenset((Reason.UNEXPIRED, Reason.FOREIGN))
 """What a person may lift by naming the cartridge. The last verified copy of a job is not among them."""
 
+HINTS = {
+    Reason.LOCKED: "let it go first: tapekit eject DRIVE",
+    Reason.OUT_OF_SERVICE: "take it back into service first: tapekit cartridges move NAME shelf",
+}
+"""What lifts a reason that no name lifts."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
