@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, 
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
-from tapekit.catalog.errors import REBUILD, CatalogError, CatalogMissing, CatalogUnreadable, translated
+from tapekit.catalog.errors import FIRST, REBUILD, CatalogError, CatalogMissing, CatalogUnreadable, translated
 from tapekit.catalog.tables import REVISION, metadata
 from tapekit.journal import make_private
 
@@ -27,7 +27,7 @@ _WRITERS_LOCK = 0x7461_7065
 class Database:
     """One database and its transactions. Every error of it is a CatalogError."""
 
-    def __init__(self, chosen: str | Path, *, is_read_only: bool = False) -> None:
+    def __init__(self, chosen: str | Path, *, is_read_only: bool = False, must_exist: bool = False) -> None:
         """Open what is there, or make it; `chosen` is the file of SQLite or a URL of PostgreSQL."""
         self._is_read_only = is_read_only
         text_ = str(chosen)
@@ -37,7 +37,7 @@ class Database:
             self._engine = self._server(text_)
         else:
             self._path = Path(text_)
-            self._engine = _file(self._path, is_read_only=is_read_only)
+            self._engine = _file(self._path, is_read_only=is_read_only, must_exist=must_exist or is_read_only)
         try:
             with translated(self.where):
                 self._prepare()
@@ -103,17 +103,17 @@ class Database:
             _migrate(connection, self.where)
 
 
-def _file(path: Path, *, is_read_only: bool) -> Engine:
+def _file(path: Path, *, is_read_only: bool, must_exist: bool) -> Engine:
     try:
-        if not is_read_only:
+        if not must_exist:
             make_private(path.parent)
     except OSError as error:
         why = (error.strerror or "").lower()
         raise CatalogError(f"catalog: {path.parent}: cannot be made: {why}", "run as the user who owns it") from error
     if not _may_be_read(path):
         raise CatalogError(f"catalog: {path}: permission denied", "run as the user who owns it")
-    if is_read_only and not path.exists():
-        raise CatalogMissing(f"catalog: {path}: not there", "the first night makes it")
+    if must_exist and not path.exists():
+        raise CatalogMissing(f"catalog: {path}: not there", FIRST)
     is_read_only = is_read_only or _is_fixed(path)
     url = f"sqlite:///{_read_only(path)}" if is_read_only else f"sqlite:///{path}"
     engine = create_engine(url, connect_args={"timeout": BUSY_S}, poolclass=NullPool)

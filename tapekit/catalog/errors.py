@@ -35,6 +35,7 @@ class NotInCatalog(CatalogError):
 
 
 REBUILD = "move it away; the cartridges tell it again: tapekit catalog rebuild DRIVE"
+FIRST = "the first night makes it; if it was lost: tapekit catalog rebuild DRIVE"
 _RIGHTS = "run as the user who owns it, or mount the file system writable"
 
 _SQLITE: tuple[tuple[str, type[CatalogError], str, str | None], ...] = (

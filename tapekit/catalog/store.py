@@ -33,12 +33,12 @@ class Store(contextlib.AbstractContextManager["Store"]):
         self.site = site
 
     @classmethod
-    def open(cls, chosen: str | Path, site: str = "", *, is_read_only: bool = False) -> Self:
-        """The catalog in a file of SQLite, which is made, or behind a URL of PostgreSQL.
+    def open(cls, chosen: str | Path, site: str = "", *, is_read_only: bool = False, must_exist: bool = False) -> Self:
+        """The catalog in a file of SQLite, which is made unless it must exist, or behind a URL of PostgreSQL.
 
         Read-only, nothing is made or changed, not even the files that SQLite keeps beside it.
         """
-        return cls(Database(chosen, is_read_only=is_read_only), site)
+        return cls(Database(chosen, is_read_only=is_read_only, must_exist=must_exist), site)
 
     def close(self) -> None:
         """Let go of the database."""

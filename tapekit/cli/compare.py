@@ -21,7 +21,7 @@ def command(context: click.Context, before: str, after: str, as_json: bool) -> N
 
     ARCHIVE is an id, its beginning, or latest.
     """
-    with lookup.open_store(context.find_root().obj) as store:
+    with lookup.open_to_ask(context.find_root().obj) as store:
         first, second = store.archive(before), store.archive(after)
         found = store.compare(first, second)
     if as_json:

@@ -24,7 +24,7 @@ def command(context: click.Context, pattern: str, ignore_case: bool, limit: int,
     """
     if not pattern:
         raise UsageError("pattern: empty", "a part of a name, or * for all")
-    with lookup.open_store(context.find_root().obj) as store:
+    with lookup.open_to_ask(context.find_root().obj) as store:
         found = store.find(pattern, ignore_case=ignore_case, limit=limit)
     if as_json:
         print_json({"pattern": pattern, "versions": [version_json(version) for version in found]})

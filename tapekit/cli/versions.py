@@ -22,7 +22,7 @@ def command(context: click.Context, file: str, as_json: bool) -> None:
     """
     if not file:
         raise UsageError("file: empty", "tapekit find looks for a part of the name")
-    with lookup.open_store(context.find_root().obj) as store:
+    with lookup.open_to_ask(context.find_root().obj) as store:
         found = store.versions(os.fsencode(file)) or store.versions(os.fsencode(os.path.abspath(file)))  # noqa: PTH100
     if not found:
         raise NotInCatalog(f"{file}: in no archive", "tapekit find looks for a part of the name")

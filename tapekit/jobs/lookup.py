@@ -20,6 +20,14 @@ def open_store(chosen: str | None) -> Store:
     return _open(places(chosen))
 
 
+def open_to_ask(chosen: str | None) -> Store:
+    """The catalog for a command that only asks: none is made, which would know nothing and say so as if it were true.
+
+    Raises CatalogMissing, UsageError, CatalogError.
+    """
+    return _open(places(chosen), must_exist=True)
+
+
 def open_kept(chosen: str | None) -> Store | None:
     """The catalog of a machine that keeps one: a site is configured, or it is there; None where neither is so.
 
@@ -30,9 +38,9 @@ def open_kept(chosen: str | None) -> Store | None:
     return _open(found) if is_kept else None
 
 
-def _open(found: Places) -> Store:
+def _open(found: Places, *, must_exist: bool = False) -> Store:
     chosen = place(found.state or state_directory(), found.catalog, found.catalog_password_file)
-    return Store.open(chosen, found.site)
+    return Store.open(chosen, found.site, must_exist=must_exist)
 
 
 def place(state: Path, catalog: str, password_file: str | Path | None) -> str | Path:

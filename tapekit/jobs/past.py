@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from formats.segment import COMPLETE
-from tapekit.catalog.errors import CatalogError
+from tapekit.catalog.errors import CatalogError, CatalogMissing
 from tapekit.catalog.runs import Run
 from tapekit.catalog.store import SUCCESS, Store
 from tapekit.config.schema import Configuration
@@ -24,10 +24,6 @@ from tapekit.report.stored import BadReport, from_value, value_of
 from tapekit.rotation.overdue import Overdue, overdue
 from tapekit.rotation.retention import Policy
 from tapekit.units import parse_time
-
-
-class NoCatalog(CatalogError):
-    """There is none yet, or it was lost."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +68,7 @@ class Past:
         """Why a job is overdue. Status, evening check and metrics say what this says."""
         limit = configuration.jobs[job].overdue_after
         why = overdue(policy.rotations[job], limit, self.saved(job), self.latest_run(job), now)
-        is_hidden = self.problem is not None and not isinstance(self.problem, NoCatalog)
+        is_hidden = self.problem is not None and not isinstance(self.problem, CatalogMissing)
         return Overdue.UNKNOWN if why is Overdue.NEVER and is_hidden else why
 
 
@@ -123,11 +119,7 @@ def open_store(configuration: Configuration) -> Store:
     """The catalog, if there is one: a question makes none. Raises CatalogError, UsageError."""
     site = configuration.site
     place = lookup.place(state(configuration), site.catalog, site.catalog_password_file)
-    if isinstance(place, Path) and not _is_there(place):
-        raise NoCatalog(
-            f"catalog: {place}: not there", "the first night makes it; if it was lost: tapekit catalog rebuild DRIVE"
-        )
-    return Store.open(place, site.name)
+    return Store.open(place, site.name, must_exist=True)
 
 
 def state(configuration: Configuration) -> Path:
@@ -169,14 +161,3 @@ def _run(report: NightReport) -> Run:
 
 def _later(*runs: Run | None) -> Run | None:
     return max((run for run in runs if run is not None), key=lambda run: run.begun, default=None)
-
-
-def _is_there(path: Path) -> bool:
-    """Whether a file is there, as far as this user may know."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -132,6 +132,16 @@ def test_compare(run: Run, known: str, source: Path) -> None:
     assert run("compare", first, first).out == "nothing differs\n"
 
 
+@pytest.mark.parametrize("asked", (("find", "one"), ("versions", "one"), ("compare", "latest", "latest")))
+def test_a_lost_catalog_is_no_empty_one(run: Run, saved: str, tmp_path: Path, asked: tuple[str, ...]) -> None:
+    (tmp_path / "state/catalog.sqlite").unlink(missing_ok=True)
+    ran = run(*asked)
+    assert (ran.code, ran.out) == (4, "")
+    assert "catalog.sqlite: not there" in ran.err
+    assert "tapekit catalog rebuild DRIVE" in ran.err
+    assert not (tmp_path / "state/catalog.sqlite").exists()
+
+
 def test_an_unreadable_catalog_is_said(run: Run, known: str, tmp_path: Path) -> None:
     (tmp_path / "state" / "catalog.sqlite").write_bytes(b"nonsense" * 1000)
     ran = run("find", "one", "--json")
