@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.benchmarks import archive, catalog, damage
+from tools.benchmarks import archive, catalog, damage, deltas
 from tools.benchmarks.report import MIB, Result, print_result
 from tools.benchmarks.settings import Settings, say
 
@@ -22,6 +22,7 @@ SUITES: dict[str, tuple[Callable[[Settings], Result], Callable[..., int]]] = {
     "archive": (archive.run, archive.room_bytes),
     "catalog": (catalog.run, catalog.room_bytes),
     "damage": (damage.run, damage.room_bytes),
+    "deltas": (deltas.run, deltas.room_bytes),
 }
 
 ROUNDS, QUICK_ROUNDS = 5, 3

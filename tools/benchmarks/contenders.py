@@ -99,22 +99,24 @@ def _dar(*options: str) -> Callable[[Path, Path], Command]:
     )
 
 
-def _borg(target: Path, *arguments: str) -> Command:
+def borg(target: Path, *arguments: str) -> Command:
+    """Return borg's command line, with its repository and all that it keeps in a target."""
     environment = {"BORG_BASE_DIR": str(target / "home"), "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes"}
     return Command(["borg", *arguments], environment)
 
 
 def _borg_init(_: Path, target: Path, __: int) -> Command:
-    return _borg(target, "init", "--encryption", "none", str(target / "repository"))
+    return borg(target, "init", "--encryption", "none", str(target / "repository"))
 
 
 def _borg_create(compression: str) -> Callable[[Path, Path], Command]:
-    return lambda source, target: _borg(
+    return lambda source, target: borg(
         target, "create", "--compression", compression, f"{target / 'repository'}::archive", str(source)
     )
 
 
-def _restic(target: Path, *arguments: str) -> Command:
+def restic(target: Path, *arguments: str) -> Command:
+    """Return restic's command line, with its repository and its cache in a target."""
     environment = {
         "RESTIC_PASSWORD": "benchmark",
         "RESTIC_REPOSITORY": str(target / "repository"),
@@ -124,11 +126,11 @@ def _restic(target: Path, *arguments: str) -> Command:
 
 
 def _restic_init(_: Path, target: Path, __: int) -> Command:
-    return _restic(target, "init", "--repository-version", "2")
+    return restic(target, "init", "--repository-version", "2")
 
 
 def _restic_backup(compression: str) -> Callable[[Path, Path], Command]:
-    return lambda source, target: _restic(target, "backup", "--compression", compression, str(source))
+    return lambda source, target: restic(target, "backup", "--compression", compression, str(source))
 
 
 ENCRYPT = "openssl enc -aes-256-ctr -pbkdf2 -pass pass:benchmark"

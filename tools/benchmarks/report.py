@@ -36,6 +36,7 @@ class Result:
     Args:
         suite: Its name.
         baseline: The contender that others are compared with in the table.
+        baseline_step: What it does meanwhile; the same as they, where nothing is said.
         data: The data sets.
         samples: All measurements.
         targets: What should be reached, and whether it is.
@@ -50,6 +51,7 @@ class Result:
     targets: list[Target] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    baseline_step: str = ""
 
     def wall_s(self, data: DataSet, contender: str, step: str = "backup") -> float | None:
         """Return the median wall time of one step, or None where it did not run."""
@@ -94,7 +96,9 @@ def _table(result: Result, data: DataSet) -> Table:
         samples = [
             each for each in result.samples if (each.data, each.step, each.contender) == (data.name, step, contender)
         ]
-        table.add_row(f"{contender}: {step}", *_cells(samples, result.wall_s(data, result.baseline, step)))
+        table.add_row(
+            f"{contender}: {step}", *_cells(samples, result.wall_s(data, result.baseline, result.baseline_step or step))
+        )
     return table
 
 
@@ -107,4 +111,4 @@ def _cells(samples: Sequence[Sample], baseline_s: float | None) -> Iterable[str]
     yield f"{median(walls) / baseline_s:.2f}" if baseline_s is not None else ""
     yield f"{median(sample.cost.cpu_s for sample in samples):.2f}"
     yield f"{max(sample.cost.peak_bytes for sample in samples) / MIB:,.0f}"
-    yield f"{median(stored) / MB:,.0f}" if stored else ""
+    yield f"{median(stored) / MB:,.1f}" if stored else ""
