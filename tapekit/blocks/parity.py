@@ -23,7 +23,7 @@ SMALL_SHARE = 64
 """On a small cartridge the stretch is a 64th of it: what ends an archive takes a little more than a stretch."""
 MOST_SHARE = 16
 """Where the parity that ends an archive would take more than a 16th of the cartridge, there is none."""
-_AT_ONCE_BYTES = 128 << 10
+_AT_ONCE_BYTES = 256 << 10
 """Sums, scratch and content of one step stay in a core's own cache."""
 
 

@@ -29,6 +29,21 @@ class Target:
     met: bool
 
 
+@dataclass(frozen=True)
+class Grid:
+    """A table whose cells are words.
+
+    Args:
+        title: What it shows.
+        columns: Their heads.
+        rows: As many cells each.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
 @dataclass
 class Result:
     """What a suite found.
@@ -39,6 +54,7 @@ class Result:
         baseline_step: What it does meanwhile; the same as they, where nothing is said.
         data: The data sets.
         samples: All measurements.
+        grids: Tables of other shapes than those of `data` and `samples`.
         targets: What should be reached, and whether it is.
         wrong: Results of tapekit's that are not right. Anything here fails the run.
         notes: What did not run, and why.
@@ -48,6 +64,7 @@ class Result:
     baseline: str
     data: list[DataSet] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    grids: list[Grid] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -77,6 +94,8 @@ def print_result(result: Result, console: Console) -> None:
     """Print tables, targets, notes and what is wrong."""
     for data in result.data:
         console.print(_table(result, data))
+    for grid in result.grids:
+        console.print(_grid(grid))
     for target in result.targets:
         state = "not measured" if target.got is None else "pass" if target.met else "SHORT"
         console.print(f"{state:12}  {target.what}" + ("" if target.got is None else f": {target.got}"))
@@ -99,6 +118,15 @@ def _table(result: Result, data: DataSet) -> Table:
         table.add_row(
             f"{contender}: {step}", *_cells(samples, result.wall_s(data, result.baseline, result.baseline_step or step))
         )
+    return table
+
+
+def _grid(grid: Grid) -> Table:
+    table = Table(title=grid.title, title_justify="left")
+    for number, column in enumerate(grid.columns):
+        table.add_column(column, justify="right" if number else "left")
+    for row in grid.rows:
+        table.add_row(*row)
     return table
 
 
