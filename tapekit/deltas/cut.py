@@ -3,7 +3,8 @@
 Pages suit what is written in place, databases and disk images; chunks what grows or shrinks in the middle.
 """
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable
 
 from pyfastcdc import FastCDC
 
@@ -29,32 +30,22 @@ class Cutter:
         self._ends = _ENDS[kind]
         self._held = b""
 
-    def feed(self, piece: "bytes | memoryview", *, is_last: bool = False) -> Iterator[memoryview]:
-        """The blocks that are whole with this piece; a block is good until the next one is asked for."""
+    def feed(self, piece: "bytes | memoryview", *, is_last: bool = False) -> tuple[memoryview, list[int]]:
+        """Content, and where in it each of the blocks ends that are whole with this piece."""
         data = memoryview(self._held + bytes(piece)) if self._held else memoryview(piece)
-        start = 0
-        for end in self._ends(data, is_last):
-            yield data[start:end]
-            start = end
-        self._held = bytes(data[start:])
+        ends = self._ends(data, is_last)
+        self._held = bytes(data[ends[-1] :] if ends else data)
+        return data, ends
 
 
-def _page_ends(data: memoryview, is_last: bool) -> Iterator[int]:  # noqa: FBT001 - the table's shape
-    yield from range(PAGE_BYTES, len(data) + 1, PAGE_BYTES)
-    if is_last and len(data) % PAGE_BYTES:
-        yield len(data)
+def _page_ends(data: memoryview, is_last: bool) -> list[int]:  # noqa: FBT001 - the table's shape
+    ends = list(range(PAGE_BYTES, len(data) + 1, PAGE_BYTES))
+    return [*ends, len(data)] if is_last and len(data) % PAGE_BYTES else ends
 
 
-def _chunk_ends(data: memoryview, is_last: bool) -> Iterator[int]:  # noqa: FBT001 - the table's shape
-    if not data:
-        return
-    end = 0
-    for chunk in _CHUNKER.cut_buf(data):
-        behind = end + chunk.length
-        if behind == len(data) and not is_last:
-            return  # the piece ends there, not the chunk
-        end = behind
-        yield end
+def _chunk_ends(data: memoryview, is_last: bool) -> list[int]:  # noqa: FBT001 - the table's shape
+    ends = list(itertools.accumulate(chunk.length for chunk in _CHUNKER.cut_buf(data))) if data else []
+    return ends if is_last else ends[:-1]  # the last one ends because the piece does
 
 
-_ENDS: dict[str, Callable[[memoryview, bool], Iterator[int]]] = {PAGES: _page_ends, CHUNKS: _chunk_ends}
+_ENDS: dict[str, Callable[[memoryview, bool], list[int]]] = {PAGES: _page_ends, CHUNKS: _chunk_ends}

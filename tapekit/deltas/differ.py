@@ -1,11 +1,11 @@
 """What changed in a file: its blocks against those it had, as extents and literal bytes, part after part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from formats import delta
 from formats.delta import Extent, ExtentKind
-from tapekit.deltas.maps import ChunksBefore, PagesBefore
-from tapekit.deltas.secret import ZERO
+from tapekit.deltas.maps import Before
+from tapekit.deltas.secret import DIGEST_BYTES, ZERO
 
 PART_LITERAL_BYTES = 4 << 20
 """So much is held before it is written."""
@@ -19,7 +19,7 @@ Flush = Callable[[int, tuple[Extent, ...], bytearray], None]
 class Differ:
     """Takes the blocks of a file in order; `flush` takes each part: where it begins, its extents and its literals."""
 
-    def __init__(self, before: PagesBefore | ChunksBefore, most_extents: int, flush: Flush) -> None:
+    def __init__(self, before: Before, most_extents: int, flush: Flush) -> None:
         """`most_extents` is what the chain may still have; from there on all is literal."""
         self.size_bytes = 0
         self.literal_bytes = 0
@@ -41,8 +41,27 @@ class Differ:
             self.size_bytes == size
         )  # fmt: skip
 
-    def add(self, block: memoryview, digest: bytes) -> None:
-        """The next block. Raises what `flush` raises."""
+    def add(self, data: memoryview, ends: Sequence[int], digests: bytes) -> None:
+        """The next blocks: content, where each ends in it, and their digests. Raises what `flush` raises."""
+        self._add(data, ends, digests, 0, len(ends))
+
+    def _add(self, data: memoryview, ends: Sequence[int], digests: bytes, first: int, behind: int) -> None:
+        """Blocks from `first` on: all at once where they are as they were, else one half after the other."""
+        if first == behind:
+            return
+        start, digest = ends[first - 1] if first else 0, digests[first * DIGEST_BYTES : behind * DIGEST_BYTES]
+        length = ends[behind - 1] - start
+        if self.extents <= self._most and self._before.is_same(self.size_bytes, length, digest):
+            self._extend(ExtentKind.BASE, length, self.size_bytes)
+            self.size_bytes += length
+        elif behind - first == 1:
+            self._add_block(data[start : start + length], digest)
+        else:
+            middle = (first + behind) // 2
+            self._add(data, ends, digests, first, middle)
+            self._add(data, ends, digests, middle, behind)
+
+    def _add_block(self, block: memoryview, digest: bytes) -> None:
         length, place = len(block), self.size_bytes
         found = self._before.find(place, length, digest)
         if self.extents > self._most:

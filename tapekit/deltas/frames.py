@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from formats.errors import Damaged
-from tapekit.deltas.secret import SiteSecret
+from tapekit.deltas.secret import SEALED_BYTES, SiteSecret
 
 _SIZE = struct.Struct(">I")
 LARGEST_FRAME_BYTES = 32 << 20
+FRAME_HEAD_BYTES = _SIZE.size + SEALED_BYTES
+"""That a frame has beyond what is in it."""
 
 
 class FrameWriter:

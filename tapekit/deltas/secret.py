@@ -15,6 +15,8 @@ DIGEST_BYTES = 16
 ZERO = bytes(DIGEST_BYTES)
 """Stands for a block of zeros alone."""
 _NONCE_BYTES = 12
+SEALED_BYTES = _NONCE_BYTES + 16
+"""That sealing adds."""
 _NO_NONCE = bytes(_NONCE_BYTES)
 
 

@@ -1,5 +1,6 @@
 """One archive that builds upon earlier ones: what is unchanged, what changed, and what is remembered afterwards."""
 
+import collections
 import contextlib
 import dataclasses
 import os
@@ -13,9 +14,9 @@ from formats.catalog import SHORT, Entry
 from formats.errors import Damaged
 from tapekit import clock
 from tapekit.cartridge.cartridge import Cartridge, Segment
-from tapekit.deltas.cut import CHUNKS, PAGES, Cutter, kinds
+from tapekit.deltas.cut import CHUNKS, PAGE_BYTES, PAGES, Cutter, kinds
 from tapekit.deltas.differ import Differ, Flush
-from tapekit.deltas.maps import BEFORE, MapMaker, MapWriter, digest_of
+from tapekit.deltas.maps import BEFORE, MapMaker, MapWriter, digests_of
 from tapekit.deltas.secret import SiteSecret, site_secret
 from tapekit.deltas.state import NOWHERE, Base, Known, Remembered, Remembering, folder_of, sort_key
 from tapekit.source.compare import catalog_time_ns
@@ -25,9 +26,11 @@ SMALLEST_BYTES = 64 << 10
 RACY_NS = 2_000_000_000
 """A clock tick of the coarsest file system, FAT: what was written within it has the same times."""
 SOUR_SHARE = 0.5
-PROBED_FRAMES_BLOCKS = 1 << 16
 PROBES = 64
+LAST_PROBES = 8
 MOST_WAITING = 8
+READ_AHEAD = 4
+"""Pieces of a file that are hashed later than they are compared, at most."""
 PERCENT = 100
 
 
@@ -123,19 +126,20 @@ class Session:
         return PAGES if self._fits_by_place(known, fd) else CHUNKS
 
     def _fits_by_place(self, known: Known, fd: int) -> bool:
-        """Whether most pages stand where they stood, by a few of them."""
+        """Whether most pages stand where they stood, by a few of them all over the file, and some at its end do."""
         assert self._before is not None  # noqa: S101 - it is known from there
-        pages = min(-(-known.entry.size // 8192), PROBED_FRAMES_BLOCKS)
-        step, same, looked = max(1, pages // PROBES), 0, 0
+        pages = known.entry.size // PAGE_BYTES
+        step = max(1, pages // PROBES)
+        same = [self._stands(known, fd, number) for number in range(step // 2, pages, step)]
+        return sum(same) * 2 > len(same) and any(same[-LAST_PROBES:])
+
+    def _stands(self, known: Known, fd: int, number: int) -> bool:
+        """Whether a page is as it was."""
+        assert self._before is not None  # noqa: S101 - it is known from there
         with contextlib.suppress(Damaged, OSError):
-            for number, (length, digest) in enumerate(self._before.map(known, PAGES)):
-                if number >= pages:
-                    break
-                if number % step == 0:
-                    page = os.pread(fd, min(length, known.entry.size - number * length), number * length)
-                    looked += 1
-                    same += digest_of(self._secret, memoryview(page)) == digest
-        return same * 2 > looked
+            page = memoryview(os.pread(fd, PAGE_BYTES, number * PAGE_BYTES))
+            return bool(page) and digests_of(self._secret, page, (len(page),)) == self._before.page(known, number)
+        return False
 
     # --- maps ---------------------------------------------------------------------------------------------------
 
@@ -147,11 +151,16 @@ class Session:
         return Recorder(MapMaker(self._secret, {kind: self._remembering.writer(kind) for kind in made}), self._pool)
 
     def comparing(self, known: Known, kind: str, flush: Flush) -> "Comparing":
-        """Compares a file with what it was."""
+        """Compares a file with what it was, cut in one way; the first time in both, to see which is better."""
+        ways = [self._way(known, kind, flush)]
+        ways += [self._way(known, other, lambda *_part: None) for other in known.kinds if other != kind]
+        return Comparing(ways, self._secret, self._pool)
+
+    def _way(self, known: Known, kind: str, flush: Flush) -> "Way":
         assert self._before is not None  # noqa: S101 - it is known from there
         before = BEFORE[kind](self._before.map(known, kind), known.entry.size)
         differ = Differ(before, delta.MOST_CHAIN_EXTENTS - known.extents, flush)
-        return Comparing(differ, kind, MapWriter(self._remembering.writer(kind), kind), self._secret, self._pool)
+        return Way(kind, Cutter(kind), MapWriter(self._remembering.writer(kind), kind), differ)
 
     # --- what is remembered -------------------------------------------------------------------------------------
 
@@ -243,31 +252,51 @@ class Recorder:
         self._maker.finish()
 
 
-class Comparing:
-    """Takes the content of a file, and finds what changed in it."""
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """One way to cut a file: the map that is made of it, and what changed by that."""
 
-    def __init__(
-        self, differ: Differ, kind: str, made: MapWriter, secret: SiteSecret, pool: ThreadPoolExecutor
-    ) -> None:  # fmt: skip
+    kind: str
+    cutter: Cutter
+    made: MapWriter
+    differ: Differ
+
+    @property
+    def cost_bytes(self) -> int:
+        """What is stored of the file."""
+        return self.differ.literal_bytes + delta.map_bytes(self.differ.extents)
+
+
+class Comparing:
+    """Takes the content of a file, and finds what changed in it: by the first of the ways."""
+
+    def __init__(self, ways: Sequence[Way], secret: SiteSecret, pool: ThreadPoolExecutor) -> None:
         """Nothing was seen yet."""
-        self.differ = differ
-        self.maps = {kind: made.place}
-        self._cutter = Cutter(kind)
-        self._made = made
+        self.differ = ways[0].differ
+        self._ways = ways
         self._secret = secret
         self._pool = pool
+        self._hashing: collections.deque[Future[None]] = collections.deque()
 
     def add(self, piece: memoryview, hashed: Callable[[memoryview], None], *, is_last: bool = False) -> None:
-        """The next piece, which is `hashed` meanwhile. Raises what the differ's flush raises."""
-        hashing = self._pool.submit(hashed, piece)
-        try:
-            for block in self._cutter.feed(piece, is_last=is_last):
-                digest = digest_of(self._secret, block)
-                self._made.add(len(block), digest)
-                self.differ.add(block, digest)
-        finally:
-            hashing.result()
+        """The next piece, which is `hashed` meanwhile, at the latest when READ_AHEAD more have come.
 
-    def finish(self) -> None:
-        """The map is whole. Raises OSError."""
-        self._made.finish()
+        Raises what the differ's flush raises.
+        """
+        self._hashing.append(self._pool.submit(hashed, piece))
+        for way in self._ways:
+            data, ends = way.cutter.feed(piece, is_last=is_last)
+            digests = digests_of(self._secret, data, ends)
+            way.made.add(ends, digests)
+            way.differ.add(data, ends, digests)
+        while len(self._hashing) > READ_AHEAD:
+            self._hashing.popleft().result()
+
+    def finish(self) -> dict[str, int]:
+        """All was seen and hashed; the map of the way that is to be gone on with. Raises OSError."""
+        while self._hashing:
+            self._hashing.popleft().result()
+        for way in self._ways:
+            way.made.finish()
+        best = min(self._ways, key=lambda way: way.cost_bytes)
+        return {best.kind: best.made.place}

@@ -12,6 +12,7 @@ import json
 import shutil
 import struct
 import urllib.parse
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from formats.errors import Damaged
 from tapekit.blocks.codec import ZstdCompressor, decompress
 from tapekit.deltas.cut import KINDS, PAGES
 from tapekit.deltas.frames import FrameWriter, frames
-from tapekit.deltas.maps import blocks
-from tapekit.deltas.secret import SiteSecret
+from tapekit.deltas.maps import FRAME_BLOCKS, PAGES_FRAME_BYTES, Table, tables
+from tapekit.deltas.secret import DIGEST_BYTES, SiteSecret
 from tapekit.journal import make_private
 
 MEMBERS = "members"
@@ -104,12 +105,20 @@ class Remembered:
                 device, pages, chunks, extents, flags = extra
                 yield Known(entry, device, pages, chunks, extents, bool(flags & _IS_RACY), bool(flags & _IS_SOUR))
 
-    def map(self, known: Known, kind: str) -> Iterator[tuple[int, bytes]]:
-        """Length and digest of each block of a file as it was. Raises Damaged."""
+    def map(self, known: Known, kind: str) -> Iterator[Table]:
+        """The blocks of a file as it was. Raises Damaged."""
+        return self._map(known, kind, known.pages if kind == PAGES else known.chunks)
+
+    def page(self, known: Known, number: int) -> bytes:
+        """The digest of one page of a file as it was. Raises Damaged."""
+        frame, number = divmod(number, FRAME_BLOCKS)
+        table = next(self._map(known, PAGES, known.pages + frame * PAGES_FRAME_BYTES), Table(array("I"), b""))
+        return table.digests[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES]
+
+    def _map(self, known: Known, kind: str, place: int) -> Iterator[Table]:
         archive = self.bases[known.entry.base - 1].archive
-        place = known.pages if kind == PAGES else known.chunks
         found = frames(self.folder / f"{kind}.{archive}", f"{self._name}\0{kind}\0{archive}", self._secret, place)
-        return blocks(found, kind)
+        return tables(found, kind)
 
     def _check(self, path: Path) -> None:
         """Every frame is there and good, before any of it is believed."""

@@ -1,6 +1,7 @@
 """Saving what changed in a file: its parts into the stream (formats/SPEC.md section 11.3), or no more than a line."""
 
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterator
 
@@ -9,7 +10,7 @@ from formats.catalog import CHANGED, DELTA, SHORT, SPARSE, Entry
 from formats.delta import Extent, Part
 from formats.errors import TooLarge
 from formats.pax import Member
-from tapekit.deltas.session import SMALLEST_BYTES, Comparing, Session, is_same
+from tapekit.deltas.session import READ_AHEAD, SMALLEST_BYTES, Comparing, Session, is_same
 from tapekit.deltas.state import Known
 from tapekit.jobs.lines import changed_meanwhile, group_name, line_of, owner_name, shorter
 from tapekit.source.walk import Thing
@@ -74,7 +75,7 @@ class DeltaSaver:
 
         comparing = self._session.comparing(known, kind, flush)
         why = self._compare(fd, status, comparing, digest)
-        comparing.finish()
+        maps = comparing.finish()
         differ = comparing.differ
         after = changed_meanwhile(status, os.fstat(fd))
         if is_still and not why and not after and not pending and differ.is_same:
@@ -94,7 +95,7 @@ class DeltaSaver:
         entry = entry._replace(size=status.st_size if why else done)
         if not why:
             extents = known.extents + differ.extents
-            self._session.saved(entry, status.st_dev, read_ns, comparing.maps, extents, differ.literal_bytes)
+            self._session.saved(entry, status.st_dev, read_ns, maps, extents, differ.literal_bytes)
         return entry
 
     def _compare(self, fd: int, status: os.stat_result, comparing: Comparing, digest: "hashlib._Hash") -> str:
@@ -113,11 +114,11 @@ class DeltaSaver:
 
     @staticmethod
     def _pieces(fd: int, size: int) -> Iterator[memoryview]:
-        """The content in pieces; each is good until the next."""
-        buffer = memoryview(bytearray(READ_BYTES))
+        """The content in pieces; each is good until READ_AHEAD more have come."""
+        buffers = itertools.cycle([memoryview(bytearray(min(READ_BYTES, size))) for _ in range(READ_AHEAD + 1)])
         place = 0
         while place < size:
-            filled, most = 0, min(READ_BYTES, size - place)
+            buffer, filled, most = next(buffers), 0, min(READ_BYTES, size - place)
             while filled < most:
                 try:
                     got = os.preadv(fd, [buffer[filled:most]], place + filled)
