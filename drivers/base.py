@@ -168,6 +168,14 @@ class Drive(Protocol):
 
 
 @runtime_checkable
+class Buffering(Protocol):
+    """A drive that takes blocks into a buffer of its own, and tells how much of them is not on the medium yet."""
+
+    def buffered_bytes(self) -> int | None:
+        """What it has taken and not written; None where it does not know. Raises as `write_block` does."""
+
+
+@runtime_checkable
 class Rewriting(Protocol):
     """A drive that can also write one block again in its place, and leave all others as they are: no tape can."""
 

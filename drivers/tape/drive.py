@@ -173,6 +173,11 @@ class TapeDrive:
         self._need_content()
         return self._reel.position()
 
+    def buffered_bytes(self) -> int | None:
+        """See Buffering. Raises what a late failure of an earlier write raises."""
+        self._need_content()
+        return self._reel.buffered_bytes()
+
     def locate(self, file: int, block: int = 0) -> None:
         """See Drive."""
         self._need_content()

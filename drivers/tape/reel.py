@@ -143,6 +143,13 @@ class Reel:
             self._place = (file, place)
         return Position(file, place - self._starts[file])
 
+    def buffered_bytes(self) -> int | None:
+        """What the drive has taken and not yet put on the tape; None where it does not tell."""
+        try:
+            return tape.parse_buffered(self.answer(commands.READ_POSITION, size=tape.SHORT_POSITION_BYTES))
+        except (Unsupported, FormatError):
+            return None
+
     def locate(self, file: int, block: int) -> None:
         """Go before a block. Raises EndOfData, and stands then where it stood before."""
         self._recover()

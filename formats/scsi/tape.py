@@ -13,7 +13,7 @@ LIMITS_BYTES = 6
 DENSITY_BYTES = 52
 
 _BEGINNING, _EARLY_WARNING = 0x80, 0x40
-_SHORT_UNKNOWN = 0x04
+_SHORT_UNKNOWN, _BYTES_UNKNOWN = 0x04, 0x10
 _LONG_FILE_UNKNOWN, _LONG_UNKNOWN, _PROGRAMMABLE = 0x08, 0x04, 0x01
 
 
@@ -111,6 +111,12 @@ def parse_short(data: bytes) -> TapePosition:
         None if raw.flags & _SHORT_UNKNOWN else raw.first, None, raw.partition, bool(raw.flags & _BEGINNING),
         bool(raw.flags & _EARLY_WARNING),
     )  # fmt: skip
+
+
+def parse_buffered(data: bytes) -> int | None:
+    """Of the short form: bytes in the drive's buffer; None where it does not tell. Raises Damaged."""
+    raw = _SHORT.parse(data)
+    return None if raw.flags & _BYTES_UNKNOWN else raw.buffered_bytes
 
 
 @dataclasses.dataclass(frozen=True)

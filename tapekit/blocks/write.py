@@ -13,7 +13,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 
-from drivers.base import Drive
+from drivers.base import Buffering, Drive, MediumState
 from formats import block
 from formats.block import HEADER_BYTES, NO_PARITY_GROUP, TAG_BYTES, BlockHead, Flags, Kind
 from formats.segment import BlockCounts, ParityScheme
@@ -125,7 +125,7 @@ class SegmentWriter:
         self._sequence_start = sequence_start
         self._kept: deque[SealedBlock] = deque()
         """The blocks that were written last, where the drive may still lose them."""
-        self._keeps = KEPT_BYTES // block_size if drive.medium().is_tape else 0
+        self._keeps = _kept_bytes(medium) // block_size
         self._pool: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         self._pieces: queue.SimpleQueue[Piece | _CloseGroup | threading.Event | None] = queue.SimpleQueue()
         self._sealed: queue.SimpleQueue[SealedBlock | Group | threading.Event | None] = queue.SimpleQueue()
@@ -133,7 +133,7 @@ class SegmentWriter:
         self._flow: Flow[SealedBlock | Group | threading.Event | None] | None = None
         if medium.streaming is not None:
             pool = max(16, (tape_pool_bytes or min(TAPE_POOL_BYTES, _memory_bytes() // 4)) // block_size)
-            self._flow = Flow(self._sealed, _flowing_bytes, medium.streaming, pool - pool // 16)
+            self._flow = Flow(self._sealed, _flowing_bytes, medium.streaming, pool - pool // 16, self._in_drive)
         self._buffers = pool + self._keeps
         self._made = 0
         self._threads = [
@@ -362,6 +362,15 @@ class SegmentWriter:
             if isinstance(sealed, SealedBlock):
                 self._give_back(sealed)
 
+    def _in_drive(self) -> int | None:
+        """What the drive has taken and not written; None where it does not tell. An error is that of the next block."""
+        if self._failure is None and isinstance(self._drive, Buffering):
+            try:
+                return self._drive.buffered_bytes()
+            except Exception as error:  # noqa: BLE001 - handed to the caller's thread
+                self._failure = error
+        return None
+
     def _arriving(self) -> Iterator[SealedBlock | Group | threading.Event]:
         """What was sealed, until the end."""
         take = self._sealed.get if self._flow is None else iter(self._flow).__next__
@@ -412,6 +421,13 @@ def _flowing_bytes(item: SealedBlock | Group | threading.Event | None) -> int | 
     if isinstance(item, SealedBlock):
         return len(item.data)
     return 0 if isinstance(item, Group) else None
+
+
+def _kept_bytes(medium: MediumState) -> int:
+    """Of what was written last: as much as a tape drive may hold in its buffer, and lose."""
+    if not medium.is_tape:
+        return 0
+    return min(medium.streaming.buffer_bytes, _memory_bytes() // 8) if medium.streaming else KEPT_BYTES
 
 
 def _memory_bytes() -> int:

@@ -56,14 +56,19 @@ class Source:
         return not self._made or self._made[0] > self._clock.now()
 
 
-def stops(rate_mb_s: float, buffer_mb: int) -> tuple[int, int, int, float]:
+def stops(
+    rate_mb_s: float, buffer_mb: int, *, tells: bool = True, starts_at: float = 0.5
+) -> tuple[int, int, int, float]:
     """Stops of the tape, stops as they were reckoned, the measured speed of the source in MB/s, and seconds in all."""
     clock = SimulatedClock()
-    motion = Motion(LTO_9, clock, DRIVE_BYTES)
+    motion = Motion(LTO_9, clock, DRIVE_BYTES, starts_at)
     buffers = buffer_mb * MB // BLOCK
     source = Source(clock, rate_mb_s, TOTAL // BLOCK, buffers)
     need = Streaming(FLOOR * MB, DRIVE_BYTES)
-    flow = Flow[int | None](source, lambda size: size, need, buffers - buffers // 16, clock.now, clock.wait)
+    flow = Flow[int | None](
+        source, lambda size: size, need, buffers - buffers // 16, motion.now_level if tells else lambda: None,
+        clock.now, clock.wait,
+    )  # fmt: skip
     for size in flow:
         if size is None:
             break
@@ -83,18 +88,36 @@ def test_a_source_that_is_fast_enough_causes_no_stop(rate: int) -> None:
 @pytest.mark.parametrize("buffer_mb", (250, 500, 1000, 4000))
 @pytest.mark.parametrize("rate", (40, 100, 150))
 def test_a_slow_source_causes_the_fewest_stops_that_buffering_allows(rate: int, buffer_mb: int) -> None:
-    """Between two stops the tape takes what both buffers hold when it starts, and what comes until they are empty.
+    """Between two stops the tape takes at most what both buffers hold when it starts, and what comes until it is dry.
 
-    It starts when its own is half full, which takes it as long as that much takes at its slowest speed. A tenth of that
-    half is left as a margin, and a sixteenth of ours to the source.
+    Its own is half full then. A tenth of that half is left as a margin twice, and a sixteenth of ours to the source.
     """
     happened, reckoned, measured, _ = stops(rate, buffer_mb)
+    own, share = DRIVE_BYTES / MB / 2, FLOOR / (FLOOR - rate)
+    possible = math.floor(TOTAL / MB / ((buffer_mb + own) * share))
+    kept = math.ceil(TOTAL / MB / ((buffer_mb * 15 / 16 + own * 0.8) * share))
+    assert possible <= happened <= kept <= math.ceil(possible * 1.2) + 1
+    assert abs(happened - reckoned) <= 1
+    assert measured == pytest.approx(rate, abs=1)
+
+
+@pytest.mark.parametrize("buffer_mb", (250, 500, 1000))
+def test_a_drive_that_does_not_tell_what_it_holds_gets_nothing_beforehand(buffer_mb: int) -> None:
+    """While its own buffer fills, part of ours goes by; a tenth of that half is left as a margin."""
+    happened, reckoned, _, _ = stops(100, buffer_mb, tells=False)
     own = DRIVE_BYTES / MB / 2
-    stretch = (buffer_mb * 15 / 16 + own * rate / FLOOR - own / 10) * FLOOR / (FLOOR - rate)
+    stretch = (buffer_mb * 15 / 16 + own * 100 / FLOOR - own / 10) * FLOOR / (FLOOR - 100)
     assert happened <= math.ceil(TOTAL / MB / stretch) + 1
     assert abs(happened - reckoned) <= 1
-    assert happened < TOTAL / MB / (own * FLOOR / (FLOOR - rate))  # which is how many there are without ours
-    assert measured == pytest.approx(rate, abs=1)
+
+
+@pytest.mark.parametrize("starts_at", (0.05, 0.2, 0.4))
+def test_a_drive_that_starts_early_is_found_out(starts_at: float) -> None:
+    """It stops once more, when it has what does not start others; afterwards it gets nothing beforehand."""
+    happened, reckoned, _, _ = stops(100, 500, starts_at=starts_at)
+    without, *_ = stops(100, 500, tells=False, starts_at=starts_at)
+    assert happened <= without + 1
+    assert abs(happened - reckoned) <= 1
 
 
 def test_what_somebody_waits_for_is_not_kept_back() -> None:
@@ -103,6 +126,6 @@ def test_what_somebody_waits_for_is_not_kept_back() -> None:
     waits: list[float] = []
     for item in (10, 20, None, 30, None):
         arriving.put(item)
-    flow = iter(Flow(arriving, lambda size: size, Streaming(1, 10), 100, lambda: 0.0, waits.append))
+    flow = iter(Flow(arriving, lambda size: size, Streaming(1, 10), 100, lambda: None, lambda: 0.0, waits.append))
     assert [next(flow) for _ in range(5)] == [10, 20, None, 30, None]
     assert not waits

@@ -143,6 +143,18 @@ def test_a_tape_gets_nothing_before_the_pool_is_full() -> None:
         writer.drain()
 
 
+def test_a_failure_that_shows_when_a_tape_is_asked_what_it_holds_is_no_other() -> None:
+    class Asked(ListDrive):
+        def buffered_bytes(self) -> int:
+            raise EndOfMedium("list: full")
+
+    drive = Asked()
+    drive.state = dataclasses.replace(drive.state, streaming=Streaming(10**15, 10**15))
+    with pooled_writer(drive, NoCompressor()).threads() as writer, pytest.raises(EndOfMedium):
+        fill_many(writer, 1000)
+    assert not drive.files
+
+
 def test_what_is_gathered_when_a_tape_fails_is_taken_back() -> None:
     drive = streaming_drive()
     drive.before_write = failing_at(7, EndOfMedium("list: full"))

@@ -254,12 +254,17 @@ class Deck:
         """An object has been taken that is not on the medium yet."""
         self._buffered.append((number, size))
         self._buffered_bytes += size
-        while self._buffered and self._buffered_bytes - self._buffered[0][1] >= self.motion.level:
+        self._settle(self.motion.level)
+
+    def _settle(self, level: float) -> None:
+        """What the tape took is not in the buffer any more."""
+        while self._buffered and self._buffered_bytes - self._buffered[0][1] >= level:
             self._buffered_bytes -= self._buffered.popleft()[1]
 
     @property
     def buffered(self) -> tuple[int, int]:
         """Objects and bytes in the buffer."""
+        self._settle(self.motion.now_level())
         return len(self._buffered), self._buffered_bytes
 
     def flush(self) -> None:

@@ -38,8 +38,10 @@ class Direction(enum.Enum):
 class Motion:
     """The buffer and the tape. `level`: bytes that the tape still has to take (writing) or may bring (reading)."""
 
-    def __init__(self, drive: Generation, clock: Clock, buffer_bytes: int | None = None) -> None:
-        """Stand still, with an empty buffer."""
+    def __init__(
+        self, drive: Generation, clock: Clock, buffer_bytes: int | None = None, starts_at: float = 0.5
+    ) -> None:  # fmt: skip
+        """Stand still, with an empty buffer; the tape starts when this share of it is full."""
         self.buffer_bytes = drive.buffer_mib << 20 if buffer_bytes is None else buffer_bytes
         self.stops = 0
         self.flushes = 0
@@ -50,6 +52,7 @@ class Motion:
         self._native = float(drive.native_mb_s * MB)
         self._floor = float(drive.floor_mb_s * MB)
         self._clock = clock
+        self._starts_bytes = starts_at * self.buffer_bytes
         self._is_running = False
         self._last_s = self._ready_s = clock.now()
 
@@ -63,7 +66,7 @@ class Motion:
             self._is_running = True
             self._wait(min(missing, self.level))
         self.level += size
-        if self.level * 2 >= self.buffer_bytes:
+        if self.level >= self._starts_bytes:
             self._is_running = True
 
     def flush(self) -> None:
@@ -75,6 +78,11 @@ class Motion:
             self.flushes += 1
             self._is_running = False
             self._ready_s = self._clock.now() + STOP_S
+
+    def now_level(self) -> int:
+        """Bytes in the buffer at this moment."""
+        self._pass_time(0)
+        return int(self.level)
 
     def halt(self) -> None:
         """Stand still; what was in the buffer is no longer of interest."""

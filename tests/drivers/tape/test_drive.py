@@ -139,6 +139,24 @@ def test_blocks_that_the_drive_lost_are_named(machine: Machine, drive: TapeDrive
     assert rest_of(drive) == [block(7), Mark.FILEMARK]
 
 
+def test_what_is_in_the_buffer_is_told(machine: Machine, drive: TapeDrive) -> None:
+    drive.to_end_of_data()
+    assert drive.buffered_bytes() == 0
+    for number in range(3):
+        drive.write_block(block(number))
+    assert drive.buffered_bytes() == 15_000
+    drive.write_filemark()
+    assert drive.buffered_bytes() == 0
+
+
+def test_a_loss_that_shows_when_the_buffer_is_asked_for_is_not_passed_over(machine: Machine, drive: TapeDrive) -> None:
+    drive.to_end_of_data()
+    drive.write_block(block(0))
+    machine.script(Fault(Effect.LOSE_BUFFER, c.READ_POSITION.opcode))
+    with pytest.raises(BlocksLost, match="1 blocks that it could not write"):
+        drive.buffered_bytes()
+
+
 def test_what_was_flushed_is_never_lost(machine: Machine, drive: TapeDrive) -> None:
     drive.to_end_of_data()
     drive.write_block(block(0))

@@ -95,3 +95,9 @@ def test_text_of_a_chip_fits_and_is_whole() -> None:
 
 def test_what_a_device_calls_itself_is_printable() -> None:
     assert inquiry.text(b"A\x1b[31mB  \0junk") == "A?[31mB"
+
+
+def test_a_drive_may_not_know_what_is_in_its_buffer() -> None:
+    told = tape.build_short(TapePosition(9, None), buffered_objects=2, buffered_bytes=5000)
+    assert tape.parse_buffered(told) == 5000
+    assert tape.parse_buffered(bytes((told[0] | 0x10,)) + told[1:]) is None  # BYCU
