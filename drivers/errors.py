@@ -19,6 +19,10 @@ class NoDevice(DriveError):
     """There is no such device or file: name another one."""
 
 
+class BadAddress(DriveError):
+    """What was written to name the drive cannot be understood: write it otherwise."""
+
+
 class NoPermission(DriveError):
     """The operating system refuses: ask for the right to use the device."""
 

@@ -87,6 +87,7 @@ class Stopped(TapekitError):
 
 
 _EXIT_OF_DRIVE_ERROR: tuple[tuple[type[Exception], Exit], ...] = (
+    (drive.BadAddress, Exit.USAGE),
     (drive.Busy, Exit.BUSY),
     (drive.EndOfMedium, Exit.END_OF_MEDIUM),
     (drive.NoMedium, Exit.CARTRIDGE),

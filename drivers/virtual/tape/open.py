@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from drivers.errors import NoDevice, translated
+from drivers.errors import BadAddress, translated
 from drivers.scsi.generations import GENERATIONS, generation
 from drivers.virtual import faults
 from drivers.virtual.clock import SimulatedClock
@@ -27,20 +27,20 @@ def unit_of(path: str, *, writable: bool, clock: SimulatedClock | None = None) -
     worm or cleaning; `new=1`: no drive has had it yet; `buffer`, `largest`: sizes of the drive's buffer and of the
     largest block that it takes; `faults`: a file that says what goes wrong (drivers/virtual/faults.py).
 
-    Raises NoDevice, Busy, ForeignMedium.
+    Raises BadAddress, NoDevice, Busy, ForeignMedium.
     """
     file, _, query = path.partition("?")
     options = dict(parse_qsl(query))
     unknown = sorted(options.keys() - set(KEYS))
     if unknown:
-        raise NoDevice(f"virtual:{file}: {', '.join(unknown)}: not an option", f"there are {', '.join(KEYS)}")
+        raise BadAddress(f"virtual:{file}: {', '.join(unknown)}: not an option", f"there are {', '.join(KEYS)}")
     number = _number(file, "generation", options.get("generation"))
     buffer_bytes = _size(file, "buffer", options.get("buffer"))
     largest = _size(file, "largest", options.get("largest")) or LARGEST_BLOCK_BYTES
     script = _script(file, options.get("faults"))
     in_changer = _generation_in_changer(Path(file))
     number = number or in_changer
-    if not Path(file).exists() and number is not None and writable and in_changer is None:
+    if not Path(file).exists() and number is not None and in_changer is None:
         _create(file, options, number)
     is_empty = in_changer is not None and not Path(file).exists()
     medium = None if is_empty else Cartridge(file, writable=writable)
@@ -72,15 +72,15 @@ def _script(file: str, path: str | None) -> Script | None:
     except OSError as error:
         raise translated(error, f"virtual:{file}: {path}") from error
     except ValueError as error:
-        raise NoDevice(f"virtual:{file}: {path}: {error}") from error
+        raise BadAddress(f"virtual:{file}: {path}: {error}") from error
 
 
 def _create(file: str, options: dict[str, str], number: int) -> None:
     media_id = options.get("medium", generation(number).media_id)
     if media_id not in {one.media_id for one in RECORDINGS}:
-        raise NoDevice(f"virtual:{file}: medium {media_id}: not known")
+        raise BadAddress(f"virtual:{file}: medium {media_id}: not known")
     if options.get("kind", "data") not in {kind.value for kind in Kind}:
-        raise NoDevice(f"virtual:{file}: kind {options['kind']}: not known", "data, worm or cleaning")
+        raise BadAddress(f"virtual:{file}: kind {options['kind']}: not known", "data, worm or cleaning")
     cartridge.create(
         file, recording(media_id), kind=Kind(options.get("kind", "data")),
         capacity=_size(file, "capacity", options.get("capacity")),
@@ -94,7 +94,7 @@ def _number(file: str, key: str, text: str | None) -> int | None:
         return None
     known = [str(one.number) for one in GENERATIONS]
     if text not in known:
-        raise NoDevice(f"virtual:{file}: {key} {text}: not known", f"there are {', '.join(known)}")
+        raise BadAddress(f"virtual:{file}: {key} {text}: not known", f"there are {', '.join(known)}")
     return int(text)
 
 
@@ -103,5 +103,5 @@ def _size(file: str, key: str, text: str | None) -> int | None:
         return None
     digits, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "")
     if not digits.isdecimal():
-        raise NoDevice(f"virtual:{file}: {key} {text}: not a size", "write it as 64M or 2G")
+        raise BadAddress(f"virtual:{file}: {key} {text}: not a size", "write it as 64M or 2G")
     return int(digits) * _UNITS.get(unit, 1)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from drivers.base import Content
-from drivers.errors import Busy, ForeignMedium, NoDevice
+from drivers.errors import BadAddress, Busy, DriveError, ForeignMedium, NoDevice
 from drivers.scsi import commands
 from drivers.tape import virtual
 from drivers.virtual.tape.open import unit_of
@@ -33,18 +33,19 @@ def test_a_cartridge_is_made_when_it_is_described(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "error"),
     (
-        "generation=2",
-        "generation=six",
-        "size=1",
-        "generation=6&capacity=-1",
-        "medium=L0",
-        "generation=6&faults=/nowhere",
+        ("generation=2", BadAddress),
+        ("generation=six", BadAddress),
+        ("size=1", BadAddress),
+        ("generation=6&capacity=-1", BadAddress),
+        ("generation=6&medium=L0", BadAddress),
+        ("medium=L6", NoDevice),
+        ("generation=6&faults=/nowhere", NoDevice),
     ),
 )
-def test_what_means_nothing_makes_nothing(tmp_path: Path, query: str) -> None:
-    with pytest.raises(NoDevice):
+def test_what_means_nothing_makes_nothing(tmp_path: Path, query: str, error: type[DriveError]) -> None:
+    with pytest.raises(error):
         opened(f"{tmp_path}/a.tape?{query}")
     assert not list(tmp_path.iterdir())
 
