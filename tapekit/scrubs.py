@@ -27,6 +27,16 @@ class Advice(enum.Enum):
     RETIRE = "retire"
 
 
+class Reason(enum.Enum):
+    """What the advice rests on."""
+
+    LOST = "{lost} blocks could not be corrected"
+    SHARE = "{corrected} of {blocks} blocks had to be corrected"
+    TREND = "more and more blocks have to be corrected: {trend}"
+    SOME = "{corrected} of {blocks} blocks had to be corrected, fewer than one in a thousand"
+    NONE = "every block was read as it was written"
+
+
 @dataclasses.dataclass(frozen=True)
 class Scrub:
     """What one scrub found. `cartridge` is the label's id; `retries` and the like are the drive's own counters."""
@@ -48,6 +58,30 @@ class Scrub:
     def bytes_per_s(self) -> int:
         """How fast it was read."""
         return int(self.read_bytes / max(self.duration_s, 0.001))
+
+
+@dataclasses.dataclass(frozen=True)
+class Advised:
+    """What the scrubs of a cartridge advise, and why; `trend` are corrected blocks of the last ones, oldest first."""
+
+    advice: Advice
+    reason: Reason
+    latest: Scrub
+    trend: tuple[int, ...]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What the words of a reason name."""
+        latest = self.latest
+        return {
+            "lost": str(latest.lost), "corrected": str(latest.corrected), "blocks": str(latest.blocks),
+            "trend": ", ".join(map(str, self.trend)),
+        }  # fmt: skip
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return self.reason.value.format(**self.values)
 
 
 class Scrubs:
@@ -72,24 +106,25 @@ class Scrubs:
         self._scrubs.append(scrub)
         self._journal.add(dataclasses.asdict(scrub))
 
-    def advice(self, cartridge: str) -> tuple[Advice, str] | None:
-        """What to do with a cartridge, and why, in words; None where it was never scrubbed."""
+    def advice(self, cartridge: str) -> Advised | None:
+        """What to do with a cartridge; None where it was never scrubbed."""
         scrubs = self.of(cartridge)
         return advised(scrubs) if scrubs else None
 
 
-def advised(scrubs: list[Scrub]) -> tuple[Advice, str]:
+def advised(scrubs: list[Scrub]) -> Advised:
     """The rule above, for the scrubs of one cartridge, oldest first."""
-    latest, trend = scrubs[-1], [scrub.corrected for scrub in scrubs[-TREND:]]
+    latest, trend = scrubs[-1], tuple(scrub.corrected for scrub in scrubs[-TREND:])
+    advice, reason = Advice.GOOD, Reason.NONE
     if latest.lost:
-        return Advice.RETIRE, f"{latest.lost} blocks could not be corrected"
-    if latest.corrected * MOST_CORRECTED_SHARE >= latest.blocks and latest.corrected:
-        return Advice.RETIRE, f"{latest.corrected} of {latest.blocks} blocks had to be corrected"
-    if len(trend) == TREND and trend[0] < trend[1] < trend[2]:
-        return Advice.RETIRE, f"more and more blocks have to be corrected: {', '.join(map(str, trend))}"
-    if latest.corrected:
-        return Advice.WATCH, f"{latest.corrected} of {latest.blocks} blocks had to be corrected"
-    return Advice.GOOD, "every block was read as it was written"
+        advice, reason = Advice.RETIRE, Reason.LOST
+    elif latest.corrected and latest.corrected * MOST_CORRECTED_SHARE >= latest.blocks:
+        advice, reason = Advice.RETIRE, Reason.SHARE
+    elif len(trend) == TREND and trend[0] < trend[1] < trend[2]:
+        advice, reason = Advice.RETIRE, Reason.TREND
+    elif latest.corrected:
+        advice, reason = Advice.WATCH, Reason.SOME
+    return Advised(advice, reason, latest, trend)
 
 
 def _parse(line: Any) -> Scrub | None:  # noqa: ANN401 - any JSON

@@ -28,7 +28,7 @@ def scrub(corrected: int = 0, lost: int = 0, cartridge: str = "a" * 32) -> Scrub
     ),
 )
 def test_rule(corrected: tuple[int, ...], lost: int, advice: Advice) -> None:
-    assert advised([scrub(count, lost) for count in corrected])[0] is advice
+    assert advised([scrub(count, lost) for count in corrected]).advice is advice
 
 
 def test_journal(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_journal(tmp_path: Path) -> None:
     assert again.of("a" * 32) == [scrub(1), scrub(4), scrub(7)]
     advice = again.advice("a" * 32)
     assert advice is not None
-    assert advice[0] is Advice.RETIRE
+    assert advice.advice is Advice.RETIRE
     assert not again.problem
 
 

@@ -136,8 +136,8 @@ def _notes(cartridge: Cartridge, scrubs: Scrubs) -> str:
         ("write-protected", cartridge.is_write_protected),
         ("WORM", cartridge.is_worm),
         ("no label any more", not cartridge.label),
-        ("by its scrubs: retire it", advice is not None and advice[0] is Advice.RETIRE),
-        ("by its scrubs: watch it", advice is not None and advice[0] is Advice.WATCH),
+        ("by its scrubs: retire it", advice is not None and advice.advice is Advice.RETIRE),
+        ("by its scrubs: watch it", advice is not None and advice.advice is Advice.WATCH),
     )
     return ", ".join(words for words, is_so in said if is_so)
 
@@ -163,7 +163,7 @@ def _json(cartridge: Cartridge, scrubs: Scrubs) -> dict[str, Any]:
         "remaining_bytes": cartridge.remaining_bytes, "locked": cartridge.is_locked,
         "write_protected": cartridge.is_write_protected, "worm": cartridge.is_worm, "loads": cartridge.loads,
         "written_bytes": cartridge.written_bytes, "read_bytes": cartridge.read_bytes, "errors": cartridge.errors,
-        "scrubs": None if advice is None else advice[0].value,
+        "scrubs": None if advice is None else advice.advice.value,
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What all commands share: the drive argument, options, and how results are shown."""
 
 import contextlib
+import dataclasses
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,8 @@ from tapekit.jobs.nightly.lock import locked
 from tapekit.report.night import Note
 from tapekit.report.notes import worded
 from tapekit.report.words import Words
+from tapekit.scrubs import Scrub
+from tapekit.units import size_text
 
 drive_argument = click.argument("drive", shell_complete=complete.completing(complete.drives))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
@@ -142,6 +145,20 @@ def corrected_json(blocks: Sequence[Corrected]) -> list[dict[str, Any]]:
     return [
         {"file": item.file, "block": item.block, "kind": item.kind.name.lower(), "why": item.why} for item in blocks
     ]
+
+
+def scrub_text(found: Scrub) -> str:
+    """A scrub in a line."""
+    serial = f" ({found.serial})" if found.serial else ""
+    return (
+        f"{found.at} in {found.drive}{serial}: {found.corrected} corrected, {found.lost} lost, "
+        f"{found.retries} read again by the drive, {size_text(found.bytes_per_s)}/s"
+    )
+
+
+def scrub_json(found: Scrub) -> dict[str, Any]:
+    """The same for programs."""
+    return dataclasses.asdict(found) | {"bytes_per_s": found.bytes_per_s}
 
 
 def reasons(items: Sequence[tuple[bytes, str]]) -> list[str]:

@@ -4,16 +4,29 @@ from typing import Any
 
 import click
 
-from tapekit.cli.common import drive_argument, evidences, json_option, opened, print_json
+from tapekit.cli.common import (
+    drive_argument,
+    evidences,
+    json_option,
+    opened,
+    print_json,
+    scrub_json,
+    scrub_text,
+    state_of,
+)
 from tapekit.cli.tables import show_table
 from tapekit.errors import Exit
 from tapekit.jobs import inspect
 from tapekit.jobs.inspect import Archive
+from tapekit.scrubs import Scrubs
 from tapekit.units import size_text
 
 COLUMNS: tuple[str, ...] = (
     ">file", "archive", "job", "started", "state", ">members", ">size", ">stored", "evidence",
 )  # fmt: skip
+
+SCRUBS = 3
+"""So many of the latest are told; --json has them all."""
 
 
 @click.command("inspect")
@@ -23,7 +36,7 @@ COLUMNS: tuple[str, ...] = (
 def command(context: click.Context, drive: str, as_json: bool) -> None:
     """Show the label, every archive with its state and evidence, and the free space; needs no key."""
     with opened(context, drive) as device, evidences() as journal:
-        result = inspect.run(device, journal)
+        result = inspect.run(device, journal, Scrubs(state_of(context)))
     if as_json:
         print_json(_json(result))
     else:
@@ -49,6 +62,9 @@ def _json(result: inspect.Result) -> dict[str, Any]:
         "remaining_bytes": result.medium.remaining_bytes,
         "write_protected": result.medium.write_protected,
         "archives": [_archive_json(archive) for archive in result.archives],
+        "scrubs": [scrub_json(each) for each in result.scrubs],
+        "advice": result.advised.advice.value if result.advised else None,
+        "why": result.advised.why if result.advised else None,
     }  # fmt: skip
 
 
@@ -79,6 +95,10 @@ def _show(result: inspect.Result) -> None:
         click.echo(f"labelled   {label.labelled} by {label.tool}, format {label.format}, {blocks}")
     protected = ", write-protected" if medium.write_protected else ""
     click.echo(f"room       {size_text(medium.remaining_bytes)} free of {size_text(medium.capacity_bytes)}{protected}")
+    for each in result.scrubs[-SCRUBS:]:
+        click.echo(f"scrubbed   {scrub_text(each)}")
+    if result.advised:
+        click.echo(f"advice     {result.advised.advice.value}: {result.advised.why}")
     if not result.archives:
         click.echo("archives   none")
         return

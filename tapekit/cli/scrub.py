@@ -1,6 +1,5 @@
 """`tapekit scrub`: read a whole cartridge, and say how its medium is."""
 
-import dataclasses
 import sys
 from typing import Any
 
@@ -13,6 +12,8 @@ from tapekit.cli.common import (
     json_option,
     opened,
     print_json,
+    scrub_json,
+    scrub_text,
     show_corrected,
     show_list,
     state_of,
@@ -20,7 +21,7 @@ from tapekit.cli.common import (
 from tapekit.errors import Exit
 from tapekit.jobs import scrub
 from tapekit.jobs.scrub import CORRECTED, LOST, FileMap
-from tapekit.scrubs import Advice, Scrub, Scrubs
+from tapekit.scrubs import Advice, Scrubs
 from tapekit.units import counted, size_text
 
 CELLS = 240
@@ -48,7 +49,7 @@ def command(context: click.Context, drive: str, as_json: bool) -> None:
         _show(result)
     if result.lost:
         context.exit(Exit.VERIFICATION)
-    if result.corrected or result.advice is Advice.RETIRE:
+    if result.corrected or result.advised.advice is Advice.RETIRE:
         context.exit(Exit.WARNINGS)
 
 
@@ -65,11 +66,8 @@ def _show(result: scrub.Result) -> None:
         f"{size_text(found.remaining_bytes)} left"
     )
     for earlier in result.before[-3:]:
-        click.echo(
-            f"  before, {earlier.at} in {earlier.drive}: {earlier.corrected} corrected, {earlier.lost} lost, "
-            f"{size_text(earlier.bytes_per_s)}/s"
-        )
-    click.echo(f"{_WORDS[result.advice]}: {result.why}")
+        click.echo(f"  before, {scrub_text(earlier)}")
+    click.echo(f"{_WORDS[result.advised.advice]}: {result.advised.why}")
 
 
 _WORDS = {
@@ -90,13 +88,9 @@ def _show_map(each: FileMap) -> None:
 
 def _json(result: scrub.Result) -> dict[str, Any]:
     return {
-        **_scrub_json(result.scrub), "advice": result.advice.value, "why": result.why,
+        **scrub_json(result.scrub), "advice": result.advised.advice.value, "why": result.advised.why,
         "map": [{"file": each.file, "blocks": each.cells(CELLS)} for each in result.files],
         "corrected_blocks": corrected_json(result.corrected),
         "lost_blocks": [{"file": file, "block": block, "why": why} for file, block, why in result.lost],
-        "before": [_scrub_json(each) for each in result.before],
+        "before": [scrub_json(each) for each in result.before],
     }  # fmt: skip
-
-
-def _scrub_json(found: Scrub) -> dict[str, Any]:
-    return dataclasses.asdict(found) | {"bytes_per_s": found.bytes_per_s}

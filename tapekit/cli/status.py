@@ -15,6 +15,7 @@ from tapekit.errors import Exit
 from tapekit.jobs import status
 from tapekit.report.words import printable
 from tapekit.rotation.overdue import Overdue
+from tapekit.scrubs import Advice
 
 NOTES = 8
 """So many are told of each job; --json has them all."""
@@ -62,6 +63,10 @@ def _facts(job: status.Job, now: datetime) -> Iterator[tuple[str, str]]:
         yield "proof", f"{rung.words}, {_when(at, now)}"
     if job.waiting:
         yield "spool", f"{job.waiting} {'night waits' if job.waiting == 1 else 'nights wait'} in {job.spool}"
+    doubtful = {name: it for name, it in job.scrubbed.items() if it.advice is not Advice.GOOD}
+    told = [f"{name}: {it.advice.value}, {it.why}" for name, it in doubtful.items()]
+    if told:
+        yield "scrubs", "; ".join(told)
     if job.coming:
         names = ", ".join(job.coming.choice.names) or "no cartridge in service"
         yield "next", f"{names}, {job.coming.night:%a %Y-%m-%d}"
@@ -104,6 +109,10 @@ def _job_json(job: status.Job, now: datetime) -> dict[str, Any]:
         "damaged": [
             {"cartridge": it.cartridge, "archive": it.archive, "night": str(it.night), "at": it.at.isoformat()}
             for it in job.damaged
+        ],
+        "scrubs": [
+            {"cartridge": name, "at": it.latest.at, "advice": it.advice.value, "why": it.why, "corrected": it.trend}
+            for name, it in job.scrubbed.items()
         ],
         "warnings": notes_json(job.notes),
     }  # fmt: skip

@@ -7,6 +7,7 @@ from formats.label import Label
 from formats.segment import Evidence
 from tapekit.cartridge.cartridge import Segment, open_cartridge
 from tapekit.evidence import Evidences
+from tapekit.scrubs import Advised, Scrub, Scrubs, advised
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,10 +27,17 @@ class Result:
     label: Label | None
     label_problem: str
     archives: tuple[Archive, ...]
+    scrubs: tuple[Scrub, ...] = ()
+    """What its scrubs found, oldest first."""
+
+    @property
+    def advised(self) -> Advised | None:
+        """What they advise; None where there were none."""
+        return advised(list(self.scrubs)) if self.scrubs else None
 
 
-def run(drive: Drive, evidences: Evidences) -> Result:
-    """Look at a cartridge. Raises the errors of `open_cartridge`."""
+def run(drive: Drive, evidences: Evidences, scrubs: Scrubs | None = None) -> Result:
+    """Look at a cartridge, and at what this machine remembers of it. Raises the errors of `open_cartridge`."""
     cartridge = open_cartridge(drive)
     segments = cartridge.segments()
     carried = {
@@ -41,4 +49,7 @@ def run(drive: Drive, evidences: Evidences) -> Result:
         if cartridge.label:
             known = evidences.highest(cartridge.label.cartridge, segment.archive)
         archives.append(Archive(segment, known or carried.get(segment.archive)))
-    return Result(drive.identify(), drive.medium(), cartridge.label, cartridge.label_problem, tuple(archives))
+    scrubbed = tuple(scrubs.of(cartridge.label.cartridge)) if scrubs and cartridge.label else ()
+    return Result(
+        drive.identify(), drive.medium(), cartridge.label, cartridge.label_problem, tuple(archives), scrubbed
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from tapekit.cartridge.cartridge import Cartridge, open_cartridge
 from tapekit.jobs.interrupt import StopRequest
 from tapekit.jobs.label import kit_digest
 from tapekit.progress import Progress
-from tapekit.scrubs import Advice, Scrub, Scrubs, advised
+from tapekit.scrubs import Advised, Scrub, Scrubs, advised
 from tapekit.units import now_text
 
 GOOD, CORRECTED, LOST = ".", "c", "X"
@@ -45,8 +45,7 @@ class Result:
     lost: list[tuple[int, int, str]]
     """File, block and reason."""
     before: list[Scrub]
-    advice: Advice = Advice.GOOD
-    why: str = ""
+    advised: Advised
 
 
 def run(drive: Drive, progress: Progress, scrubs: Scrubs) -> Result:
@@ -90,7 +89,7 @@ def run(drive: Drive, progress: Progress, scrubs: Scrubs) -> Result:
     before = scrubs.of(scrub.cartridge) if scrub.cartridge else []
     if scrub.cartridge:
         scrubs.note(scrub)
-    return Result(scrub, files, corrected, lost, before, *advised([*before, scrub]))
+    return Result(scrub, files, corrected, lost, before, advised([*before, scrub]))
 
 
 def _front(cartridge: Cartridge) -> FileMap:

@@ -1,7 +1,7 @@
 """How the jobs are: what a technician asks from afar. Reads what is remembered, and never touches a drive."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 
 from tapekit.catalog.errors import CatalogUnreadable
@@ -10,20 +10,24 @@ from tapekit.config.schema import Configuration
 from tapekit.errors import Exit, TapekitError
 from tapekit.evidence import Evidences
 from tapekit.jobs import foresee, past, plan
+from tapekit.jobs.media import RETIRE_KINDS, retire_notes, scrubbed
 from tapekit.jobs.nightly import spool
 from tapekit.jobs.nightly.lock import holder
 from tapekit.jobs.nightly.setting import Setting, setting
 from tapekit.jobs.nightly.trace import LeftOver, Trace
 from tapekit.jobs.past import Past
 from tapekit.keys import proof, ring
-from tapekit.model import Rung, night_of, tonight
+from tapekit.model import Cartridge, Rung, night_of, tonight
 from tapekit.report.night import NightReport, Note
 from tapekit.report.notes import note, of_error
 from tapekit.rotation.forecast import ForecastNight, Use
 from tapekit.rotation.overdue import Overdue, missed
 from tapekit.rotation.retention import Policy
 from tapekit.schedule import install
+from tapekit.scrubs import Advised
 
+_TOLD_ANEW = {"spool-waits", *RETIRE_KINDS}
+"""Warnings of the last report that may have ended since: what is so now is told."""
 Proofs = tuple[tuple[Rung, datetime], ...]
 
 
@@ -61,6 +65,8 @@ class Job:
     """Nights in the spool."""
     coming: ForecastNight | None
     damaged: tuple[Damaged, ...]
+    scrubbed: Mapping[str, Advised]
+    """What scrubs advise of the cartridges that hold the job, or are due for it, by their names."""
     notes: tuple[Note, ...]
     """What a person should look at, the worst first."""
 
@@ -109,8 +115,10 @@ def _job(of: Setting, remembered: Past, policy: Policy, evidences: Evidences, no
         is_running=any(holder(of.locks, url) == f"job {name}" for _, url in of.drives), proofs=proofs,
         latest_proofs=latest_proofs, spool=str(of.job.spool or ""),
         waiting=len(spool.waiting(of.job.spool, name)) if of.job.spool else 0,
-        coming=_coming(of, remembered, now), damaged=tuple(_damaged(remembered, name)), notes=(),
+        coming=_coming(of, remembered, now), damaged=tuple(_damaged(remembered, name)), scrubbed={},
+        notes=(),
     )  # fmt: skip
+    found = dataclasses.replace(found, scrubbed=scrubbed(of.state, _used(found, remembered)))
     return dataclasses.replace(found, notes=(*_notes(of, found, remembered, policy, now), *key_notes(of, now)))
 
 
@@ -131,6 +139,13 @@ def _damaged(remembered: Past, job: str) -> Iterator[Damaged]:
                 yield Damaged(cartridge.name, copy.archive, copy.night, copy.failed)
 
 
+def _used(job: Job, remembered: Past) -> Iterator[Cartridge]:
+    due = job.coming.choice.names if job.coming else ()
+    for held in remembered.stock.cartridges:
+        if held.is_in_service and (held.name in due or any(copy.job == job.name for copy in held.copies)):
+            yield held
+
+
 def _notes(of: Setting, job: Job, remembered: Past, policy: Policy, now: datetime) -> Iterator[Note]:
     """What a technician wants to know first."""
     due = ", ".join(job.coming.choice.names) if job.coming else ""
@@ -146,11 +161,12 @@ def _notes(of: Setting, job: Job, remembered: Past, policy: Policy, now: datetim
         yield note("spool-waits", count=str(job.waiting), due=due)
     for damaged in job.damaged:
         yield note("damaged-copy", cartridge=damaged.cartridge, night=damaged.night.isoformat())
+    yield from retire_notes(job.scrubbed)
     if job.coming and all(each.use is Use.BLOCKED for each in job.coming.cartridges):
         yield note("next-blocked", due=due or job.coming.choice.turn.pool, night=job.coming.night.isoformat())
     if job.report:
         yield from job.report.problems
-        yield from (told for told in job.report.warnings if told.kind != "spool-waits")
+        yield from (told for told in job.report.warnings if told.kind not in _TOLD_ANEW)
 
 
 def key_notes(of: Setting, now: datetime) -> Iterator[Note]:

@@ -34,6 +34,11 @@ class Worded(NamedTuple):
 _DETAIL = ("", "")
 _OTHERWISE = ("otherwise: {otherwise}", "sinon : {otherwise}")
 _PUT_IN = ("put {due} in before you leave", "mettez {due} avant de partir")
+_SCRUBBED = ("scrubbed on {at} in {drive}", "examinée le {at} dans {drive}")
+_RETIRE = (
+    "save again on another cartridge, then: tapekit cartridges retire {cartridge}",
+    "sauvegardez sur une autre cartouche, puis : tapekit cartridges retire {cartridge}",
+)
 _CALL = ("call the technician", "appelez le technicien")
 
 NOTES: dict[str, Wording] = {
@@ -337,6 +342,24 @@ NOTES: dict[str, Wording] = {
         _DETAIL,
         ("scrub it, and replace it when there are more: tapekit scrub",
          "examinez-la, et remplacez-la s’il y en a davantage : tapekit scrub"),
+    ),
+    "scrub-lost": Wording(
+        ("{cartridge} is to be retired: its last scrub lost blocks: {lost}",
+         "{cartridge} est à retirer : blocs perdus à son dernier examen : {lost}"),
+        _SCRUBBED,
+        _RETIRE,
+    ),
+    "scrub-share": Wording(
+        ("{cartridge} is to be retired: {corrected} of its {blocks} blocks had to be corrected",
+         "{cartridge} est à retirer : {corrected} de ses {blocks} blocs ont dû être corrigés"),
+        _SCRUBBED,
+        _RETIRE,
+    ),
+    "scrub-trend": Wording(
+        ("{cartridge} is to be retired: more and more blocks have to be corrected: {trend}",
+         "{cartridge} est à retirer : de plus en plus de blocs à corriger : {trend}"),
+        _SCRUBBED,
+        _RETIRE,
     ),
     "not-verified": Wording(
         ("{cartridge} was not read back", "{cartridge} n’a pas été relue"),

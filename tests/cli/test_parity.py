@@ -80,3 +80,17 @@ def test_scrub(run: Run, parity: str) -> None:
     assert run("verify", parity, "--repair").code == 3
     ran = run("scrub", parity)
     assert (ran.code, "good: every block" in ran.out) == (0, True)
+
+
+def test_inspect_tells_what_scrubs_found(run: Run, parity: str) -> None:
+    assert "scrubbed" not in run("inspect", parity).out
+    assert (run("inspect", parity, "--json").answer["scrubs"], run("scrub", parity).code) == ([], 3)
+    assert run("verify", parity, "--repair").code == 3
+    assert run("scrub", parity).code == 0
+    out = run("inspect", parity).out
+    assert [line.split(": ")[1].split(",")[0] for line in out.splitlines() if line.startswith("scrubbed ")] == [
+        "1 corrected", "0 corrected",
+    ]  # fmt: skip
+    assert "advice     good: every block was read as it was written" in out
+    answer = run("inspect", parity, "--json").answer
+    assert (answer["advice"], [each["corrected"] for each in answer["scrubs"]]) == ("good", [1, 0])

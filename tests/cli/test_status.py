@@ -11,6 +11,8 @@ from tapekit import clock
 from tapekit.catalog.store import Store
 from tapekit.report.night import Note
 from tapekit.report.stored import value_of
+from tapekit.scrubs import Scrub, Scrubs
+from tests.catalog import samples
 from tests.cli.conftest import Run
 from tests.docs.test_json_keys import documented, keys
 from tests.jobs.nightly.site import Site
@@ -55,8 +57,21 @@ def test_for_a_program(run: Run, site: Site) -> None:
     ran = run("status", "--json")
     assert (ran.code, ran.answer["exit_code"]) == (3, 3)
     assert ran.answer["jobs"][0]["last_run"]["outcome"] == "failed"
-    parts = ("proof.", "proofs[].", "latest_proof.", "damaged[].")
+    parts = ("proof.", "proofs[].", "latest_proof.", "damaged[].", "scrubs[].")
     assert set(keys(ran.answer)) == {key for key in documented("status") if not any(part in key for part in parts)}
+
+
+def test_what_scrubs_advise(run: Run, site: Site) -> None:
+    with Store.open(site.root / "state" / "catalog.sqlite", "test") as catalog:
+        catalog.record_label(samples.cartridge("MON-1", "1" * 32))
+        catalog.record_archive("1" * 32, samples.copy(job="office"))
+    Scrubs(site.root / "state").note(Scrub("2026-03-01", "1" * 32, "MON-1", "rdx", "", 9000, 3, 0, 1, 1, 0, 0))
+    site.now = FAILED.ended + timedelta(hours=10)
+    assert "scrubs        MON-1: watch, 3 of 9000 blocks had to be corrected" in run("status").out
+    answer = run("status", "--json").answer
+    (scrubbed,) = answer["jobs"][0]["scrubs"]
+    assert set(keys(answer)) >= {key for key in documented("status") if "scrubs[]." in key}
+    assert (scrubbed["cartridge"], scrubbed["advice"], scrubbed["corrected"]) == ("MON-1", "watch", [3])
 
 
 def test_an_error_is_an_object_too(run: Run, site: Site) -> None:

@@ -57,6 +57,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     run("restore image:c.img --to restored")
     run("restore image:c.img --to restored office")
     run("verify image:c.img --source")
+    run("scrub image:c.img")
     run("inspect image:c.img")
     content = image.read_bytes()
     with image.open("r+b") as file:

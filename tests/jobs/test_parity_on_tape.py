@@ -150,4 +150,4 @@ def test_scrub(tape: Tape, tmp_path: Path) -> None:
         tape.blocks, "c", "c", 2, 0,
     )  # fmt: skip
     assert [found.kind for found in result.corrected] == [Kind.HEADER, Kind.DATA]
-    assert result.advice in (Advice.WATCH, Advice.RETIRE)
+    assert result.advised.advice in (Advice.WATCH, Advice.RETIRE)

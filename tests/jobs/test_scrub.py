@@ -28,7 +28,7 @@ def scrubbed(image: Image, tmp_path: Path) -> scrub.Result:
 
 def test_a_good_cartridge(image: Image, tmp_path: Path) -> None:
     result = scrubbed(image, tmp_path)
-    assert (result.advice, result.corrected, result.lost, result.before) == (Advice.GOOD, [], [], [])
+    assert (result.advised.advice, result.corrected, result.lost, result.before) == (Advice.GOOD, [], [], [])
     assert [each.file for each in result.files] == [0, 2, 3]
     assert {letter for each in result.files for letter in each.blocks} == {"."}
     assert result.scrub.blocks == len(list(places(image.path)))
@@ -45,12 +45,12 @@ def test_corrected_and_lost(image: Image, tmp_path: Path) -> None:
     assert result.files[1].blocks[4] == "c"
     assert result.files[1].blocks.count("c") == 1
     assert not result.lost
-    assert result.advice in (Advice.WATCH, Advice.RETIRE)
+    assert result.advised.advice in (Advice.WATCH, Advice.RETIRE)
     zero_block(image.path, bare[2])
     result = scrubbed(image, tmp_path)
     assert result.files[2].blocks[2] == "X"
     assert [(file, block) for file, block, _ in result.lost] == [(3, 2)]
-    assert result.advice is Advice.RETIRE
+    assert result.advised.advice is Advice.RETIRE
 
 
 def test_label_and_kit(image: Image, tmp_path: Path) -> None:

@@ -17,10 +17,13 @@ from tapekit.jobs.nightly.lock import locked
 from tapekit.jobs.nightly.trace import Trace
 from tapekit.model import Place, Rung
 from tapekit.report.night import NightReport, Note, Outcome
+from tapekit.report.notes import worded
 from tapekit.report.prometheus import JobState
 from tapekit.report.stored import value_of
+from tapekit.report.words import Words
 from tapekit.rotation.overdue import Overdue
 from tapekit.schedule import install
+from tapekit.scrubs import Scrub, Scrubs
 from tests.catalog import samples
 from tests.jobs.nightly.site import FIRST_EVENING, FIRST_NIGHT, Site
 
@@ -171,6 +174,34 @@ def test_proofs_and_damage_are_those_of_cartridges_in_service(site: Site) -> Non
     assert (job.proofs[-1], job.latest_proofs) == ((Rung.READ_BACK, at(1)), job.proofs)
     assert [(damaged.cartridge, damaged.at) for damaged in job.damaged] == [("WED-1", at(4))]
     assert (result.exit_code, kinds(job)) == (Exit.WARNINGS, ["damaged-copy", "next-blocked"])
+
+
+def test_what_scrubs_advise(site: Site) -> None:
+    """Of the cartridges that hold the job or are due; one to be retired wants attention until it is."""
+    record(site, REPORT)
+    with store(site) as catalog:
+        for number, name in enumerate(("MON-1", "TUE-1", "WED-1", "THU-1")):
+            catalog.record_label(samples.cartridge(name, f"{number}" * 32))
+        for number in range(3):
+            catalog.record_archive(f"{number}" * 32, samples.copy(job="office", file=2))
+    scrubs = Scrubs(site.root / "state")
+    for number, corrected in enumerate(((0, 1, 2), (3,), (0,), (99,))):
+        for count in corrected:
+            scrubs.note(Scrub("2026-03-01T10:00:00Z", f"{number}" * 32, "x", "rdx:c", "", 5000, count, 0, 1, 1, 0, 0))
+    result, job = asked(site)
+    assert {name: it.advice.value for name, it in job.scrubbed.items()} == {
+        "MON-1": "retire", "TUE-1": "watch", "WED-1": "good",
+    }  # fmt: skip
+    assert (result.exit_code, kinds(job)[0]) == (Exit.WARNINGS, "scrub-trend")
+    assert worded(job.notes[0], Words("en")) == (
+        "MON-1 is to be retired: more and more blocks have to be corrected: 0, 1, 2",
+        "scrubbed on 2026-03-01 in rdx:c",
+        "save again on another cartridge, then: tapekit cartridges retire MON-1",
+    )
+    assert worded(job.notes[0], Words("fr")).what.startswith("MON-1 est à retirer\N{NO-BREAK SPACE}: de plus en plus")
+    with store(site) as catalog:
+        catalog.move("MON-1", Place.RETIRED, samples.at(1))
+    assert "scrub-trend" not in kinds(asked(site)[1])
 
 
 def test_a_run_is_under_way_or_was_cut_off(site: Site) -> None:

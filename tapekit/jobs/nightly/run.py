@@ -5,7 +5,7 @@ evidence that was not read from the medium.
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 
 from tapekit import clock
@@ -13,7 +13,7 @@ from tapekit.audit import events as audit
 from tapekit.dumps import command
 from tapekit.errors import REPORTED, Exit, Stopped, exit_code
 from tapekit.evidence import Evidences
-from tapekit.jobs import plan
+from tapekit.jobs import media, plan
 from tapekit.jobs.nightly import sizes, spool
 from tapekit.jobs.nightly.go import Gone, Ways
 from tapekit.jobs.nightly.keep import Keeper
@@ -127,7 +127,9 @@ class _Run:
             *self._key_problems(),
         ]
         nights_left = sizes.nights_left(self._keeper, setting, gone, self._night)
-        warnings = [*gone.warnings, *sizes.warnings(watched, nights_left), *self._clock_warnings()]
+        next_names = choose(turn, stock, rotation.per_night).names if turn else ()
+        worn = self._media_warnings({*next_names, *(used.name for used in gone.cartridges)})
+        warnings = [*gone.warnings, *sizes.warnings(watched, nights_left), *self._clock_warnings(), *worn]
         outcome = gone.outcome(problems, warnings)
         code = gone.exit_code if outcome in {Outcome.FAILED, Outcome.SPOOLED} else _EXIT[outcome]
         waiting = spool.waiting(setting.job.spool, setting.name) if setting.job.spool else []
@@ -138,7 +140,7 @@ class _Run:
             waiting=len(waiting), members=gone.members, source_bytes=gone.source_bytes,
             stored_bytes=gone.stored_bytes, timings=tuple(self._ways.timings), problems=tuple(problems),
             warnings=tuple(warnings), left_overs=tuple(self._left), overwritten=tuple(gone.overwritten),
-            next_cartridges=choose(turn, stock, rotation.per_night).names if turn else (), next_night=following,
+            next_cartridges=next_names, next_night=following,
             sizes=watched, nights_left=nights_left, is_readable_by_anyone=self._is_readable_by_anyone(),
         )  # fmt: skip
 
@@ -160,6 +162,11 @@ class _Run:
             return []
         now, then = (f"{moment.astimezone():%Y-%m-%d %H:%M}" for moment in (self._begun, last))
         return [note("clock", now=now, last=then)]
+
+    def _media_warnings(self, names: set[str]) -> Iterator[Note]:
+        """That cartridges of this night or the next are to be retired."""
+        used = (held for held in self._ways.stock().cartridges if held.name in names and held.is_in_service)
+        return media.retire_notes(media.scrubbed(self._setting.state, used))
 
     def _untold(self, report: NightReport) -> list[Note]:
         """What went wrong since the report was made."""
