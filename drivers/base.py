@@ -7,6 +7,7 @@ passes.
 import contextlib
 import dataclasses
 import enum
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
@@ -53,10 +54,15 @@ class Identity:
 
 @dataclasses.dataclass(frozen=True)
 class Streaming:
-    """What a tape needs to go on without a stop: bytes per second, where its own buffer of so many bytes is empty."""
+    """What a tape needs to go on without a stop: bytes per second, where its own buffer of so many bytes is empty.
+
+    `now` and `wait` are the time, in seconds, in which its tape moves.
+    """
 
     slowest_bytes_s: int
     buffer_bytes: int
+    now: Callable[[], float] = time.monotonic
+    wait: Callable[[float], None] = time.sleep
 
 
 @dataclasses.dataclass(frozen=True)

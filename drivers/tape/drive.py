@@ -88,8 +88,10 @@ class TapeDrive:
 
     def _streaming(self) -> Streaming | None:
         """Of the drive's own generation: an older cartridge goes more slowly, and needs less."""
-        known = self.generation
-        return Streaming(known.floor_mb_s * state.MB, known.buffer_mib * state.MIB) if known else None
+        known, clock = self.generation, self._link.patience
+        if known is None:
+            return None
+        return Streaming(known.floor_mb_s * state.MB, known.buffer_mib * state.MIB, clock.now, clock.sleep)
 
     def _writes(self, found: Cartridge) -> bool:
         """Whether a drive of this generation writes such a cartridge, as far as both are known."""

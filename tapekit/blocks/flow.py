@@ -10,7 +10,6 @@ there are fewest where each stretch is longest:
 """
 
 import dataclasses
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
@@ -19,9 +18,9 @@ from drivers.base import Streaming
 
 Item = TypeVar("Item")
 Arrived_co = TypeVar("Arrived_co", covariant=True)
-_CATCH_UP_S = 0.05
+CATCH_UP_S = 0.05
 """What a wait that lasted too long may be made up for."""
-_NO_WAIT_S = 0.005
+NO_WAIT_S = 0.005
 """Shorter waits are left out, and added to the next."""
 _FILLED = 0.5
 """Of the drive's buffer, when its tape starts: so much of it is left when we have nothing more. No drive tells."""
@@ -67,7 +66,6 @@ class Flow(Generic[Item]):
     def __init__(
         self, arriving: Arriving[Item], size_of: Callable[[Item], int | None], need: Streaming, full: int,
         in_drive: Callable[[], int | None] = lambda: None,
-        now: Callable[[], float] = time.monotonic, wait: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         """Keep at most `full` blocks; more than that must be able to arrive while nothing is taken.
 
@@ -81,14 +79,13 @@ class Flow(Generic[Item]):
         self._full = full
         self._in_drive = in_drive
         self._beforehand_bytes = _BEFOREHAND * need.buffer_bytes
-        self._now = now
-        self._wait = wait
+        self._now, self._wait = need.now, need.wait
         self._kept: deque[Item] = deque()
         self._blocks = 0
         """Of what is kept."""
         self._awaited = 0
         """Of what is kept, what somebody waits for."""
-        self._due_s = self._dry_s = now()
+        self._due_s = self._dry_s = self._now()
         """When the next block goes; and when the drive's own buffer is empty, once nothing is kept."""
         self._is_coasting = self._is_moving = False
         self._given_bytes = 0
@@ -190,7 +187,7 @@ class Flow(Generic[Item]):
         if self._blocks >= self._full:
             self._due_s, self._is_coasting = now, False
             return
-        if self._due_s - now > _NO_WAIT_S:
+        if self._due_s - now > NO_WAIT_S:
             self._wait(self._due_s - now)
         size = self._size_of(self._kept[0]) or 0
-        self._due_s = max(self._due_s, now - _CATCH_UP_S) + size / self._need.slowest_bytes_s
+        self._due_s = max(self._due_s, now - CATCH_UP_S) + size / self._need.slowest_bytes_s

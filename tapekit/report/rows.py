@@ -57,7 +57,7 @@ def tables(report: NightReport, words: Words) -> list[Table]:
             tuple(words(key) for key in ("name", "size", "growth", "verdict")),
             [_size(size, words) for size in report.sizes],
         ),
-        Table(words("times"), ("", "", ""), [_timing(timing, words) for timing in report.timings]),
+        Table(words("times"), ("", "", ""), [timing_row(timing, words) for timing in report.timings]),
     ]
     return [table for table in found if table.rows]
 
@@ -108,7 +108,8 @@ def _size(size: SourceSize, words: Words) -> Row:
     return printable(size.name), words.size(size.size_bytes), growth, words.verdict(size.verdict)
 
 
-def _timing(timing: Timing, words: Words) -> Row:
+def timing_row(timing: Timing, words: Words) -> Row:
+    """A step of the night, how long it took, how fast it was."""
     speed = timing.bytes_per_second
     told = [words.speed(speed)] if speed else []
     if timing.stops:

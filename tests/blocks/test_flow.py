@@ -64,10 +64,9 @@ def stops(
     motion = Motion(LTO_9, clock, DRIVE_BYTES, starts_at)
     buffers = buffer_mb * MB // BLOCK
     source = Source(clock, rate_mb_s, TOTAL // BLOCK, buffers)
-    need = Streaming(FLOOR * MB, DRIVE_BYTES)
+    need = Streaming(FLOOR * MB, DRIVE_BYTES, clock.now, clock.wait)
     flow = Flow[int | None](
         source, lambda size: size, need, buffers - buffers // 16, motion.now_level if tells else lambda: None,
-        clock.now, clock.wait,
     )  # fmt: skip
     for size in flow:
         if size is None:
@@ -126,6 +125,6 @@ def test_what_somebody_waits_for_is_not_kept_back() -> None:
     waits: list[float] = []
     for item in (10, 20, None, 30, None):
         arriving.put(item)
-    flow = iter(Flow(arriving, lambda size: size, Streaming(1, 10), 100, lambda: None, lambda: 0.0, waits.append))
+    flow = iter(Flow(arriving, lambda size: size, Streaming(1, 10, lambda: 0.0, waits.append), 100))
     assert [next(flow) for _ in range(5)] == [10, 20, None, 30, None]
     assert not waits

@@ -5,9 +5,8 @@ from collections import deque
 
 from drivers.scsi.generations import Generation
 from drivers.virtual.check import Check
-from drivers.virtual.clock import SimulatedClock
 from drivers.virtual.tape.cartridge import Cartridge, Kind
-from drivers.virtual.tape.motion import Motion
+from drivers.virtual.tape.motion import Clock, Motion
 from drivers.virtual.tape.recording import MB, gets_to_know_cartridges
 from formats.scsi.mode import BlockProtection
 from formats.scsi.sense import Key, Sense
@@ -70,7 +69,7 @@ class Deck:
     """The drive without its command set. `at`: the object before which it stands; None: it does not know."""
 
     def __init__(
-        self, drive: Generation, names: Names, clock: SimulatedClock, *, buffer_bytes: int | None = None,
+        self, drive: Generation, names: Names, clock: Clock, *, buffer_bytes: int | None = None,
         largest_block_bytes: int = LARGEST_BLOCK_BYTES, first_load_s: float = FIRST_LOAD_S,
     ) -> None:  # fmt: skip
         """Switch on, empty."""

@@ -12,6 +12,7 @@ from drivers.virtual.faults import Script
 from drivers.virtual.tape import cartridge
 from drivers.virtual.tape.cartridge import Cartridge, Kind
 from drivers.virtual.tape.deck import LARGEST_BLOCK_BYTES, Deck, Names
+from drivers.virtual.tape.motion import Clock
 from drivers.virtual.tape.recording import RECORDINGS, drive_for, recording
 from drivers.virtual.tape.unit import TapeUnit
 
@@ -20,7 +21,7 @@ KEYS = ("generation", "serial", "buffer", "largest", "faults", *_OF_CARTRIDGE)
 _UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
-def unit_of(path: str, *, writable: bool, clock: SimulatedClock | None = None) -> TapeUnit:
+def unit_of(path: str, *, writable: bool, clock: Clock | None = None) -> TapeUnit:
     """The drive with its cartridge in; the file is made where it is not there, and a generation is named.
 
     `generation`: of the drive; `medium`: the cartridge's (L6); `capacity`, `warning`: sizes such as 64M; `kind`: data,

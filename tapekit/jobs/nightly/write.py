@@ -79,7 +79,7 @@ class Writer:
         """Raises BaseDamaged where the archive is good and what it builds upon is not."""
         done = backup.run(drive, request, self._progress, self._evidences)
         written = Written(done, [Rung.WRITTEN, Rung.FLUSHED])
-        written.timings.append(_writing(time.monotonic() - begun, done))
+        written.timings.append(timing_of(time.monotonic() - begun, done))
         try:
             chosen = self._proven(drive, written)
         except BaseException:
@@ -161,7 +161,8 @@ class Writer:
         written.timings.append(Timing(step, time.monotonic() - begun, size_bytes))
 
 
-def _writing(seconds: float, done: backup.Result) -> Timing:
+def timing_of(seconds: float, done: backup.Result) -> Timing:
+    """How long writing took, and how often a tape stopped meanwhile."""
     flowed = done.flowed
     if flowed is None:
         return Timing(Step.WRITE, seconds, done.stored_bytes)
