@@ -1,20 +1,22 @@
 """From what a person writes to an open changer."""
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from drivers.changer import open as changer
-from drivers.changer import virtual
-from drivers.changer.changer import Changer
 from tapekit.errors import UsageError
 
-CHANGERS: tuple[tuple[str, Callable[[str], Changer]], ...] = (
-    (changer.SCHEME, changer.open_changer),
-    (virtual.SCHEME, virtual.open_changer),
+if TYPE_CHECKING:
+    from drivers.changer.changer import Changer
+
+CHANGERS = (
+    ("changer", "drivers.changer.open"),
+    ("virtual-changer", "drivers.changer.virtual"),
 )
-"""One line for each kind: its scheme, and what opens a changer of it."""
+"""One line for each kind: its scheme, and the module whose `open_changer` opens one (see drives.DRIVERS)."""
 
 
-def open_changer(name: str, named: Mapping[str, str]) -> Changer:
+def open_changer(name: str, named: Mapping[str, str]) -> "Changer":
     """Open a changer, given as a URL or by its name in the configuration. Raises UsageError and DriveError."""
     url = named.get(name, name)
     scheme, colon, path = url.partition(":")
@@ -24,4 +26,5 @@ def open_changer(name: str, named: Mapping[str, str]) -> Changer:
         raise UsageError(
             f"changer: {name!r} is no changer", f"write it as {known} with a device or folder behind it{names}"
         )
-    return dict(CHANGERS)[scheme](path)
+    opened: Changer = importlib.import_module(dict(CHANGERS)[scheme]).open_changer(path)
+    return opened

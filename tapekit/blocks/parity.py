@@ -6,13 +6,15 @@ place of the medium hits each lane a little; a lane stands the loss of `m` shard
 
 import dataclasses
 from collections.abc import Iterator
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from formats import block, parity
 from formats.block import NO_PARITY_GROUP, BlockHead, BlockHeader, Kind
 from formats.parity import OVERHEAD_BYTES, ParityBlock, Shape
 from formats.segment import ParityScheme
+
+if TYPE_CHECKING:
+    import numpy as np
 
 STRETCH_BYTES = 8 << 20
 """Damage of this length in one place costs nothing: a scratch, a crease, a bad track."""
@@ -107,12 +109,16 @@ class Sums:
 
     def __init__(self, shape: Shape) -> None:
         """Begin with an empty group."""
+        import numpy as np  # noqa: PLC0415 - takes a fifth of the start of a command, and most need none
+
         self._shape = shape
         self._sums = np.zeros((shape.m, shape.lanes, shape.shard_bytes), np.uint8)
         self._carry = np.empty(min(_AT_ONCE_BYTES, shape.shard_bytes), np.int8)
 
     def add(self, place: int, content: "bytes | memoryview") -> None:
         """The group's bytes from `place` on; those before it were added, or passed over."""
+        import numpy as np  # noqa: PLC0415
+
         values = np.frombuffer(content, np.uint8)
         for done, sums in self._pieces(place, len(values)):
             part = values[done : done + sums.shape[1]]
@@ -140,6 +146,8 @@ class Sums:
             done += size
 
     def _double(self, sums: "np.ndarray[tuple[int], np.dtype[np.uint8]]") -> None:
+        import numpy as np  # noqa: PLC0415
+
         carry = self._carry[: len(sums)]
         np.right_shift(sums.view(np.int8), 7, out=carry)
         np.bitwise_and(carry, 0x1D, out=carry)

@@ -7,8 +7,6 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
 from tapekit.errors import Exit, TapekitError
 
 
@@ -64,6 +62,8 @@ _POSTGRESQL: tuple[tuple[str, type[CatalogError], str, str | None], ...] = (
 @contextlib.contextmanager
 def translated(where: str) -> Iterator[None]:
     """Turn errors of the database at `where` into CatalogError."""
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError  # noqa: PLC0415 - where no database is asked, none is read in
+
     try:
         yield
     except DBAPIError as error:

@@ -1,5 +1,6 @@
 """The `tapekit` command: finds the sub-command, and turns errors into messages and exit codes."""
 
+import gc
 import importlib
 import json
 import os
@@ -72,7 +73,12 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in dict(COMMANDS):
             return None
-        module = importlib.import_module("tapekit.cli." + cmd_name.replace("-", "_"))
+        gc.disable()  # there is no garbage yet; looking for it takes a sixth of the start
+        try:
+            module = importlib.import_module("tapekit.cli." + cmd_name.replace("-", "_"))
+        finally:
+            gc.freeze()  # what was read in stays: nobody looks through it again
+            gc.enable()
         command: click.Command = module.command
         return command
 

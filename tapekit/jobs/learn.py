@@ -1,18 +1,21 @@
 """What a cartridge holds goes into the catalog: after a night, and after what a person did by hand."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from drivers.base import Drive
 from tapekit.cartridge.cartridge import Cartridge as OpenCartridge
 from tapekit.cartridge.cartridge import Segment, by_archive, open_cartridge
 from tapekit.cartridge.catalog import read_catalog
-from tapekit.catalog.store import Store
 from tapekit.errors import CartridgeError, KeyNeeded, KeyRefused, VerificationFailed
 from tapekit.evidence import Evidences, Noted
 from tapekit.jobs.nightly.reach import cartridge_of
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import Cartridge, Copy, Rung, Stock
 from tapekit.units import parse_time
+
+if TYPE_CHECKING:
+    from tapekit.catalog.store import Store
 
 _IMPLIED = {
     Rung.FLUSHED: (Rung.WRITTEN,),
@@ -24,7 +27,7 @@ _IMPLIED = {
 
 
 def learn(
-    drive: Drive, store: Store, evidences: Evidences, replaces: str | None = None, opener: Opener = NO_KEY, *,
+    drive: Drive, store: "Store", evidences: Evidences, replaces: str | None = None, opener: Opener = NO_KEY, *,
     is_admitted: bool = True,
 ) -> None:  # fmt: skip
     """Bring in what a cartridge holds and the catalog does not know yet; no names of what nothing opens.
@@ -67,7 +70,7 @@ def admit(seen: Cartridge, stock: Stock, site: str, *, adopt: bool) -> None:
 
 
 def _learn_archives(
-    opened: OpenCartridge, store: Store, seen: Cartridge, known: Cartridge | None, segments: list[Segment],
+    opened: OpenCartridge, store: "Store", seen: Cartridge, known: Cartridge | None, segments: list[Segment],
     opener: Opener,
 ) -> None:  # fmt: skip
     before = {(copy.archive, copy.state) for copy in known.copies} if known else set()
@@ -91,7 +94,7 @@ def _unlocked(opened: OpenCartridge, opener: Opener, segment: Segment) -> Segmen
         return segment
 
 
-def _learn_evidence(store: Store, seen: Cartridge, known: Cartridge | None, evidences: Evidences) -> None:
+def _learn_evidence(store: "Store", seen: Cartridge, known: Cartridge | None, evidences: Evidences) -> None:
     """What the journal has of a cartridge, in its order; nothing of archives whose last line is known already."""
     archives = {copy.archive for copy in seen.copies}
     lines = [line for line in evidences.lines() if line.cartridge == seen.label and line.archive in archives]

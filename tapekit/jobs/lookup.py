@@ -2,25 +2,25 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
-
-from tapekit.catalog.store import Store
 from tapekit.config.places import Places, places
 from tapekit.errors import KeyNeeded, KeyRefused, UsageError
 from tapekit.evidence import state_directory
 from tapekit.keys import secret
 
+if TYPE_CHECKING:
+    from tapekit.catalog.store import Store
+
 FILE_NAME = "catalog.sqlite"
 
 
-def open_store(chosen: str | None) -> Store:
+def open_store(chosen: str | None) -> "Store":
     """The catalog that the configuration names, or the one in the state directory. Raises UsageError, CatalogError."""
     return _open(places(chosen))
 
 
-def open_to_ask(chosen: str | None) -> Store:
+def open_to_ask(chosen: str | None) -> "Store":
     """The catalog for a command that only asks: none is made, which would know nothing and say so as if it were true.
 
     Raises CatalogMissing, UsageError, CatalogError.
@@ -28,7 +28,7 @@ def open_to_ask(chosen: str | None) -> Store:
     return _open(places(chosen), must_exist=True)
 
 
-def open_kept(chosen: str | None) -> Store | None:
+def open_kept(chosen: str | None) -> "Store | None":
     """The catalog of a machine that keeps one: a site is configured, or it is there; None where neither is so.
 
     Raises UsageError, CatalogError.
@@ -38,7 +38,9 @@ def open_kept(chosen: str | None) -> Store | None:
     return _open(found) if is_kept else None
 
 
-def _open(found: Places, *, must_exist: bool = False) -> Store:
+def _open(found: Places, *, must_exist: bool = False) -> "Store":
+    from tapekit.catalog.store import Store  # noqa: PLC0415 - takes a quarter of the start; many machines keep none
+
     chosen = place(found.state or state_directory(), found.catalog, found.catalog_password_file)
     return Store.open(chosen, found.site, must_exist=must_exist)
 
@@ -47,6 +49,9 @@ def place(state: Path, catalog: str, password_file: str | Path | None) -> str | 
     """What opens the catalog: its file in the state directory, or a URL with the password in it. Raises UsageError."""
     if catalog == "sqlite":
         return state / FILE_NAME
+    from sqlalchemy import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     if password_file is None:
         return catalog
     try:

@@ -6,6 +6,7 @@ where it knows that something would be lost, or cannot take down that something 
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from drivers.base import Drive
 from drivers.errors import DriveError
@@ -13,7 +14,6 @@ from formats.errors import FormatError
 from tapekit import clock
 from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.catalog.errors import CatalogError
-from tapekit.catalog.store import Store
 from tapekit.config.places import places
 from tapekit.errors import CartridgeError, TapekitError
 from tapekit.evidence import Evidences
@@ -24,6 +24,9 @@ from tapekit.model import Cartridge, Stock
 from tapekit.patterns import Patterns
 from tapekit.rotation.permit import HINTS, may_append
 from tapekit.rotation.retention import Policy
+
+if TYPE_CHECKING:
+    from tapekit.catalog.store import Store
 
 
 class Memory(contextlib.AbstractContextManager["Memory"]):
@@ -107,7 +110,7 @@ class Memory(contextlib.AbstractContextManager["Memory"]):
             if store and known:
                 restoring.end(store, known, clock.now(), "ejected")
 
-    def _keep(self, store: Store, drive: Drive) -> str:
+    def _keep(self, store: "Store", drive: Drive) -> str:
         opened = open_cartridge(drive)
         if opened.label is None:
             return ""
@@ -136,7 +139,7 @@ class Memory(contextlib.AbstractContextManager["Memory"]):
             self._store = None
 
     @contextlib.contextmanager
-    def _working(self) -> Iterator[Store | None]:
+    def _working(self) -> "Iterator[Store | None]":
         """The catalog; from its first failure on, which may have been a wait of half a minute, there is none."""
         try:
             yield self._store

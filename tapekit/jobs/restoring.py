@@ -5,15 +5,18 @@ The catalog keeps the lock, and in which drive the cartridge was. Once another o
 
 import os
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from tapekit.catalog.store import Store
 from tapekit.model import GONE, Cartridge, Place
+
+if TYPE_CHECKING:
+    from tapekit.catalog.store import Store
 
 SETTING = "restores"
 """Of the catalog: the drive by the id of the cartridge's label."""
 
 
-def begin(store: Store, cartridge: Cartridge, url: str, at: datetime) -> None:
+def begin(store: "Store", cartridge: Cartridge, url: str, at: datetime) -> None:
     """A restore from a cartridge begins."""
     if cartridge.place not in GONE and cartridge.place is not Place.DRIVE:
         store.move(cartridge.name, Place.DRIVE, at, "for a restore")
@@ -22,7 +25,7 @@ def begin(store: Store, cartridge: Cartridge, url: str, at: datetime) -> None:
     store.set_setting(SETTING, _drives(store) | {cartridge.label: _same(url)})
 
 
-def end(store: Store, cartridge: Cartridge, at: datetime, note: str) -> None:
+def end(store: "Store", cartridge: Cartridge, at: datetime, note: str) -> None:
     """A cartridge is out of the drive; one that is out of service stays that."""
     if cartridge.place not in GONE:
         store.move(cartridge.name, Place.SHELF, at, note)
@@ -33,7 +36,7 @@ def end(store: Store, cartridge: Cartridge, at: datetime, note: str) -> None:
         store.set_setting(SETTING, drives)
 
 
-def taken_out(store: Store, url: str, label: str | None, at: datetime) -> None:
+def taken_out(store: "Store", url: str, label: str | None, at: datetime) -> None:
     """In a drive is the cartridge with this label, or another thing, or nothing: what was there before is out."""
     gone = [other for other, drive in _drives(store).items() if drive == _same(url) and other != label]
     if not gone:
@@ -45,7 +48,7 @@ def taken_out(store: Store, url: str, label: str | None, at: datetime) -> None:
             end(store, cartridge, at, "taken out")
 
 
-def _drives(store: Store) -> dict[str, str]:
+def _drives(store: "Store") -> dict[str, str]:
     """Which cartridge was put into which drive."""
     return dict(store.setting(SETTING) or {})
 

@@ -1,10 +1,11 @@
 """Drives by name, from the configuration file."""
 
+import importlib
 from pathlib import Path
 
 import pytest
 
-from tapekit import config, drives
+from tapekit import changers, config, drives
 from tapekit.config import file
 from tapekit.errors import UsageError
 
@@ -56,3 +57,8 @@ def test_what_is_no_drive_says_what_is(drive: str) -> None:
     with pytest.raises(UsageError) as caught:
         drives.resolve(drive, {"office": "image:x"})
     assert "image:" in str(caught.value) + str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("scheme", "module"), (*drives.DRIVERS, *changers.CHANGERS))
+def test_every_line_of_the_tables_is_there(scheme: str, module: str) -> None:
+    assert scheme == importlib.import_module(module).SCHEME
