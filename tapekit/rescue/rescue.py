@@ -2707,6 +2707,8 @@ def read_sparse_map(stream: Stream, most: int, size: int) -> Tuple[bytes, List[T
 MOST_DELTAS = 1000
 MOST_CHAIN_EXTENTS = 1 << 23
 MOST_PIECES = 1 << 24
+SORTED_PIECES = 1 << 16  # so many are read in the order of the medium
+PIECE = struct.Struct("<QQQ")
 LITERAL, FROM_BASE, ZEROS = 0, 1, 2
 
 
@@ -2715,7 +2717,7 @@ class Layer:
 
     def __init__(self, archive: Archive, member: Member) -> None:
         self.archive, self.member = archive, member
-        self.size = 0
+        self.size, self.most = 0, MOST_CHAIN_EXTENTS
         self.base: Optional[Tuple[bytes, int]] = None  # archive and offset
         self.sha256 = b""
         self.starts, self.kinds, self.offsets = array.array("Q"), array.array("B"), array.array("Q")
@@ -2726,7 +2728,7 @@ class Layer:
             self.kinds.append(kind)
             self.offsets.append(offset)
             self.size += length
-        if self.size >= 1 << 63 or len(self.starts) > MOST_CHAIN_EXTENTS:
+        if self.size >= 1 << 63 or len(self.starts) > self.most:
             raise Damaged("a delta with more than any file has")
 
     def within(self, start: int, length: int) -> Iterator[Tuple[int, int, int, int]]:
@@ -2773,56 +2775,62 @@ class Joiner:
     def whole(self, entry: Entry) -> Tuple[Stream, Member]:
         """A member that an earlier archive holds as it is; the stream stands at its content."""
         stream = self._stream(self.bases[entry.base - 1], entry.offset)
-        member = parse_member(read_headers(stream) or b"")
+        member = next_member(stream)
         if member.type != REGULAR or member.name != entry.path:
             raise Damaged("another member is in its place")
         return stream, member
 
-    def layers(self, entry: Entry) -> List[Layer]:
-        """The chain of a delta, the newest first."""
-        place = (self.bases[entry.base - 1] if entry.base else self._archive.id, entry.offset)
-        layers: List[Layer] = []
-        extents = 0
-        while True:
-            layer = self._layer(place, entry.path)
-            layers.append(layer)
-            if layer.base is None:
-                return layers
-            extents += len(layer.starts)
-            if len(layers) > MOST_DELTAS or extents > MOST_CHAIN_EXTENTS:
-                raise Damaged("a chain of too many deltas")
-            below = self._known.get(layer.base[0])
-            if below is None:
-                raise Damaged("an archive that it builds upon is not on this cartridge")
-            if below.segments[0].file >= layer.archive.segments[0].file:
-                raise Damaged("it builds upon an archive that is no earlier one")
-            place = layer.base
+    def top(self, entry: Entry) -> Layer:
+        """The newest layer of a delta."""
+        return self._layer((self.bases[entry.base - 1] if entry.base else self._archive.id, entry.offset), entry.path)
 
-    def join(self, entry: Entry, layers: List[Layer], fd: int) -> str:
-        """The content into a file; why it is not whole, or nothing."""
-        size, lost = layers[0].size, 0
+    def join(self, entry: Entry, layer: Layer, fd: int) -> str:
+        """The content into a file, from the newest layer down; why it is not whole, or nothing."""
+        size, digest = layer.size, layer.sha256
         if entry.offset >= 0 and any(entry.sha256) and entry.size != size:
             raise Damaged(f"it comes to {size} bytes, the catalog says {entry.size}")
-        pieces = resolve(layers)
         os.ftruncate(fd, size)
-        for layer, places in zip(reversed(layers), reversed(pieces)):
-            for start, length, offset in sorted(places, key=lambda piece: piece[2]):
-                at = start
-                for count, piece in self._stream(layer.archive.id, offset).pieces(length):
-                    if piece is None:
-                        lost += count
-                    else:
-                        os.pwrite(fd, piece, at)
-                    at += count
+        missing, lost, extents, deltas = Missing(size), 0, 0, 0
+        with contextlib.closing(missing):
+            while True:
+                lost += self._fill(layer, missing.found(layer), fd)
+                if missing.is_found:
+                    break
+                extents, deltas = extents + len(layer.starts), deltas + 1
+                if layer.base is None or deltas > MOST_DELTAS:
+                    raise Damaged("a chain of deltas without an end")
+                layer = self._below(layer, layer.base, entry.path, MOST_CHAIN_EXTENTS - extents)
         if lost:
             return f"{lost} of its {size} bytes are lost"
-        digest, at = hashlib.sha256(), 0
+        found, at = hashlib.sha256(), 0
         while at < size:
             piece = os.pread(fd, MIB, at)
-            digest.update(piece)
+            found.update(piece)
             at += len(piece)
-        wanted = entry.sha256 if any(entry.sha256) else layers[0].sha256
-        return "" if digest.digest() == wanted else "its SHA-256 is not the one in the catalog"
+        wished = entry.sha256 if any(entry.sha256) else digest
+        return "" if found.digest() == wished else "its SHA-256 is not the one in the catalog"
+
+    def _below(self, layer: Layer, base: Tuple[bytes, int], path: bytes, most: int) -> Layer:
+        """The layer that one builds upon, of at most so many extents."""
+        below = self._known.get(base[0])
+        if below is None:
+            raise Damaged("an archive that it builds upon is not on this cartridge")
+        if below.segments[0].file >= layer.archive.segments[0].file:
+            raise Damaged("it builds upon an archive that is no earlier one")
+        return self._layer(base, path, most)
+
+    def _fill(self, layer: Layer, places: Iterator[Tuple[int, int, int]], fd: int) -> int:
+        """What stands in a layer into the file; how many bytes of it are lost."""
+        lost = 0
+        for start, length, offset in places:
+            at = start
+            for count, piece in self._stream(layer.archive.id, offset).pieces(length):
+                if piece is None:
+                    lost += count
+                else:
+                    os.pwrite(fd, piece, at)
+                at += count
+        return lost
 
     def _stream(self, archive: bytes, offset: int) -> Stream:
         """The stream of an archive at an offset; the medium stands there, and nowhere else."""
@@ -2837,15 +2845,15 @@ class Joiner:
         stream.skip_to(offset)
         return stream
 
-    def _layer(self, place: Tuple[bytes, int], path: bytes) -> Layer:
+    def _layer(self, place: Tuple[bytes, int], path: bytes, most: int = MOST_CHAIN_EXTENTS) -> Layer:
         try:
-            return self._read_layer(place, path)
+            return self._read_layer(place, path, most)
         except Gap:
             raise Damaged("the map of what changed in it is lost") from None
 
-    def _read_layer(self, place: Tuple[bytes, int], path: bytes) -> Layer:
+    def _read_layer(self, place: Tuple[bytes, int], path: bytes, most: int) -> Layer:
         stream = self._stream(*place)
-        member = parse_member(read_headers(stream))
+        member = next_member(stream)
         layer = Layer(self._known[place[0]], member)
         if b"TAPEKIT.delta" not in member.pax:
             if member.type != REGULAR or member.pax.get(b"GNU.sparse.name", member.name) != path:
@@ -2861,6 +2869,7 @@ class Joiner:
                 at += length
             layer.add(ZEROS, size - layer.size, 0)
             return layer
+        layer.most = most
         number = 1
         while True:
             pax = member.pax
@@ -2876,10 +2885,17 @@ class Joiner:
                 layer.sha256 = bytes.fromhex(pax.get(b"TAPEKIT.sha256", b"").decode("ascii", "replace"))
                 return layer
             number += 1
-            raw = read_headers(stream)
-            if not raw:
+            member = next_member(stream)
+            if b"TAPEKIT.delta" not in member.pax:
                 raise Damaged(f"part {number} of what changed in it is missing")
-            member = parse_member(raw)
+
+
+def next_member(stream: Stream) -> Member:
+    """The member that begins here; there has to be one."""
+    raw = read_headers(stream)
+    if not raw:
+        raise Damaged("the archive ends before what belongs to it")
+    return parse_member(raw)
 
 
 def read_part(stream: Stream, member: Member, layer: Layer) -> None:
@@ -2900,22 +2916,49 @@ def read_part(stream: Stream, member: Member, layer: Layer) -> None:
     stream.skip_to(end + -member.size % 512)
 
 
-def resolve(layers: List[Layer]) -> List[List[Tuple[int, int, int]]]:
-    """For each layer what of the file is read there: place in the file, length, offset in the layer's stream."""
-    wanted, found, count = [(0, layers[0].size, 0)], [], 0
-    for layer in layers:
-        pieces: List[Tuple[int, int, int]] = []
-        below: List[Tuple[int, int, int]] = []
-        for start, size, source in wanted:
-            for kind, place, length, offset in layer.within(source, size):
-                count += 1
-                if count > MOST_PIECES:
-                    raise Damaged("a chain of deltas with too many pieces")
-                if kind != ZEROS:
-                    (pieces if kind == LITERAL else below).append((start + place - source, length, offset))
-        found.append(pieces)
-        wanted = below
-    return found
+class Missing:
+    """What of a file is still to be found, layer after layer; it waits in a file, and is never held as a whole."""
+
+    def __init__(self, size: int) -> None:
+        self._count = 0
+        self._pieces = tempfile.SpooledTemporaryFile(4 * MIB)  # noqa: SIM115
+        self.is_found = not size
+        self._pieces.write(PIECE.pack(0, size, 0) if size else b"")
+
+    def close(self) -> None:
+        self._pieces.close()
+
+    def found(self, layer: Layer) -> Iterator[Tuple[int, int, int]]:
+        """What stands in a layer: place in the file, length, offset in its stream; the rest is wanted of the next."""
+        here: List[Tuple[int, int, int]] = []
+        below = tempfile.SpooledTemporaryFile(4 * MIB)  # noqa: SIM115
+        try:
+            for start, size, source in self._all():
+                for kind, place, length, offset in layer.within(source, size):
+                    self._count += 1
+                    if self._count > MOST_PIECES:
+                        raise Damaged("a chain of deltas with too many pieces")
+                    if kind == LITERAL:
+                        here.append((start + place - source, length, offset))
+                    elif kind == FROM_BASE:
+                        below.write(PIECE.pack(start + place - source, length, offset))
+                    if len(here) == SORTED_PIECES:
+                        yield from sorted(here, key=lambda piece: piece[2])
+                        here.clear()
+            yield from sorted(here, key=lambda piece: piece[2])
+        except BaseException:
+            below.close()
+            raise
+        self._pieces.close()
+        self._pieces, self.is_found = below, not below.tell()
+
+    def _all(self) -> Iterator[Tuple[int, int, int]]:
+        self._pieces.seek(0)
+        while True:
+            data = self._pieces.read(PIECE.size * 4096)
+            if not data:
+                return
+            yield from PIECE.iter_unpack(data)
 
 
 # === Putting files back ==========================================================================================
@@ -3132,10 +3175,10 @@ class Restorer:
 
     def _delta(self, joiner: Joiner, entry: Entry) -> None:
         self._end_file()
-        layers = joiner.layers(entry)
-        draft = Draft(self._target, entry.path, layers[0].member._replace(name=entry.path, size=layers[0].size))
+        top = joiner.top(entry)
+        draft = Draft(self._target, entry.path, top.member._replace(name=entry.path, size=top.size))
         try:
-            draft.trouble = joiner.join(entry, layers, draft.fd)
+            draft.trouble = joiner.join(entry, top, draft.fd)
             if not draft.trouble:
                 self._set_metadata(draft.member, fd=draft.fd)
                 self.count += 1
@@ -3438,7 +3481,7 @@ def check_joined(joiner: Joiner, report: Report) -> int:
         try:
             if entry.type == "f" and entry.flags & DELTA:
                 with tempfile.TemporaryFile() as draft:
-                    trouble = joiner.join(entry, joiner.layers(entry), draft.fileno())
+                    trouble = joiner.join(entry, joiner.top(entry), draft.fileno())
             elif entry.type == "f":
                 trouble = read_content(*joiner.whole(entry), entry, lambda *_: None).trouble
         except Gap:

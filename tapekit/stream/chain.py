@@ -2,6 +2,8 @@
 
 import bisect
 import dataclasses
+import struct
+import tempfile
 from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -13,7 +15,10 @@ from formats.pax import Member
 from tapekit.stream.read import Readable
 from tapekit.stream.unpack import FoundMember, read_member
 
+SORTED_PIECES = 1 << 16
 _MAP_HEAD_BYTES = 8
+_PIECE = struct.Struct("<QQQ")
+_SPOOL_BYTES = 4 << 20
 
 
 class Piece(NamedTuple):
@@ -36,19 +41,21 @@ class Layer:
     size_bytes: int = 0
     base: tuple[str, int] | None = None
     sha256: bytes = b""
+    most: int = delta.MOST_CHAIN_EXTENTS
+    """Extents that it may have."""
     starts: "array[int]" = dataclasses.field(default_factory=lambda: array("Q"))
     kinds: "array[int]" = dataclasses.field(default_factory=lambda: array("B"))
     offsets: "array[int]" = dataclasses.field(default_factory=lambda: array("Q"))
 
     def add(self, kind: int, length: int, offset: int) -> None:
-        """The next extent. Raises Damaged for a file over 63 bits, or too many extents."""
+        """The next extent. Raises Damaged for a file over 63 bits, or too many extents for its chain."""
         if not length:
             return
         self.starts.append(self.size_bytes)
         self.kinds.append(kind)
         self.offsets.append(offset)
         self.size_bytes += length
-        if self.size_bytes >= 1 << 63 or len(self.starts) > delta.MOST_CHAIN_EXTENTS:
+        if self.size_bytes >= 1 << 63 or len(self.starts) > self.most:
             raise Damaged("delta: more than any file has")
 
     def within(self, start: int, length: int) -> Iterator[tuple[int, int, int, int]]:
@@ -65,15 +72,15 @@ class Layer:
             start, length, number = start + part, length - part, number + 1
 
 
-def read_layer(stream: Readable, archive: str, path: bytes) -> Layer:
-    """The layer of the member where the stream stands. Raises Hole and Damaged."""
+def read_layer(stream: Readable, archive: str, path: bytes, most: int) -> Layer:
+    """The layer of the member where the stream stands, of at most so many extents. Raises Hole and Damaged."""
     found = read_member(stream, None)
     if found is None:
         raise Damaged("delta: the stream ends before its base")
     part = delta.part_of(found.member.extra)
     if part is None:
         return _whole(stream, archive, found, path)
-    layer = Layer(archive, found.member._replace(path=path, extra=()), base=(part.base, part.base_offset))
+    layer = Layer(archive, found.member._replace(path=path, extra=()), base=(part.base, part.base_offset), most=most)
     for number in range(1, 1 << 30):
         _check_part(part, number, path, layer)
         layer.sha256 = part.sha256 or b""
@@ -130,30 +137,82 @@ def _read_part(stream: Readable, found: FoundMember, layer: Layer) -> None:
     stream.seek(literal + pax.padding(size))
 
 
-def resolve(layers: list[Layer]) -> dict[str, list[Piece]]:
-    """From a chain, the newest layer first, the pieces of the file by archive, each in the order of its stream.
+class Wanted:
+    """What of a file is still to be found, layer after layer from the newest on.
 
-    Zeros are left out. Raises Damaged where it does not add up, or comes to more pieces than a reader must take.
+    Never held as a whole: what is wanted of the layer below waits in a file, whatever a map may claim.
     """
-    wanted = [Piece(0, layers[0].size_bytes, 0)]
-    found: dict[str, list[Piece]] = {}
-    count = 0
-    for layer in layers:
-        pieces: list[Piece] = []
-        below: list[Piece] = []
-        for piece in wanted:
-            for kind, place, length, offset in layer.within(piece.offset, piece.length):
-                count += 1
-                if count > delta.MOST_PIECES:
-                    raise Damaged(f"delta: over {delta.MOST_PIECES} pieces")
-                if kind != ExtentKind.ZEROS:
-                    target = pieces if kind == ExtentKind.LITERAL else below
-                    target.append(Piece(piece.start + place - piece.offset, length, offset))
-        found[layer.archive] = sorted(pieces, key=lambda piece: piece.offset)
-        wanted = below
-    if wanted:
-        raise Damaged("delta: its chain has no end")
-    return found
+
+    def __init__(self, size_bytes: int, folder: str | None = None) -> None:
+        """All of it. `folder` is for what does not fit into memory."""
+        self._folder = folder
+        self._count = 0
+        self._pieces = _Spool(folder)
+        if size_bytes:
+            self._pieces.add(0, size_bytes, 0)
+
+    @property
+    def is_found(self) -> bool:
+        """Whether all of it was found, or is zeros."""
+        return not self._pieces.count
+
+    def close(self) -> None:
+        """Forget it."""
+        self._pieces.close()
+
+    def found(self, layer: Layer) -> Iterator[Piece]:
+        """The pieces of the file that stand in a layer; the rest is wanted of the one below when this is at its end.
+
+        They come in the order of the layer's stream, up to SORTED_PIECES at a time: more stand in it in the file's
+        order already, unless somebody made them to be slow. Raises Damaged where it does not add up, or comes to more
+        pieces than a reader must take.
+        """
+        below, here = _Spool(self._folder), []
+        try:
+            for start, size_bytes, within in self._pieces:
+                for kind, place, length, offset in layer.within(within, size_bytes):
+                    self._count += 1
+                    if self._count > delta.MOST_PIECES:
+                        raise Damaged(f"delta: over {delta.MOST_PIECES} pieces")
+                    if kind == ExtentKind.LITERAL:
+                        here.append(Piece(start + place - within, length, offset))
+                    elif kind == ExtentKind.BASE:
+                        below.add(start + place - within, length, offset)
+                    if len(here) == SORTED_PIECES:
+                        yield from sorted(here, key=_by_offset)
+                        here.clear()
+            yield from sorted(here, key=_by_offset)
+        except BaseException:
+            below.close()
+            raise
+        self._pieces.close()
+        self._pieces = below
+
+
+class _Spool:
+    """Pieces in their order: the first in memory, many in a file."""
+
+    def __init__(self, folder: str | None) -> None:
+        """None yet."""
+        self.count = 0
+        self._file = tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=folder)  # noqa: SIM115 - closed by `close`
+
+    def add(self, start: int, length: int, offset: int) -> None:
+        """The next one."""
+        self._file.write(_PIECE.pack(start, length, offset))
+        self.count += 1
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        self._file.seek(0)
+        while data := self._file.read(_PIECE.size << 12):
+            yield from _PIECE.iter_unpack(data)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _by_offset(piece: Piece) -> int:
+    return piece.offset
 
 
 def delta_of(member: Member) -> bytes | None:

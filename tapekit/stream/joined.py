@@ -1,7 +1,7 @@
 """Members that an archive does not hold itself, or not as a whole: brought together from those that it builds upon.
 
-One member after the other: its chain is read from the newest layer down, and then each block that holds bytes of it
-once, in the order in which they stand on the cartridge.
+One member after the other, its chain from the newest layer down: the layer's maps are read, then each block of it that
+holds bytes of the file, once.
 """
 
 import contextlib
@@ -12,15 +12,18 @@ from collections.abc import Callable, Iterable, Iterator
 from formats import delta
 from formats.catalog import DELTA, Entry
 from formats.errors import Damaged
+from formats.pax import Member
 from tapekit.cartridge.cartridge import Cartridge, Segment
-from tapekit.errors import KeyNeeded, KeyRefused, VerificationFailed
+from tapekit.errors import KeyNeeded, KeyRefused, TapekitError, VerificationFailed
 from tapekit.keys.opener import Opener
-from tapekit.stream.chain import Layer, Piece, read_layer, resolve
+from tapekit.stream.chain import Layer, Piece, Wanted, read_layer
 from tapekit.stream.read import Hole, PlainStream, find_layout
 from tapekit.stream.unpack import FoundMember, LostMember, at_offset
 
 TAKE_BYTES = 64 << 10
 DRAFTS = "/var/tmp"  # noqa: S108 - the directory of the system for what is large
+
+ROOM = "make room there for as much as the largest file that changed"
 
 
 def is_joined(entry: Entry) -> bool:
@@ -28,19 +31,41 @@ def is_joined(entry: Entry) -> bool:
     return bool(entry.base or entry.flags & DELTA)
 
 
+def drafts() -> str | None:
+    """The folder for them; None: the system's own choice."""
+    return DRAFTS if os.access(DRAFTS, os.W_OK) else None
+
+
+@contextlib.contextmanager
+def _making_room() -> Iterator[None]:
+    """What the file system says, in words."""
+    try:
+        yield
+    except OSError as error:
+        where = drafts() or tempfile.gettempdir()
+        raise TapekitError(
+            f"{where}: a file cannot be brought together: {(error.strerror or '').lower()}", ROOM
+        ) from error
+
+
 class Draft:
     """The content of a file while it is brought together; read as a stream."""
 
     def __init__(self, size_bytes: int) -> None:
-        """Nothing but a hole."""
+        """Nothing but a hole. Raises OSError, and Damaged for a size that no file can have here."""
         self.offset = 0
         self._size = size_bytes
-        folder = DRAFTS if os.access(DRAFTS, os.W_OK) else None
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
-        os.ftruncate(self._file.fileno(), size_bytes)
+        self._file = tempfile.TemporaryFile(dir=drafts())  # noqa: SIM115 - closed by `close`
+        try:
+            os.ftruncate(self._file.fileno(), size_bytes)
+        except (OSError, OverflowError) as error:
+            self._file.close()
+            raise Damaged(
+                f"delta: a file of {size_bytes} bytes, more than {drafts() or 'this computer'} takes"
+            ) from error
 
     def write(self, start: int, data: memoryview) -> None:
-        """Put bytes in their place."""
+        """Put bytes in their place. Raises OSError."""
         while data:
             done = os.pwrite(self._file.fileno(), data, start)
             start, data = start + done, data[done:]
@@ -93,7 +118,7 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
             stream.close()
 
     def at(self, entry: Entry, offset: int | None = None) -> FoundMember | LostMember:
-        """The member that an entry describes, or links to at `offset`. Raises DriveError."""
+        """The member that an entry describes, or links to at `offset`. Raises DriveError and TapekitError."""
         place = entry.offset if offset is None else offset
         try:
             archive = self._bases[entry.base - 1] if entry.base else self._segment.archive
@@ -101,8 +126,7 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
                 raise Damaged("it refers to an archive that its header does not name")
             if not entry.flags & DELTA:
                 return at_offset(self._stream(archive), entry, place)
-            layers = list(self._layers(archive, place, entry.path))
-            return self._joined(entry, layers)
+            return self._joined(entry, self._layers(archive, place, entry.path))
         except (KeyNeeded, KeyRefused) as error:
             self.closed = str(error)
             return LostMember(entry.path, entry, str(error))
@@ -118,32 +142,39 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
         for _ in range(delta.MOST_DELTAS + 1):
             stream = self._stream(place[0])
             stream.seek(place[1])
-            layer = read_layer(stream, place[0], path)
+            layer = read_layer(stream, place[0], path, delta.MOST_CHAIN_EXTENTS - extents)
             yield layer
             if layer.base is None:
                 return
             extents += len(layer.starts)
-            if extents > delta.MOST_CHAIN_EXTENTS:
-                raise Damaged("delta: a chain with too many extents")
             if self._file(layer.base[0]) >= self._file(place[0]):
                 raise Damaged("delta: its base is no earlier archive")
             place = layer.base
         raise Damaged(f"delta: a chain of over {delta.MOST_DELTAS}")
 
-    def _joined(self, entry: Entry, layers: list[Layer]) -> FoundMember:
-        top = layers[0]
-        if top.size_bytes != entry.size:
-            raise Damaged(f"delta: comes to {top.size_bytes} bytes, the catalog says {entry.size}")
+    def _joined(self, entry: Entry, layers: Iterator[Layer]) -> FoundMember:
+        """Each layer is read, gives what it has of the file, and is forgotten, from the newest down.
+
+        Raises what `_layers` raises, and TapekitError where there is no room.
+        """
         if self._draft is not None:
             self._draft.close()
-        self._draft = Draft(top.size_bytes)
-        pieces = resolve(layers)
-        for layer in reversed(layers):
-            self._fill(self._draft, self._stream(layer.archive), pieces[layer.archive])
-        return FoundMember(top.member, entry, b"", self._draft, top.size_bytes)
+        top: Member | None = None
+        with _making_room(), contextlib.closing(Wanted(entry.size, drafts())) as wanted:
+            draft = self._draft = Draft(entry.size)
+            for layer in layers:
+                if top is None and layer.size_bytes != entry.size:
+                    raise Damaged(f"delta: comes to {layer.size_bytes} bytes, the catalog says {entry.size}")
+                top = top or layer.member
+                self._fill(draft, self._stream(layer.archive), wanted.found(layer))
+                if wanted.is_found:
+                    break
+        if top is None or not wanted.is_found:
+            raise Damaged("delta: its chain has no end")
+        return FoundMember(top, entry, b"", draft, entry.size)
 
     @staticmethod
-    def _fill(draft: Draft, stream: PlainStream, pieces: list[Piece]) -> None:
+    def _fill(draft: Draft, stream: PlainStream, pieces: Iterable[Piece]) -> None:
         for start, length, offset in pieces:
             stream.seek(offset)
             place, left = start, length

@@ -148,12 +148,11 @@ def test_what_needs_an_earlier_archive_is_said(tmp_path: Path) -> None:
         b"TAPEKIT.path": b"db", b"TAPEKIT.delta": b"1", b"TAPEKIT.base": b"00" * 16, b"TAPEKIT.base_offset": b"0",
         b"TAPEKIT.at": b"0", b"TAPEKIT.last": b"1", b"TAPEKIT.sha256": b"00" * 32,
     }  # fmt: skip
-    delta = packer.header(b"db.tkdelta.00000001", b"0", size=8, records=records) + (b"TKD1" + bytes(4)).ljust(
-        512, b"\0"
-    )
+    extent = b"TKD1" + struct.pack(">IBQQ", 1, 1, 8, 0)  # 8 bytes from the base
+    delta = packer.header(b"db.tkdelta.00000001", b"0", size=25, records=records) + packer.padded(extent)
     stream = delta + tables.simple_stream({"other": b"x"})
     db, other = tables.entries_of(stream)
-    entries = [replace(db, path=b"db", flags=tables.DELTA), tables.Entry(b"old", base=1, offset=0), other]
+    entries = [replace(db, path=b"db", flags=tables.DELTA, size=8), tables.Entry(b"old", base=1, offset=0), other]
     write_image(tmp_path / "image", writer.Segment(stream, entries, bases=("00" * 16,)))
     run = rescue("restore", tmp_path / "image", "--to", tmp_path / "target")
     assert (run.code, contents(tmp_path / "target")) == (LOSSES, {"other": b"x"})
