@@ -100,9 +100,14 @@ class Position:
 
 @dataclasses.dataclass(frozen=True)
 class Health:
-    """What the device reports of its own and the medium's state; the counters keep the device's own names."""
+    """What the device reports of its own and the medium's state; reading it clears nothing.
 
-    alerts: tuple[str, ...] = ()
+    `flags`: TapeAlert (drivers.scsi.alerts has the words); `notes`: what it said besides, in sense data; the counters
+    keep the device's own names.
+    """
+
+    flags: frozenset[int] = frozenset()
+    notes: tuple[str, ...] = ()
     counters: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
@@ -179,6 +184,14 @@ class Buffering(Protocol):
 
     def buffered_bytes(self) -> int | None:
         """What it has taken and not written; None where it does not know. Raises as `write_block` does."""
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """A drive whose cartridges hold a chip with a description of themselves."""
+
+    def attributes(self) -> dict[str, int | str]:
+        """All that the chip holds, by name; nothing where it cannot be read."""
 
 
 @runtime_checkable

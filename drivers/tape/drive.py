@@ -15,7 +15,7 @@ from drivers.errors import (
     NoMedium,
     WriteProtected,
 )
-from drivers.scsi import alerts, commands
+from drivers.scsi import commands
 from drivers.scsi.commands import CommandFailed
 from drivers.scsi.link import Failed, Link, Patience, as_error
 from drivers.scsi.transport import Transport
@@ -101,7 +101,7 @@ class TapeDrive:
         """See Drive."""
         flags = state.alerts(self._link.transport)
         notes = tuple(row.why for row in self._link.notes)
-        return Health(alerts.words(flags) + notes, state.counters(self._link.transport) | self._counts)
+        return Health(flags, notes, state.counters(self._link.transport) | self._counts)
 
     def attributes(self) -> dict[str, int | str]:
         """All that the cartridge's chip holds, by the names of formats.scsi.mam."""

@@ -17,7 +17,7 @@ MIB = 1 << 20
 MB = 10**6
 _WORM_BIT = 0x01
 _WORM_TYPE, _TYPE_MASK = 0x0C, 0x0F
-_COUNTERS = (
+COUNTERS = (
     (logs.WRITE_ERRORS_PAGE, 3, "write errors corrected"),
     (logs.WRITE_ERRORS_PAGE, 6, "write errors not corrected"),
     (logs.READ_ERRORS_PAGE, 3, "read errors corrected"),
@@ -119,12 +119,12 @@ def alerts(transport: Transport) -> frozenset[int]:
 def counters(transport: Transport) -> dict[str, int]:
     """Counters of the drive and of the cartridge, as far as it keeps them."""
     available, found = _pages(transport), {}
-    for code in sorted({page for page, _, _ in _COUNTERS if page in available}):
+    for code in sorted({page for page, _, _ in COUNTERS if page in available}):
         try:
             page = commands.log_sense(transport, code)
         except (CommandFailed, FormatError):
             continue
-        for wanted, parameter, name in _COUNTERS:
+        for wanted, parameter, name in COUNTERS:
             number = page.number(parameter) if wanted == code else None
             if number is not None:
                 found[name] = number

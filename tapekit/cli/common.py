@@ -18,6 +18,7 @@ from tapekit.config.places import Places, places
 from tapekit.errors import Busy, TapekitError
 from tapekit.evidence import Evidences, state_directory
 from tapekit.jobs.nightly.lock import locked
+from tapekit.report import health
 from tapekit.report.night import Note
 from tapekit.report.notes import worded
 from tapekit.report.words import Words
@@ -169,6 +170,16 @@ def reasons(items: Sequence[tuple[bytes, str]]) -> list[str]:
 def reasons_json(items: Sequence[tuple[bytes, str]]) -> list[dict[str, str]]:
     """Paths and reasons for programs."""
     return [{"path": path_json(path), "why": why} for path, why in items]
+
+
+def words_of(context: click.Context) -> Words:
+    """The words of the site's language."""
+    return Words(places_of(context).language)
+
+
+def health_json(told: health.Telling, words: Words) -> dict[str, Any]:
+    """What a drive says of itself and of the cartridge in it, for programs."""
+    return {"alerts": health.warned(told, words), "flags": sorted(told.flags), "counters": dict(told.counters)}
 
 
 def notes_json(notes: Iterable[Note], language: str = "en") -> list[dict[str, str]]:

@@ -8,11 +8,13 @@ from typing import Any
 import click
 
 from drivers.hotplug import LOOK_AGAIN_S, NO_UDEV, UdevEvents
-from tapekit.cli.common import json_option, path_text, print_json, state_of
+from tapekit.cli.common import health_json, json_option, path_text, print_json, state_of, words_of
 from tapekit.cli.tables import show_table
 from tapekit.errors import TapekitError
 from tapekit.jobs import devices
 from tapekit.jobs.devices import Change, Seen
+from tapekit.report import health
+from tapekit.report.words import Words
 from tapekit.units import now_text, size_text
 
 COLUMNS = ("kind", "drive or node", "device", "serial number", "medium", "label", ">free", "may")
@@ -28,22 +30,22 @@ def command(context: click.Context, watch: bool, no_look: bool, as_json: bool) -
 
     Drives that a night or another command uses are not looked into. With --json --watch each line is one answer.
     """
-    state = state_of(context)
+    state, words = state_of(context), words_of(context)
 
     def look() -> list[Seen]:
         return devices.run(state, is_looking=not no_look)
 
     found = look()
     if as_json:
-        print_json({"devices": [_json(seen) for seen in found]})
+        print_json({"devices": [_json(seen, words) for seen in found]})
     else:
         show_table(COLUMNS, [_row(seen) for seen in found], "no drive, no changer, no serial port is connected")
         for seen in found:
-            for line in _notes(seen):
+            for line in _notes(seen, words):
                 click.echo(f"{seen.url or seen.device.node}: {line}")
     if watch:
         for change in _watch(found, look):
-            _tell(change, as_json=as_json)
+            _tell(change, words, as_json=as_json)
             sys.stdout.flush()
 
 
@@ -62,10 +64,10 @@ def _watch(found: list[Seen], look: Any) -> Iterator[Change]:  # noqa: ANN401 - 
         return
 
 
-def _tell(change: Change, *, as_json: bool) -> None:
+def _tell(change: Change, words: Words, *, as_json: bool) -> None:
     seen = change.seen
     if as_json:
-        print_json({"at": now_text(), "what": change.what, "device": _json(seen)})
+        print_json({"at": now_text(), "what": change.what, "device": _json(seen, words)})
         return
     inside = f": {seen.label or seen.medium}" if seen.medium and change.what != "went" else ""
     click.echo(f"{now_text()}  {change.what}: {seen.url or seen.device.node} ({seen.device.name or 'no name'}){inside}")
@@ -79,26 +81,26 @@ def _row(seen: Seen) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _notes(seen: Seen) -> Iterator[str]:
+def _notes(seen: Seen, words: Words) -> Iterator[str]:
     """What a person should know besides."""
     if seen.missing:
         yield f"no permission for {seen.missing.node}: {seen.missing.remedy}"
     if seen.is_write_protected:
         yield "write-protected"
     if seen.health:
-        yield from seen.health.alerts
+        yield from health.warned(seen.health, words)
     if seen.words and seen.medium != "blank":
         yield seen.words
 
 
-def _json(seen: Seen) -> dict[str, Any]:
+def _json(seen: Seen, words: Words) -> dict[str, Any]:
     device = seen.device
     return {
         "kind": device.kind.value, "url": seen.url or None, "node": device.node, "nodes": list(device.nodes),
         "vendor": device.vendor, "model": device.model, "serial": device.serial, "medium": seen.medium or None,
         "label": seen.label or None, "write_protected": seen.is_write_protected,
         "capacity_bytes": seen.capacity_bytes, "remaining_bytes": seen.remaining_bytes,
-        "health": {"alerts": list(seen.health.alerts), "counters": dict(seen.health.counters)} if seen.health else None,
+        "health": health_json(seen.health, words) if seen.health else None,
         "may": list(seen.may), "problem": seen.words or None,
         "missing": {"node": seen.missing.node, "group": seen.missing.group or None, "remedy": seen.missing.remedy}
         if seen.missing else None,

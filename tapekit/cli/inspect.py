@@ -7,17 +7,21 @@ import click
 from tapekit.cli.common import (
     drive_argument,
     evidences,
+    health_json,
     json_option,
     opened,
     print_json,
     scrub_json,
     scrub_text,
     state_of,
+    words_of,
 )
 from tapekit.cli.tables import show_table
 from tapekit.errors import Exit
 from tapekit.jobs import inspect
 from tapekit.jobs.inspect import Archive
+from tapekit.report import health
+from tapekit.report.words import Words
 from tapekit.scrubs import Scrubs
 from tapekit.units import size_text
 
@@ -38,14 +42,14 @@ def command(context: click.Context, drive: str, as_json: bool) -> None:
     with opened(context, drive) as device, evidences() as journal:
         result = inspect.run(device, journal, Scrubs(state_of(context)))
     if as_json:
-        print_json(_json(result))
+        print_json(_json(result, words_of(context)))
     else:
-        _show(result)
+        _show(result, words_of(context))
     if result.label is None:
         context.exit(Exit.VERIFICATION)
 
 
-def _json(result: inspect.Result) -> dict[str, Any]:
+def _json(result: inspect.Result, words: Words) -> dict[str, Any]:
     label = result.label
     return {
         "device": {"node": result.device.node, "vendor": result.device.vendor, "model": result.device.model,
@@ -61,6 +65,8 @@ def _json(result: inspect.Result) -> dict[str, Any]:
         "capacity_bytes": result.medium.capacity_bytes,
         "remaining_bytes": result.medium.remaining_bytes,
         "write_protected": result.medium.write_protected,
+        "health": health_json(result.health, words),
+        "attributes": result.attributes,
         "archives": [_archive_json(archive) for archive in result.archives],
         "scrubs": [scrub_json(each) for each in result.scrubs],
         "advice": result.advised.advice.value if result.advised else None,
@@ -83,7 +89,7 @@ def _archive_json(archive: Archive) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _show(result: inspect.Result) -> None:
+def _show(result: inspect.Result, words: Words) -> None:
     label, medium = result.label, result.medium
     device = " ".join(part for part in (result.device.vendor, result.device.model, result.device.serial) if part)
     click.echo(f"device     {result.device.node}{f' ({device})' if device else ''}")
@@ -95,6 +101,7 @@ def _show(result: inspect.Result) -> None:
         click.echo(f"labelled   {label.labelled} by {label.tool}, format {label.format}, {blocks}")
     protected = ", write-protected" if medium.write_protected else ""
     click.echo(f"room       {size_text(medium.remaining_bytes)} free of {size_text(medium.capacity_bytes)}{protected}")
+    _show_health(result, words)
     for each in result.scrubs[-SCRUBS:]:
         click.echo(f"scrubbed   {scrub_text(each)}")
     if result.advised:
@@ -111,6 +118,18 @@ def _show(result: inspect.Result) -> None:
     for archive in result.archives:
         if archive.segment.problem:
             click.echo(f"file {archive.segment.file}: {archive.segment.problem}", err=True)
+
+
+def _show_health(result: inspect.Result, words: Words) -> None:
+    """What the drive and the cartridge's chip say, where they say anything; --json has all of it."""
+    counted = health.counted(result.health, words)
+    if counted or health.warned(result.health, words):
+        click.echo(f"health     {health.said(result.health, words)}")
+    if counted:
+        click.echo(f"counters   {words.clauses(counted)}")
+    loads = result.attributes.get("load_count")
+    if loads is not None:
+        click.echo(f"chip       {loads} loads; {len(result.attributes)} attributes (--json shows them)")
 
 
 def _row(archive: Archive) -> tuple[str, ...]:

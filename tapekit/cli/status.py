@@ -8,12 +8,13 @@ import click
 
 from tapekit import clock
 from tapekit.catalog.runs import Run
-from tapekit.cli.common import job_argument, json_option, notes_json, print_json
+from tapekit.cli.common import health_json, job_argument, json_option, notes_json, print_json, words_of
 from tapekit.cli.tables import folded, show_lines, told
 from tapekit.config.load import load
 from tapekit.errors import Exit
 from tapekit.jobs import status
-from tapekit.report.words import printable
+from tapekit.report import health
+from tapekit.report.words import Words, printable
 from tapekit.rotation.overdue import Overdue
 from tapekit.scrubs import Advice
 
@@ -30,19 +31,20 @@ _HEADS = {Exit.DONE: "all is well", Exit.WARNINGS: "look at this", Exit.FAILED: 
 def command(context: click.Context, job: str | None, as_json: bool) -> None:
     """Say how the jobs are: last success, proof, what runs, what comes; exit code 4 where one is overdue."""
     result = status.run(load(context.find_root().obj), job, clock.now())
+    words = words_of(context)
     if as_json:
-        print_json(_json(result))
+        print_json(_json(result, words))
     else:
-        show_lines(list(_lines(result)))
+        show_lines(list(_lines(result, words)))
     context.exit(result.exit_code)
 
 
-def _lines(result: status.Result) -> Iterator[str]:
+def _lines(result: status.Result, words: Words) -> Iterator[str]:
     yield f"{printable(result.site)}: {_HEADS[result.exit_code] if result.jobs else 'no jobs'}"
     for job in result.jobs:
         yield ""
         yield f"{job.name}{': OVERDUE' if job.overdue else ''}"
-        for title, text in _facts(job, result.now):
+        for title, text in _facts(job, result.now, words):
             yield from folded(f"  {title:<13} ", text)
         for note in job.notes[:NOTES]:
             yield from told(note)
@@ -50,7 +52,7 @@ def _lines(result: status.Result) -> Iterator[str]:
             yield f"  … and {len(job.notes) - NOTES} more; --json names them all"
 
 
-def _facts(job: status.Job, now: datetime) -> Iterator[tuple[str, str]]:
+def _facts(job: status.Job, now: datetime, words: Words) -> Iterator[tuple[str, str]]:
     proven = f": {job.latest_proofs[-1][0].words}" if job.latest_proofs else ""
     yield "last success", f"{_when(job.saved, now)}{proven}" if job.saved else _NOTHING[job.overdue is Overdue.UNKNOWN]
     if job.is_running:
@@ -67,6 +69,9 @@ def _facts(job: status.Job, now: datetime) -> Iterator[tuple[str, str]]:
     told = [f"{name}: {it.advice.value}, {it.why}" for name, it in doubtful.items()]
     if told:
         yield "scrubs", "; ".join(told)
+    for one in job.report.health if job.report else ():
+        counted = health.counted(one, words)
+        yield "drive", words.clauses((f"{one.drive}: {health.said(one, words)}", *counted))
     if job.coming:
         names = ", ".join(job.coming.choice.names) or "no cartridge in service"
         yield "next", f"{names}, {job.coming.night:%a %Y-%m-%d}"
@@ -85,15 +90,15 @@ def _when(moment: datetime, now: datetime) -> str:
     return f"{local:%a %Y-%m-%d %H:%M}, {age}"
 
 
-def _json(result: status.Result) -> dict[str, Any]:
+def _json(result: status.Result, words: Words) -> dict[str, Any]:
     return {
         "site": result.site, "now": result.now.isoformat(), "exit_code": int(result.exit_code),
         "catalog_problem": str(result.problem) if result.problem else None,
-        "jobs": [_job_json(job, result.now) for job in result.jobs],
+        "jobs": [_job_json(job, result.now, words) for job in result.jobs],
     }  # fmt: skip
 
 
-def _job_json(job: status.Job, now: datetime) -> dict[str, Any]:
+def _job_json(job: status.Job, now: datetime, words: Words) -> dict[str, Any]:
     return {
         "job": job.name, "overdue": job.overdue.value if job.overdue else None,
         "last_success": _iso(job.saved), "days_since_success": (now - job.saved).days if job.saved else None,
@@ -106,6 +111,9 @@ def _job_json(job: status.Job, now: datetime) -> dict[str, Any]:
         "spool": job.spool or None, "waiting": job.waiting,
         "next_night": str(job.coming.night) if job.coming else None,
         "next_cartridges": list(job.coming.choice.names) if job.coming else [],
+        "health": [
+            {"drive": one.drive, **health_json(one, words)} for one in (job.report.health if job.report else ())
+        ],
         "damaged": [
             {"cartridge": it.cartridge, "archive": it.archive, "night": str(it.night), "at": it.at.isoformat()}
             for it in job.damaged

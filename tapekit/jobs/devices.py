@@ -113,8 +113,9 @@ def _look_inside(seen: Seen) -> Seen:
     try:
         medium = drive.medium()
         told = drive.health()
+        tells = bool(told.flags or told.notes or told.counters)
         seen = dataclasses.replace(
-            seen, health=told if told.alerts or told.counters else None, is_write_protected=medium.write_protected,
+            seen, health=told if tells else None, is_write_protected=medium.write_protected,
             capacity_bytes=medium.capacity_bytes, remaining_bytes=medium.remaining_bytes,
         )  # fmt: skip
         if not medium.present:

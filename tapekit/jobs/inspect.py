@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from drivers.base import Drive, Identity, MediumState
+from drivers.base import Describing, Drive, Health, Identity, MediumState
 from formats.label import Label
 from formats.segment import Evidence
 from tapekit.cartridge.cartridge import Segment, open_cartridge
@@ -24,6 +24,9 @@ class Result:
 
     device: Identity
     medium: MediumState
+    health: Health
+    attributes: dict[str, int | str]
+    """What the cartridge's chip holds; empty where it has none."""
     label: Label | None
     label_problem: str
     archives: tuple[Archive, ...]
@@ -50,6 +53,8 @@ def run(drive: Drive, evidences: Evidences, scrubs: Scrubs | None = None) -> Res
             known = evidences.highest(cartridge.label.cartridge, segment.archive)
         archives.append(Archive(segment, known or carried.get(segment.archive)))
     scrubbed = tuple(scrubs.of(cartridge.label.cartridge)) if scrubs and cartridge.label else ()
+    chip = drive.attributes() if isinstance(drive, Describing) else {}
     return Result(
-        drive.identify(), drive.medium(), cartridge.label, cartridge.label_problem, tuple(archives), scrubbed
+        drive.identify(), drive.medium(), drive.health(), chip, cartridge.label, cartridge.label_problem,
+        tuple(archives), scrubbed,
     )  # fmt: skip

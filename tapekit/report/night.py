@@ -106,6 +106,18 @@ class CartridgeState:
 
 
 @dataclasses.dataclass(frozen=True)
+class DriveHealth:
+    """What a drive says of itself and of the cartridge in it, at the end of a night."""
+
+    drive: str
+    """Its name in the configuration."""
+    flags: tuple[int, ...] = ()
+    """Of TapeAlert."""
+    notes: tuple[str, ...] = ()
+    counters: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
 class Nights:
     """Nights of a job from the first to the last, both included."""
 
@@ -152,6 +164,8 @@ class NightReport:
     archive: str = ""
     cartridges: tuple[CartridgeState, ...] = ()
     """Those that hold this night."""
+    health: tuple[DriveHealth, ...] = ()
+    """Of the drives that were written to, as far as they tell."""
     due: tuple[str, ...] = ()
     """The cartridges that were due."""
     spool: str = ""

@@ -1,13 +1,14 @@
 """Warnings and problems in words: what happened, why, and what to do, in English and French.
 
 A job says `note("wrong-cartridge", due="TUE-1", found="MON-1")`; the table has the rest. Values named `size` and
-`usual` are bytes, which each language writes in its own way.
+`usual` are bytes, `alert` a flag of TapeAlert, which each language writes in its own way.
 """
 
 import collections
 import string
 from typing import NamedTuple
 
+from drivers.scsi import alerts
 from tapekit.report.night import Note, SourceSize, Verdict
 from tapekit.report.words import Words, printable
 
@@ -469,6 +470,11 @@ NOTES: dict[str, Wording] = {
         _DETAIL,
         ("run the job again", "relancez la tâche"),
     ),
+    "drive-alert": Wording(
+        ("the drive {drive} warns: {alert}", "le lecteur {drive} avertit : {alert}"),
+        _DETAIL,
+        _CALL,
+    ),
     # Left by a run that was killed
     "unfinished-archive": Wording(
         ("an unfinished archive is on {cartridge}", "une archive inachevée est sur {cartridge}"),
@@ -539,6 +545,8 @@ def worded(note: Note, words: Words) -> Worded:
 
 
 def _value(name: str, value: str, words: Words) -> str:
+    if name == "alert" and value.isdecimal():
+        return words.clauses(alerts.words(frozenset((int(value),)), words.language))
     return words.size(int(value)) if name in _SIZES and value.isdecimal() else printable(value)
 
 

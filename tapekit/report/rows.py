@@ -3,7 +3,8 @@
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from tapekit.report.night import CartridgeState, NightReport, Overwritten, SourceSize, Timing
+from tapekit.report import health
+from tapekit.report.night import CartridgeState, DriveHealth, NightReport, Overwritten, SourceSize, Timing
 from tapekit.report.words import Words, printable
 
 Row = tuple[str, ...]
@@ -51,6 +52,11 @@ def tables(report: NightReport, words: Words) -> list[Table]:
             words("cartridges"),
             tuple(words(key) for key in ("cartridge", "room", "written", "loads", "errors")),
             [_cartridge(cartridge, words) for cartridge in report.cartridges],
+        ),
+        Table(
+            words("drive.health"),
+            tuple(words(key) for key in ("drive", "alerts", "counters")),
+            [_drive(one, words) for one in report.health],
         ),
         Table(
             words("sizes"),
@@ -101,6 +107,10 @@ def _cartridge(cartridge: CartridgeState, words: Words) -> Row:
         words.number(cartridge.loads),
         words.number(cartridge.errors),
     )
+
+
+def _drive(one: DriveHealth, words: Words) -> Row:
+    return printable(one.drive), health.said(one, words), words.clauses(health.counted(one, words))
 
 
 def _size(size: SourceSize, words: Words) -> Row:

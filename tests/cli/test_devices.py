@@ -18,7 +18,7 @@ TAPE = Device(Kind.TAPE, "/dev/nst0", ("/dev/sg1", "/dev/nst0"), "IBM", "ULTRIUM
 PORT = Device(Kind.SERIAL, "/dev/ttyUSB0", ("/dev/ttyUSB0",), "FTDI", "FT232R")
 SEEN = [
     Seen(RDX, "disk:/dev/disk/by-id/usb-RDX", "cartridge", "MON-1", capacity_bytes=10**12, remaining_bytes=10**11,
-         health=Health(("hard error",), {"loads": 3})),
+         health=Health(notes=("hard error",), counters={"loads": 3})),
     Seen(TAPE, "tape:/dev/nst0", missing=Missing("/dev/sg1", "tape")),
     Seen(PORT),
 ]  # fmt: skip

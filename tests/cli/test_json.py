@@ -61,6 +61,7 @@ def test_inspect(run: Run, saved: str) -> None:
     assert answer.keys() == {
         "device", "cartridge", "name", "barcode", "pool", "labelled", "block_size", "format", "label_problem",
         "capacity_bytes", "remaining_bytes", "write_protected", "archives",
+        "health", "attributes", "scrubs", "advice", "why",
     }  # fmt: skip
     assert answer["archives"][0].keys() == {
         "file", "archive", "job", "started", "finished", "state", "complete", "members", "problems", "source_bytes",
@@ -102,3 +103,15 @@ def test_errors_are_told_to_programs_too(run: Run, command: str, tmp_path: Path)
     ran = run(command, f"image:{tmp_path}/none.tkc", *more, "--json")
     assert ran.answer.keys() == {"error", "hint", "exit_code"}
     assert ran.answer["exit_code"] == ran.code != 0
+
+
+def test_inspect_tells_what_drive_and_chip_say(run: Run, tmp_path: Path) -> None:
+    tape = f"virtual:{tmp_path}/tape?generation=6&capacity=100M"
+    assert run("label", tape, "--barcode", "TAP001L6", "--pool", "daily").code == 0
+    answer = run("inspect", tape, "--json").answer
+    assert answer["attributes"]["barcode"].startswith("TAP001")
+    assert answer["health"]["flags"] == []
+    assert answer["health"]["counters"]["write errors not corrected"] == 0
+    shown = run("inspect", tape).out
+    assert "health     nothing to report\n" in shown
+    assert "write errors not corrected: 0" in shown

@@ -9,7 +9,7 @@ import pytest
 
 from tapekit import clock
 from tapekit.catalog.store import Store
-from tapekit.report.night import Note
+from tapekit.report.night import DriveHealth, Note
 from tapekit.report.stored import value_of
 from tapekit.scrubs import Scrub, Scrubs
 from tests.catalog import samples
@@ -57,8 +57,24 @@ def test_for_a_program(run: Run, site: Site) -> None:
     ran = run("status", "--json")
     assert (ran.code, ran.answer["exit_code"]) == (3, 3)
     assert ran.answer["jobs"][0]["last_run"]["outcome"] == "failed"
-    parts = ("proof.", "proofs[].", "latest_proof.", "damaged[].", "scrubs[].")
+    parts = ("proof.", "proofs[].", "latest_proof.", "damaged[].", "scrubs[].", "health[].")
     assert set(keys(ran.answer)) == {key for key in documented("status") if not any(part in key for part in parts)}
+
+
+def test_what_the_drive_said(run: Run, site: Site) -> None:
+    """In the site's language; the numbers of the flags for programs."""
+    site.site["language"] = "fr"
+    site.write_configuration()
+    lto = DriveHealth("lto", (20,), (), {"write errors corrected": 3})
+    with Store.open(site.root / "state" / "catalog.sqlite", "test") as catalog:
+        number = catalog.begin_run(FAILED.job, FAILED.night, FAILED.begun)
+        report = value_of(dataclasses.replace(FAILED, health=(lto,)))
+        catalog.end_run(number, FAILED.ended, FAILED.outcome.value, FAILED.exit_code, report)
+    site.now = FAILED.ended + timedelta(hours=10)
+    assert "drive         lto: le lecteur doit être nettoyé maintenant" in run("status").out
+    answer = run("status", "--json").answer
+    assert set(keys(answer)) >= {key for key in documented("status") if "health[]." in key}
+    assert answer["jobs"][0]["health"][0]["flags"] == [20]
 
 
 def test_what_scrubs_advise(run: Run, site: Site) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from tapekit.model import Rung
 from tapekit.report.night import (
     CartridgeState,
+    DriveHealth,
     History,
     NightMark,
     NightReport,
@@ -92,7 +93,11 @@ FAILED = dataclasses.replace(
     problems=(Note("drive", {"drive": "rdx"}, "rdx: no answer"),),
 )
 
-EVERY = (CLEAN, WARNINGS, SPOOLED, FAILED)
+WITH_DRIVE = dataclasses.replace(
+    WARNINGS, health=(DriveHealth("lto", (9, 20), (), {"write errors corrected": 3, "write errors not corrected": 0}),)
+)
+
+EVERY = (CLEAN, WARNINGS, WITH_DRIVE, SPOOLED, FAILED)
 
 
 def year(count: int) -> History:

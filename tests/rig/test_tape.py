@@ -132,7 +132,7 @@ def test_other_tools_see_what_tapekit_sees(station: Station) -> None:
     station.deck.alerts.add(20)
     assert "Flag11h: 0  12h: 0  13h: 0  14h: 1" in run("sg_logs", "--page=0x12", station.sg)
     drive = drives.open_drive(f"tape:{station.st}", {}, writable=False)
-    assert drive.health().alerts
+    assert drive.health().flags
     drive.close()
     assert identity.serial in run("sg_vpd", "--page=sn", station.sg)
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from drivers.changer.changer import Changer, Inventory, Spot, is_same
 from drivers.errors import DriveError, MediumChanged
-from drivers.scsi import alerts
 from formats.errors import FormatError
 from formats.scsi.elements import Place
 from tapekit import changers, drives
@@ -21,7 +20,8 @@ from tapekit.jobs.changer import clean
 from tapekit.jobs.nightly.reach import Found, InDrive
 from tapekit.model import Stock
 
-_CLEANING_ASKED = alerts.words(frozenset((20, 21)))
+_CLEANING_ASKED = frozenset((20, 21))
+"""TapeAlert: now, and soon."""
 _TIMES = 2
 """So often a cartridge is brought in one night."""
 _FAILURES = 3
@@ -160,7 +160,7 @@ def _asks_for_cleaning(url: str) -> bool:
     try:
         drive = drives.open_drive(url, {}, writable=False)
         try:
-            return not set(_CLEANING_ASKED).isdisjoint(drive.health().alerts)
+            return not _CLEANING_ASKED.isdisjoint(drive.health().flags)
         finally:
             drive.close()
     except (DriveError, TapekitError):

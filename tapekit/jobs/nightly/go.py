@@ -25,7 +25,8 @@ from tapekit.keys.seal import Recipients
 from tapekit.keys.site import SiteKey
 from tapekit.model import Cartridge, Rung, Stock
 from tapekit.progress import Progress
-from tapekit.report.night import CartridgeState, Nights, Note, Outcome, Overwritten, Timing
+from tapekit.report import health
+from tapekit.report.night import CartridgeState, DriveHealth, Nights, Note, Outcome, Overwritten, Timing
 from tapekit.rotation.choose import Choice, choose
 from tapekit.rotation.decide import Action, Decision, InReach, Night, Way, decide
 from tapekit.rotation.loss import Kind, Loss
@@ -45,6 +46,8 @@ class Gone:
     source_bytes: int = 0
     stored_bytes: int = 0
     overwritten: list[Overwritten] = dataclasses.field(default_factory=list)
+    health: dict[str, DriveHealth] = dataclasses.field(default_factory=dict)
+    """What each drive that was written to says of itself."""
     problems: list[Note] = dataclasses.field(default_factory=list)
     warnings: list[Note] = dataclasses.field(default_factory=list)
     exit_code: Exit = Exit.FAILED
@@ -287,12 +290,19 @@ class Ways:
         try:
             drive = drives.open_drive(url, {}, writable=False)
             try:
+                self._ask_health(url, drive)
                 self._keeper.learn(drive, opener=self._opener)
             finally:
                 drive.close()
         except (DriveError, FormatError) as error:
             if is_told:
                 self._gone.problems.append(Note("catalog-missed", {}, str(error)))
+
+    def _ask_health(self, url: str, drive: Drive) -> None:
+        name = next((name for name, known in self._setting.drives if known == url), url)
+        told = health.kept(name, drive.health())
+        if told is not None:
+            self._gone.health[name] = told
 
     def _take_notes(self, written: Written) -> None:
         self.timings += written.timings

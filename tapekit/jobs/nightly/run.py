@@ -24,6 +24,7 @@ from tapekit.jobs.nightly.trace import LeftOver, Trace
 from tapekit.jobs.sealing import Sealing
 from tapekit.model import night_of
 from tapekit.progress import Progress
+from tapekit.report import health
 from tapekit.report.night import NightReport, Note, Outcome
 from tapekit.report.notes import note
 from tapekit.rotation.choose import choose
@@ -129,14 +130,16 @@ class _Run:
         nights_left = sizes.nights_left(self._keeper, setting, gone, self._night)
         next_names = choose(turn, stock, rotation.per_night).names if turn else ()
         worn = self._media_warnings({*next_names, *(used.name for used in gone.cartridges)})
-        warnings = [*gone.warnings, *sizes.warnings(watched, nights_left), *self._clock_warnings(), *worn]
+        told = [warning for drive in gone.health.values() for warning in health.notes(drive)]
+        warnings = [*gone.warnings, *told, *sizes.warnings(watched, nights_left), *self._clock_warnings(), *worn]
         outcome = gone.outcome(problems, warnings)
         code = gone.exit_code if outcome in {Outcome.FAILED, Outcome.SPOOLED} else _EXIT[outcome]
         waiting = spool.waiting(setting.job.spool, setting.name) if setting.job.spool else []
         return NightReport(
             site=setting.site, host=socket.gethostname(), job=setting.name, night=self._night, begun=self._begun,
             ended=clock.now(), outcome=outcome, exit_code=int(code), archive=gone.archive,
-            cartridges=tuple(gone.cartridges), due=gone.due, spool=str(setting.job.spool or "") if waiting else "",
+            cartridges=tuple(gone.cartridges), health=tuple(gone.health.values()), due=gone.due,
+            spool=str(setting.job.spool or "") if waiting else "",
             waiting=len(waiting), members=gone.members, source_bytes=gone.source_bytes,
             stored_bytes=gone.stored_bytes, timings=tuple(self._ways.timings), problems=tuple(problems),
             warnings=tuple(warnings), left_overs=tuple(self._left), overwritten=tuple(gone.overwritten),

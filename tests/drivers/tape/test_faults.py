@@ -55,7 +55,7 @@ def test_it_goes_on_and_says_so(machine: Machine, drive: TapeDrive, row: Row) ->
     machine.script(Fault(Effect.SENSE_AFTER, READ, sense=sense_of(row)))
     assert drive.read_block() == block(0)
     assert drive.position() == Position(0, 1)
-    assert row.why in drive.health().alerts
+    assert row.why in drive.health().notes
 
 
 @rows(Way.WAIT)

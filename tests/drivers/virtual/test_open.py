@@ -104,7 +104,7 @@ def test_the_driver_above_takes_it(tmp_path: Path) -> None:
     drive.write_filemark()
     drive.rewind()
     assert drive.read_block() == b"TKBLOCK1".ljust(1000)
-    assert drive.health().alerts == ()
+    assert drive.health().flags == frozenset()
     drive.close()
     new = virtual.open_drive(f"{tmp_path}/b.tape?generation=9&capacity=4M&new=1", writable=True)  # and nobody waits
     assert new.medium().content is Content.BLANK

@@ -207,8 +207,9 @@ def test_a_bad_cartridge_is_followed_by_another(site: ChangerSite, monkeypatch: 
 
 
 def test_the_drive_is_cleaned_where_it_asks(site: ChangerSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.tape.state.alerts", lambda _: frozenset((20,)))
-    assert kinds(site.run()) == ["changer"]  # there is no cleaning cartridge
+    flags = {20}
+    monkeypatch.setattr("drivers.tape.state.alerts", lambda _: frozenset(flags))
+    assert kinds(site.run()) == ["changer", "drive-alert"]  # there is no cleaning cartridge
     site.next_day()
     add(site.folder, "CLN001CU", "slot-4")
     loaded = []
@@ -216,6 +217,7 @@ def test_the_drive_is_cleaned_where_it_asks(site: ChangerSite, monkeypatch: pyte
 
     def noted(self: Changer, wanted: str | int, drive: int = 0) -> object:
         loaded.append(wanted)
+        flags.clear()
         return load(self, wanted, drive)
 
     monkeypatch.setattr(Changer, "load", noted)
