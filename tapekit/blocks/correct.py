@@ -63,7 +63,7 @@ class CorrectingDrive(_Delegate):
         place = (file, bad.number)
         if not self.is_known(bad, file):
             with contextlib.suppress(EndOfData):
-                self._rebuild(file, bad.number)
+                self._rebuild(file, bad.number, expected)
             if place not in self._rebuilt:
                 self._hopeless.add(place)
         data = self._rebuilt.get(place)
@@ -78,10 +78,10 @@ class CorrectingDrive(_Delegate):
         self.corrections.setdefault(place, Corrected(file, bad.number, Kind(header.kind), bad.why))
         return GoodBlock(bad.number, header, data, corrected=bad.why)
 
-    def _rebuild(self, file: int, number: int) -> None:
+    def _rebuild(self, file: int, number: int, expected: Expected | None) -> None:
         """Fill `_rebuilt` with all that can be had of a block's group."""
-        group, behind = self._group_ahead(file, number)
-        group = group or self._group_behind(file, number)
+        group, behind = self._group_ahead(file, number, expected)
+        group = group or self._group_behind(file, number, expected)
         if group is None:
             self._hopeless.update((file, lost) for lost in range(number, behind))
             return
@@ -94,15 +94,16 @@ class CorrectingDrive(_Delegate):
             self._rebuilt[file, rebuilt] = data
         self._hopeless.update((file, lost) for lost in found.bad if (file, lost) not in self._rebuilt)
 
-    def _group_ahead(self, file: int, number: int) -> tuple[GroupPlace | None, int]:
+    def _group_ahead(self, file: int, number: int, expected: Expected | None) -> tuple[GroupPlace | None, int]:
         """The group whose parity blocks are the next that can be read, where the block belongs to it.
 
-        And the number of the first good block from here on: what is before it is of one fate where there is no group.
+        Blocks of another archive count as bad. And the number of the first good block from here on: what is before it
+        is of one fate where there is no group.
         """
         self._drive.locate(file, number)
         first_good = 0
         for looked_at in range(number, number + MOST_LOOKED_AT):
-            item = read_one(self._drive, looked_at, None)
+            item = read_one(self._drive, looked_at, expected)
             if isinstance(item, FileEnd):
                 return None, first_good or looked_at
             if isinstance(item, BadBlock):
@@ -116,11 +117,11 @@ class CorrectingDrive(_Delegate):
                 break
         return None, first_good
 
-    def _group_behind(self, file: int, number: int) -> GroupPlace | None:
+    def _group_behind(self, file: int, number: int, expected: Expected | None) -> GroupPlace | None:
         """The group of the last good block before a block: it may itself be parity, or the trailer behind that."""
         for looked_at in range(number - 1, -1, -1):
             self._drive.locate(file, looked_at)
-            item = read_one(self._drive, looked_at, None)
+            item = read_one(self._drive, looked_at, expected)
             if isinstance(item, GoodBlock):
                 if item.header.kind == Kind.TRAILER and item.header.parity_group == NO_PARITY_GROUP:
                     continue

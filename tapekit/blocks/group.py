@@ -81,9 +81,9 @@ class GroupReading:
     def run(self) -> Iterator[tuple[int, bytes]]:
         """The blocks that could be rebuilt, with their numbers; `bad` has all that were not good."""
         gaps = self._read_members()
+        self._read_parity()
         if gaps is None:
             return
-        self._read_parity()
         solved = self._solve(gaps)
         whole = True
         for start, end in gaps:
@@ -96,10 +96,11 @@ class GroupReading:
     def _read_members(self) -> list[tuple[int, int]] | None:
         """Add up what can be read; the stretches of the group's bytes that cannot.
 
-        None where one is so long that none of it can be solved: it is not tried, for the room that it would take.
+        None where one is so long that none of it can be solved: it is not tried, for the room that it would take. The
+        group is read to its end all the same, so that all that is lost of it is known, and nobody reads it again.
         """
         place, about = self._place, self._place.about
-        gaps: list[tuple[int, int]] = []
+        gaps: list[tuple[int, int]] | None = []
         known = 0
         self._drive.locate(place.file, place.number)
         for number in range(place.number, place.number + about.members):
@@ -111,11 +112,12 @@ class GroupReading:
                 continue
             assert isinstance(item, GoodBlock)  # noqa: S101 - it belongs there
             offset = item.header.parity_offset
-            if not self._note_gap(gaps, known, offset):
-                return None
-            self._sums.add(offset, item.data)
+            if gaps is not None and not self._note_gap(gaps, known, offset):
+                gaps = None
+            if gaps is not None:
+                self._sums.add(offset, item.data)
             known = offset + len(item.data)
-        if not self._note_gap(gaps, known, about.member_bytes):
+        if gaps is None or not self._note_gap(gaps, known, about.member_bytes):
             return None
         self._sums.finish(about.member_bytes)
         return gaps
@@ -194,12 +196,12 @@ class GroupReading:
         lanes = self._shape.lanes
         return self._shape.lane_members(shard % lanes, self._place.about.member_bytes) - 1 - shard // lanes
 
-    def _blocks_in(self, start: int, content: bytes) -> Iterator[tuple[int, bytes]]:
+    def _blocks_in(self, start: int, content: bytearray) -> Iterator[tuple[int, bytes]]:
         """The whole blocks in a stretch of the group's bytes, some of which may not be known."""
         at = 0
         while at + HEADER_BYTES <= len(content):
             size = HEADER_BYTES + int.from_bytes(content[at + 12 : at + 16], "big")
-            data = content[at : at + size]
+            data = bytes(content[at : at + size])
             try:
                 header = block.parse(data)
                 number = self._place.number_of(header)
@@ -240,11 +242,11 @@ def _losses(gaps: list[tuple[int, int]], shard_bytes: int) -> Iterator[_Loss]:
             yield _Loss(shard, max(start - first, 0), min(end - first, shard_bytes))
 
 
-def _joined(start: int, end: int, solved: dict[_Loss, bytes], shard_bytes: int) -> bytes:
-    """A stretch of the group's bytes, zeros where it is not known."""
-    content = bytearray(end - start)
-    for loss, known in solved.items():
-        place = loss.shard * shard_bytes + loss.start - start
-        if place >= 0 and place + len(known) <= len(content):
-            content[place : place + len(known)] = known
-    return bytes(content)
+def _joined(start: int, end: int, solved: dict[_Loss, bytes], shard_bytes: int) -> bytearray:
+    """A stretch of the group's bytes, zeros where it is not known; empty where nothing of it is."""
+    known = [(loss.shard * shard_bytes + loss.start - start, data) for loss, data in solved.items()]
+    known = [(place, data) for place, data in known if place >= 0 and place + len(data) <= end - start]
+    content = bytearray(end - start if known else 0)
+    for place, data in known:
+        content[place : place + len(data)] = data
+    return content

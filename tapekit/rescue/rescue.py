@@ -1517,12 +1517,12 @@ class Repair:
         made: Dict[int, bytes] = {}
         solved = self._solve()
         for start, end in self._gaps:
-            content = bytearray(end - start)
-            for loss, known in solved.items():
-                at = loss.shard * self._group.shard + loss.start - start
-                if at >= 0 and at + len(known) <= len(content):
-                    content[at : at + len(known)] = known
-            made.update(self._blocks_in(start, bytes(content)))
+            here = [(loss.shard * self._group.shard + loss.start - start, known) for loss, known in solved.items()]
+            here = [(at, known) for at, known in here if at >= 0 and at + len(known) <= end - start]
+            content = bytearray(end - start if here else 0)
+            for at, known in here:
+                content[at : at + len(known)] = known
+            made.update(self._blocks_in(start, content))
         if sum(end - start for start, end in self._gaps) == sum(map(len, made.values())):
             first = self._start + self._group.members
             made.update((number, b"") for number in range(first, first + self._group.lanes * self._group.m))
@@ -1586,11 +1586,11 @@ class Repair:
                     solved.update((Loss(shard, start, end), known) for shard, known in zip(hit, found))
         return solved
 
-    def _blocks_in(self, start: int, content: bytes) -> Iterator[Tuple[int, bytes]]:
+    def _blocks_in(self, start: int, content: bytearray) -> Iterator[Tuple[int, bytes]]:
         """The whole blocks in a stretch of the group's bytes; each proves itself by its own SHA-256."""
         at = 0
         while 0 <= at < len(content):
-            raw = content[at : at + 128 + int.from_bytes(content[at + 12 : at + 16], "big")]
+            raw = bytes(content[at : at + 128 + int.from_bytes(content[at + 12 : at + 16], "big")])
             try:
                 block = parse_block(raw)
                 if not self._group.is_with(block) or block.place != start + at or block.kind == PARITY:
@@ -1630,6 +1630,7 @@ class Segment:
         self.previous: List[Before] = []  # the parts before this one
         self.kept: Optional[List[Optional[bytes]]] = None  # the catalog's blocks, where the cartridge is to go
         self._made: Dict[int, bytes] = {}  # blocks that were made again, of the last group that was read
+        self._tried = range(0)  # the blocks of that group: what is not made again by now will not be
         try:
             self._read_header()
         except Damaged as error:
@@ -1781,10 +1782,15 @@ class Segment:
     def _block_of(self, group: Group, number: int) -> Optional[Block]:
         for _, block, _ in self.raw_blocks(number, number + 1):
             return block
-        if not self._made:
-            self._made = Repair(self, group).members()
+        if number not in self._tried:
+            self._repair(group)
         raw = self._made.get(number)
         return parse_block(raw) if raw else None
+
+    def _repair(self, group: Group) -> None:
+        start = self.sequence_start or 0
+        self._tried = range(group.first - start, group.end - start)
+        self._made = Repair(self, group).members()
 
     def _take_trailer(self, raw: bytes) -> None:
         trailer = parse_document(raw)
@@ -1893,14 +1899,14 @@ class Segment:
     def _made_again(self, number: int, behind: int) -> Dict[int, bytes]:
         """The blocks from `number` to before `behind` that are in one group with it and could be made again."""
         if number not in self._made:
-            group = self._group_of(number)
+            group = None if number in self._tried else self._group_of(number)
             if group is None:
                 return {}
             sequence = number + (self.sequence_start or 0)
             if sequence >= group.end:
                 return self._trailer_again(group, behind)
             self._report.progress(f"correcting block {number} of file {self.file}")
-            self._made = Repair(self, group).members()
+            self._repair(group)
         return {n: raw for n, raw in self._made.items() if number <= n < behind}
 
     def _trailer_again(self, group: Group, behind: int) -> Dict[int, bytes]:

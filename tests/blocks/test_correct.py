@@ -1,5 +1,6 @@
 """Correction: whatever is lost of a group within its means comes back as it was, and nothing else ever does."""
 
+import dataclasses
 import itertools
 import random
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats import block, parity
-from formats.block import Kind
+from formats.block import BlockHead, Kind
 from formats.segment import ParityScheme
 from tapekit.blocks.codec import Compressor, NoCompressor, ZstdCompressor
 from tapekit.blocks.correct import CorrectingDrive, correcting
@@ -228,3 +229,36 @@ def test_blocks_without_parity_are_left_alone() -> None:
     assert [item.number for item in read_all(corrector) if isinstance(item, BadBlock)] == [2, 3, 9]
     assert not corrector.corrections
     assert len(bad.reads) < 3 * len(drive.files[0].blocks)
+
+
+def test_a_group_that_is_beyond_it_is_read_once() -> None:
+    """A gap that cannot be solved, and single blocks behind it: however many, the group is not read again for each."""
+    whole = written(60, dataclasses.replace(SCHEME, k=16))
+    assert len(groups(whole)[0]) > 50
+    reads = []
+    for last in (16, 46):
+        drive = damaged(whole, [*range(1, 15), *range(16, last, 2)])
+        assert any(isinstance(item, BadBlock) for item in read_all(correcting(drive)))
+        reads.append(len(drive.reads))
+    assert reads[1] < reads[0] + 2 * len(whole.files[0].blocks)
+
+
+def test_blocks_of_another_archive_are_looked_at_once(long: ListDrive) -> None:
+    """Its parity says nothing of this one's blocks, and is no group to read for each of them."""
+    foreign = ListDrive([of_another(data) for data in long.files[0].blocks])
+    mixed = ListDrive(list(long.files[0].blocks))
+    first = groups(long)[0]
+    mixed.files[0].blocks[first[-6] : first[-1] + 1] = foreign.files[0].blocks[first[-6] : first[-1] + 1]
+    mixed.files[0].blocks[3] = unreadable(0, 3)
+    bad = {item.number for item in read_all(correcting(mixed)) if isinstance(item, BadBlock)}
+    assert bad == {3, *first[-6:]}
+    assert len(mixed.reads) < 4 * len(long.files[0].blocks)
+
+
+def of_another(data: object) -> bytes:
+    """The same block of another archive, its digest right."""
+    assert isinstance(data, bytes)
+    known = block.parse(data)
+    fields = {field.name: getattr(known, field.name) for field in dataclasses.fields(BlockHead)}
+    head = BlockHead(**(fields | {"archive": bytes(16)}))
+    return block.seal(block.authenticated(head), block.payload(data)) + block.payload(data)

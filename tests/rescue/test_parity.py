@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tapekit.blocks import parity as writing
+from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.jobs import backup, sample
 from tapekit.keys.seal import Recipients
 from tapekit.progress import Silent
+from tapekit.rescue import rescue as kit
 from tests.jobs.cartridges import Image, Place, evidences, new_image, places, request, restored
 from tests.jobs.test_damage import flip_bit, make_source, snapshot, zero_block, zero_record
 from tests.keys.people import pair, write_key
@@ -113,6 +116,48 @@ def test_a_stretch(copy: Callable[[], Image], source: Path, tmp_path: Path) -> N
             assert snapshot(restored(to, source)) == snapshot(source), (start, run.err)
             shutil.rmtree(to)
         image = copy()
+
+
+def test_a_group_that_is_beyond_it_is_read_once(
+    copy: Callable[[], Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All its parity lost, and single blocks: the group is not read again for each of them."""
+    image = copy()
+    there = blocks(image, 2)
+    for place in (*there[3:20:3], *there[-70:-2]):
+        zero_block(image.path, place)
+    tried: list[kit.Repair] = []
+
+    def members(repair: kit.Repair) -> dict[int, bytes]:
+        tried.append(repair)
+        return {}
+
+    monkeypatch.setattr(kit.Repair, "members", members)
+    assert kit.run(kit.parse_arguments(["check", str(image.path)]), kit.Report()) == LOSSES
+    assert len(tried) <= 2  # for the trailer, and for the first block
+
+
+def test_several_groups(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block of each, with the trailer and its copy, which is in the last group."""
+    monkeypatch.setenv("TAPEKIT_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(writing, "K", 2)
+    larger = tmp_path / "source"
+    shutil.copytree(source, larger, symlinks=True)
+    (larger / "large").write_bytes(os.urandom(600_000))
+    image = new_image(tmp_path / "c.tkc", 16 << 20)
+    image.back_up(larger, parity=True)
+    with image.drive() as drive:
+        (segment,) = open_cartridge(drive).segments()
+        parity = segment.header.parity if segment.header else None
+    assert parity is not None
+    there = blocks(image, 2)
+    copy_of_the_trailer = len(there) - parity.shape.parity_blocks - 2
+    for number in (3, copy_of_the_trailer, len(there) - 1):
+        zero_record(image.path, there[number])
+    assert len(image.verify().corrected) == 3
+    run = rescue("check", image.path)
+    assert (run.code, run.err.count("corrected")) == (FINE, 4), run.err
+    check(image, larger, 1, tmp_path / "to", "several groups")
 
 
 def test_what_is_beyond_it_is_named(copy: Callable[[], Image], source: Path, tmp_path: Path) -> None:
