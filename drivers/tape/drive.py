@@ -59,7 +59,7 @@ class TapeDrive:
         self._content, self._found = Content.BLANK, ("", "")
         self._largest_bytes = LARGEST_BLOCK_BYTES
         self._left_bytes = 0
-        self._is_closed = False
+        self._is_closed = self._is_locked = False
         self._counts = {"blocks read": 0, "blocks written": 0, "read errors": 0, "write errors": 0}
         try:
             self._examine()
@@ -219,6 +219,12 @@ class TapeDrive:
     def lock(self, locked: bool) -> None:  # noqa: FBT001 - the contract's shape
         """See Drive."""
         self._reel.do(commands.PREVENT_ALLOW, (4, 1, int(locked)))
+        self._is_locked = locked
+
+    def allow_removal(self) -> None:
+        """What a process has locked that was killed can be taken out again: no kernel does that for a tape."""
+        with contextlib.suppress(DriveError):
+            self.lock(locked=False)
 
     def erase(self) -> None:
         """See Drive. The end of data is put before the first block: no drive reads behind it."""
@@ -236,6 +242,8 @@ class TapeDrive:
         """See Drive."""
         if not self._is_closed:
             self._is_closed = True
+            if self._is_locked:
+                self.allow_removal()
             self._end_protection()
             self._link.transport.close()
             self._let_go()

@@ -24,11 +24,13 @@ def open_drive(path: str, *, writable: bool) -> TapeDrive:
     held = -1
     try:
         held = _hold(nodes.st, url)
-        return TapeDrive(url, transport, writable=writable, let_go=lambda: _let_go(held), plain_node=nodes.st)
+        drive = TapeDrive(url, transport, writable=writable, let_go=lambda: _let_go(held), plain_node=nodes.st)
     except BaseException:
         transport.close()
         _let_go(held)
         raise
+    drive.allow_removal()
+    return drive
 
 
 def _transport(node: str, url: str) -> SgTransport:

@@ -37,7 +37,7 @@ _TO_OBJECT, _TO_FILE = 0, 1
 _FILEMARK, _EARLY_WARNING, _END_OF_DATA, _PROGRAMMABLE = (0x00, 0x01), (0x00, 0x02), (0x00, 0x05), (0x00, 0x07)
 
 
-class Unsupported(DriveError):
+class Unsupported(DeviceFailure):
     """The drive does not know a command, or refuses a field of it."""
 
 

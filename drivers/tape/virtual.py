@@ -15,10 +15,12 @@ def open_drive(path: str, *, writable: bool) -> TapeDrive:
     unit = unit_of(path, writable=writable, clock=clock)
     url = f"{SCHEME}:{path}"
     try:
-        return TapeDrive(
+        drive = TapeDrive(
             url, VirtualTransport(path.partition("?")[0], unit), writable=writable,
             patience=Patience(clock.now, clock.wait), let_go=unit.deck.close,
         )  # fmt: skip
     except BaseException:
         unit.deck.close()
         raise
+    drive.allow_removal()
+    return drive

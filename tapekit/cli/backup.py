@@ -110,7 +110,7 @@ def command(
         print_json(_json(result, memory))
     else:
         _show(result, unkept, is_parity_wanted=bool(parity))
-    if result.warnings or (parity and result.parity_bytes is None):
+    if result.warnings or result.not_locked or (parity and result.parity_bytes is None):
         context.exit(Exit.WARNINGS)
 
 
@@ -131,7 +131,8 @@ def _json(result: backup.Result, memory: "Memory") -> dict[str, Any]:
         "changed_bytes": result.changed_bytes, "base": result.base, "why_full": result.why_full,
         "duration_s": result.duration_s, "warnings": reasons_json(_warnings(result)),
         "notes": [path_json(note.encode("utf-8", "surrogateescape")) for note in result.notes],
-        "remaining_bytes": result.remaining_bytes, "encrypted_for": list(result.encrypted_for),
+        "not_locked": list(result.not_locked), "remaining_bytes": result.remaining_bytes,
+        "encrypted_for": list(result.encrypted_for),
         "parity_bytes": result.parity_bytes,
         "drive_stops": result.flowed.stops if result.flowed else None,
         "cartridges": [
@@ -163,6 +164,8 @@ def _show(result: backup.Result, unkept: str, *, is_parity_wanted: bool) -> None
             f"  the drive stopped {counted(result.flowed.stops, 'time')}: the source delivers {source}/s, "
             f"the drive needs {needed}/s"
         )
+    for why in result.not_locked:
+        click.echo(f"  the cartridge could be taken out while it was written: {why}", err=True)
     if result.encrypted_for:
         click.echo(f"  opens with the key of: {', '.join(result.encrypted_for)}")
     else:

@@ -97,6 +97,8 @@ class Result:
     """Why it builds upon none, where it could have."""
     pending: Pending | None = dataclasses.field(default=None, repr=False, compare=False)
     """What the next archive may build upon, once somebody has proven this one, and says so."""
+    not_locked: tuple[str, ...] = ()
+    """Why drives let their cartridge be taken out while it was written; nothing where none did."""
     parts: tuple[Part, ...] = ()
     """Each cartridge that it is on; what is said of one above is said of the last."""
     opener: Opener = dataclasses.field(default=NO_KEY, repr=False, compare=False)
@@ -278,7 +280,7 @@ class _Backup:
             encrypted_for=self._request.recipients.names, parity_bytes=segments.parity_bytes,
             changed_bytes=self._session.changed_bytes if self._session else self._source_bytes,
             base=self._session.bases[-1].archive if self._session and self._session.bases else None,
-            why_full=self._why_full, pending=self._pending,
+            why_full=self._why_full, pending=self._pending, not_locked=tuple(segments.not_locked),
             flowed=segments.flowed, parts=tuple(segments.parts), opener=segments.opener,
         )  # fmt: skip
 

@@ -21,6 +21,7 @@ from tapekit.cartridge.cartridge import Cartridge, Segment, by_archive, choose, 
 from tapekit.cartridge.directory import directory_of
 from tapekit.errors import CartridgeError, MediumFull, VerificationFailed
 from tapekit.evidence import Evidences
+from tapekit.jobs.held import held
 from tapekit.jobs.interrupt import StopRequest
 from tapekit.keys.signature import signed_trailer
 from tapekit.keys.site import SiteKey
@@ -44,6 +45,8 @@ class Result:
     remaining_bytes: int
     corrected: tuple[Corrected, ...] = ()
     """Blocks that were bad on the medium, and that parity gave back: in the copy they are good."""
+    not_locked: tuple[str, ...] = ()
+    """Why the target let its cartridge be taken out meanwhile; nothing where it did not."""
 
 
 def run(
@@ -74,7 +77,8 @@ def run(
             "label the cartridge with that --block-size",
         )
     _copy_bases(source, target, chosen, here, progress, evidences, site_key)
-    with StopRequest() as stop:
+    not_locked: list[str] = []
+    with StopRequest() as stop, held(target, not_locked.append):
         copying = _Duplication(source, chosen, chosen.trailer, here, progress, stop, site_key)
         earlier = here.segments()
         trailer = dataclasses.replace(
@@ -88,7 +92,9 @@ def run(
         needed = TRAILER_ROOM_BYTES * (2 + len(earlier)) + len(trailer.header or "")
         needed *= 2 if chosen.header.parity else 1
         result = copying.run(trailer, needed_bytes=needed)
-        result = dataclasses.replace(result, corrected=tuple(reading.corrections.values()))
+        result = dataclasses.replace(
+            result, corrected=tuple(reading.corrections.values()), not_locked=tuple(not_locked)
+        )  # fmt: skip
     evidences.note(label.cartridge, chosen.archive, Rung.FLUSHED)
     audit.note(
         Event.COPIED, cartridge=here.name, cartridge_id=label.cartridge, archive=chosen.archive, job=chosen.job,

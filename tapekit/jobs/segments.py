@@ -30,6 +30,7 @@ from tapekit.cartridge.catalog import CatalogBuilder, Ended
 from tapekit.cartridge.directory import directory_of
 from tapekit.errors import CartridgeError, MediumFull
 from tapekit.evidence import Evidences
+from tapekit.jobs.held import held
 from tapekit.jobs.next_cartridge import Asked, NextCartridge
 from tapekit.keys.opener import NO_KEY, Known, Opener
 from tapekit.keys.seal import NOBODY, Recipients, seal_header
@@ -161,6 +162,10 @@ class Segments:
         """The stream's last block, which may be written once more where closing fails."""
         self._is_ending = False
         self._segment = contextlib.ExitStack()
+        self._door = contextlib.ExitStack()
+        """Of the drive, locked while it is written to."""
+        self.not_locked: list[str] = []
+        """Why drives did not lock it."""
         self._flowed: list[Flowed | None] = []
 
     def __enter__(self) -> Self:
@@ -168,6 +173,7 @@ class Segments:
 
     def __exit__(self, *_exception: object) -> None:
         self._segment.close()
+        self._door.close()
         self.builder.tables.close()
 
     @property
@@ -268,6 +274,7 @@ class Segments:
         document = segment.build_header(header)
         self._header_copy = base64.b64encode(document).decode() if self._keys else None
         self._file = self._find_place()
+        self._door.enter_context(held(self._drive, self.not_locked.append))
         cipher = BlockCipher(self._keys[header.segment]) if self._keys else None
         self._writer = SegmentWriter(
             self._drive, bytes.fromhex(header.archive), header.segment, header.sequence_start,
@@ -454,6 +461,7 @@ class Segments:
     def _ended(self, part: Part) -> None:
         """A segment is over, and its cartridge still in the drive."""
         self.is_open = False
+        self._door.close()
         self.remaining_bytes = self._drive.medium().remaining_bytes
         self.parts.append(part)
         self._flowed.append(self._writer.flowed())

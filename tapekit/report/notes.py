@@ -470,6 +470,11 @@ NOTES: dict[str, Wording] = {
         _DETAIL,
         ("run the job again", "relancez la tâche"),
     ),
+    "not-locked": Wording(
+        ("{cartridge} could be taken out while it was written", "{cartridge} pouvait être retirée pendant l’écriture"),
+        _DETAIL,
+        ("see that nobody takes a cartridge out at night", "veillez à ce que personne ne retire de cartouche la nuit"),
+    ),
     "drive-alert": Wording(
         ("the drive {drive} warns: {alert}", "le lecteur {drive} avertit : {alert}"),
         _DETAIL,

@@ -21,7 +21,8 @@ def test_backup(run: Run, saved: str, source: Path) -> None:
     assert answer.keys() == {
         "cartridge", "archive", "file", "state", "members", "source_bytes", "stored_bytes",
         "changed_bytes", "base", "why_full", "duration_s", "warnings",
-        "notes", "remaining_bytes", "encrypted_for", "parity_bytes", "drive_stops", "cartridges", "catalog_problem",
+        "notes", "remaining_bytes", "encrypted_for", "parity_bytes", "not_locked", "drive_stops", "cartridges",
+        "catalog_problem",
     }  # fmt: skip
     assert (answer["cartridge"], answer["file"], answer["members"], answer["source_bytes"]) == ("WED-1", 3, 3, 6)
 

@@ -247,6 +247,7 @@ class Ways:
         target = drives.open_drive(url, {}, writable=True)
         try:
             done = duplicate.run(source, target, self._gone.archive, self._progress, self._evidences, self._site_key)
+            self._gone.warnings += [Note("not-locked", {"cartridge": done.cartridge}, why) for why in done.not_locked]
             rungs = self._writer.prove_copy(target, done.archive, self._opener)
         finally:
             source.close()

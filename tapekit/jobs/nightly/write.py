@@ -85,6 +85,7 @@ class Writer:
         except BaseException:
             done.forget()
             raise
+        written.warnings += [Note("not-locked", {"cartridge": done.cartridge}, why) for why in done.not_locked]
         if done.why_full:
             written.warnings.append(Note("base-missing", {"cartridge": done.cartridge}, done.why_full))
         if done.pending is not None:
