@@ -61,6 +61,11 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="Save all, whatever the cartridge holds of this job already.")
 @click.option(
+    "--incremental/--no-incremental",
+    default=True,
+    help="Build upon what the cartridge holds (without: save all, and remember nothing for the next archive).",
+)
+@click.option(
     "--rehash", type=click.IntRange(0, 100), default=0, show_default=True, metavar="PERCENT",
     help="Read so many of the unchanged files all the same, in turn, and compare them.",
 )  # fmt: skip
@@ -71,7 +76,8 @@ def command(
     context: click.Context, drive: str, paths: tuple[str, ...], job: str, exclude: tuple[str, ...],
     exclude_caches: bool, one_file_system: bool, compression: str, parity: bool | None,
     tape_buffer: str | None, to_key: tuple[str, ...],
-    passphrase_from: str | None, encryption: str, full: bool, rehash: int, then: tuple[str, ...], as_json: bool,
+    passphrase_from: str | None, encryption: str, full: bool, incremental: bool, rehash: int, then: tuple[str, ...],
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Save each PATH, and all below it, as a new archive behind what the cartridge holds.
 
@@ -98,7 +104,7 @@ def command(
         request = backup.Request(
             sources, options, job, compression, places_of(context).site, sealed.recipients, sealed.site_key,
             parity, parse_size(tape_buffer) if tape_buffer else None,
-            Incremental(state_of(context), is_full=full, rehash=rehash),
+            Incremental(state_of(context), is_full=full, rehash=rehash) if incremental else None,
         )  # fmt: skip
         result = backup.run(
             device, request, progress.shown(as_json=as_json), journal, further,

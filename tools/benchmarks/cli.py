@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.benchmarks import archive, catalog, damage, deltas
+from tools.benchmarks import archive, catalog, damage, deltas, picture, speed
 from tools.benchmarks.report import MIB, Result, print_result
 from tools.benchmarks.settings import Settings, say
 
@@ -23,6 +23,7 @@ SUITES: dict[str, tuple[Callable[[Settings], Result], Callable[..., int]]] = {
     "catalog": (catalog.run, catalog.room_bytes),
     "damage": (damage.run, damage.room_bytes),
     "deltas": (deltas.run, deltas.room_bytes),
+    "speed": (speed.run, speed.room_bytes),
 }
 
 ROUNDS, QUICK_ROUNDS = 5, 3
@@ -67,6 +68,9 @@ def _run(names: Sequence[str], directory: Path, needed_bytes: int, options: argp
     if options.json:
         found = {"machine": machine, "rounds": rounds, "suites": [asdict(result) for result in results]}
         options.json.write_text(json.dumps(found, indent=1, default=str) + "\n")
+    if options.picture:
+        targets = [target for result in results for target in result.targets]
+        options.picture.write_text(picture.draw(f"tapekit: {', '.join(names)}", targets), encoding="utf-8")
     say(f"data is kept in {directory} for the next run; remove it when you need the room")
     return 1 if any(result.wrong for result in results) else 0
 
@@ -80,6 +84,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--dir", type=Path, help="where data is kept and written (in memory, if there is room)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all measurements here")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw there, as SVG, which targets are met")
     options = parser.parse_args(arguments)
     for name in options.suites:
         if name not in SUITES:

@@ -22,11 +22,13 @@ class Target:
         what: In words, with the figure wanted.
         got: The figure measured, in words; None where something that it needs did not run.
         met: Whether it is reached.
+        reached: 1 where it is just met, 2 where it is twice as good, for a picture; None where that says nothing.
     """
 
     what: str
     got: str | None
     met: bool
+    reached: float | None = None
 
 
 @dataclass(frozen=True)
