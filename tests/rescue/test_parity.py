@@ -72,15 +72,12 @@ def test_what_is_whole(whole: Image, source: Path, tmp_path: Path) -> None:
     assert (run.code, "corrected" in run.err) == (FINE, False), run.err
 
 
-@pytest.mark.parametrize("damage", (flip_bit, zero_block, zero_record))
-def test_one_block(
-    copy: Callable[[], Image], source: Path, tmp_path: Path, damage: Callable[[Path, Place], None]
-) -> None:  # fmt: skip
+def test_one_block(copy: Callable[[], Image], source: Path, tmp_path: Path) -> None:
     """Header, data, catalog, both trailers, parity."""
     image = copy()
     there = blocks(image, 2)
     for number in (0, 1, len(there) // 4, len(there) - 40, len(there) - 1):
-        damage(image.path, there[number])
+        (flip_bit, zero_block, zero_record)[number % 3](image.path, there[number])
         check(image, source, 1, tmp_path / "to", number)
         run = rescue("check", image.path)
         assert (run.code, "corrected" in run.err) == (FINE, True), (number, run.err)
@@ -104,7 +101,7 @@ def test_a_stretch(copy: Callable[[], Image], source: Path, tmp_path: Path) -> N
     image = copy()
     first, last = blocks(image, 2)[0], blocks(image, 3)[-1]
     end = last.content + last.size_bytes - STRETCH_BYTES
-    for start in (first.record, first.record + 50_000, last.record - 300_000, end):
+    for start in (first.record + 50_000, end):
         with image.path.open("r+b") as file:
             file.seek(start)
             file.write(b"\xee" * STRETCH_BYTES)
