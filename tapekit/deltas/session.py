@@ -17,6 +17,7 @@ from tapekit.cartridge.cartridge import Cartridge, Segment
 from tapekit.deltas.cut import CHUNKS, PAGE_BYTES, PAGES, Cutter, kinds
 from tapekit.deltas.differ import Differ, Flush
 from tapekit.deltas.maps import BEFORE, MapMaker, MapWriter, digests_of
+from tapekit.deltas.proof import Proof
 from tapekit.deltas.secret import SiteSecret, site_secret
 from tapekit.deltas.state import NOWHERE, Base, Known, Remembered, Remembering, folder_of, sort_key
 from tapekit.source.compare import catalog_time_ns
@@ -74,6 +75,10 @@ class Session:
         self._at: Known | None = None
         self._remembering = Remembering(folder, name, self._secret, archive)
         self._pool = ThreadPoolExecutor(1, "maps")
+        self._proof: Proof | None = None
+        if self._before is not None:
+            archives = tuple(base.archive for base in self.bases)
+            self._proof = Proof(self._secret, archives, self._before.map_at, self._remembering.map_at)
 
     def _usable(self, before: Remembered, of: Incremental, segments: Sequence[Segment]) -> Remembered | None:
         """What is remembered, where the cartridge still holds all that it speaks of. Raises Damaged."""
@@ -184,6 +189,11 @@ class Session:
             extents, is_racy or entry.has_problem, bool(extents) and changed > SOUR_SHARE * entry.size,
         ))  # fmt: skip
 
+    def to_prove(self, entry: Entry, known: Known, comparing: "Comparing") -> None:
+        """A delta was made, which is to be read back."""
+        assert self._proof is not None  # noqa: S101 - there is something that it builds upon
+        self._proof.add(entry.offset, comparing.kind, comparing.place, known)
+
     @staticmethod
     def now_ns() -> int:
         """The time, as files have it."""
@@ -194,7 +204,8 @@ class Session:
         self._remembering.finish()
         self._pool.shutdown()
         bases = (*self.bases, Base(self._archive, file, trailer_sha256))
-        return Pending(lambda: self._remembering.commit(bases, self._turn + 1), self._remembering.discard)
+        remembering = self._remembering
+        return Pending(lambda: remembering.commit(bases, self._turn + 1), remembering.discard, self._proof)
 
     def discard(self) -> None:
         """The archive came to nothing, or goes on on another cartridge: nothing builds upon it."""
@@ -208,6 +219,8 @@ class Pending:
 
     commit: Callable[[], None]
     discard: Callable[[], None]
+    proof: Proof | None = None
+    """Of its deltas; None where it builds upon nothing."""
 
 
 def is_same(known: Known, status: os.stat_result, *, on_any_device: bool = False) -> bool:
@@ -272,7 +285,8 @@ class Comparing:
 
     def __init__(self, ways: Sequence[Way], secret: SiteSecret, pool: ThreadPoolExecutor) -> None:
         """Nothing was seen yet."""
-        self.differ = ways[0].differ
+        self.differ, self.kind, self.place = ways[0].differ, ways[0].kind, ways[0].made.place
+        """What changed, and where the map is that says so of all of the file."""
         self._ways = ways
         self._secret = secret
         self._pool = pool

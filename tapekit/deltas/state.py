@@ -107,18 +107,18 @@ class Remembered:
 
     def map(self, known: Known, kind: str) -> Iterator[Table]:
         """The blocks of a file as it was. Raises Damaged."""
-        return self._map(known, kind, known.pages if kind == PAGES else known.chunks)
+        return self.map_at(kind, known.entry.base, known.pages if kind == PAGES else known.chunks)
 
     def page(self, known: Known, number: int) -> bytes:
         """The digest of one page of a file as it was. Raises Damaged."""
         frame, number = divmod(number, FRAME_BLOCKS)
-        table = next(self._map(known, PAGES, known.pages + frame * PAGES_FRAME_BYTES), Table(array("I"), b""))
+        found = self.map_at(PAGES, known.entry.base, known.pages + frame * PAGES_FRAME_BYTES)
+        table = next(found, Table(array("I"), b""))
         return table.digests[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES]
 
-    def _map(self, known: Known, kind: str, place: int) -> Iterator[Table]:
-        archive = self.bases[known.entry.base - 1].archive
-        found = frames(self.folder / f"{kind}.{archive}", f"{self._name}\0{kind}\0{archive}", self._secret, place)
-        return tables(found, kind)
+    def map_at(self, kind: str, base: int, place: int) -> Iterator[Table]:
+        """The map at a place among those of an archive, counted from 1. Raises Damaged."""
+        return _map_at(self.folder, self._name, self._secret, kind, self.bases[base - 1].archive, place)
 
     def _check(self, path: Path) -> None:
         """Every frame is there and good, before any of it is believed."""
@@ -152,6 +152,10 @@ class Remembering:
     def writer(self, kind: str) -> FrameWriter:
         """Where the maps of that kind go."""
         return self._maps[kind]
+
+    def map_at(self, kind: str, place: int) -> Iterator[Table]:
+        """The map at a place, once all are finished. Raises Damaged."""
+        return _map_at(self._folder, self._name, self._secret, kind, self._archive, place)
 
     def add(self, known: Known) -> None:
         """A file that the archive has. Raises OSError."""
@@ -202,6 +206,10 @@ class Remembering:
         self._spool.add(_SIZES.pack(len(plain), len(stored), count) + stored + b"".join(self._extras))
         self._builder = TableBuilder(0, TABLE_BYTES)
         self._extras.clear()
+
+
+def _map_at(folder: Path, name: str, secret: SiteSecret, kind: str, archive: str, place: int) -> Iterator[Table]:
+    return tables(frames(folder / f"{kind}.{archive}", f"{name}\0{kind}\0{archive}", secret, place), kind)
 
 
 def forget_cartridge(state: Path, label: str) -> None:

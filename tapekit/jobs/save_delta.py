@@ -96,6 +96,7 @@ class DeltaSaver:
         if not why:
             extents = known.extents + differ.extents
             self._session.saved(entry, status.st_dev, read_ns, maps, extents, differ.literal_bytes)
+            self._session.to_prove(entry, known, comparing)
         return entry
 
     def _compare(self, fd: int, status: os.stat_result, comparing: Comparing, digest: "hashlib._Hash") -> str:

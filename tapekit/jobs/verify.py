@@ -21,6 +21,7 @@ from tapekit.blocks.read import BadBlock, FileEnd, GoodBlock, read_blocks
 from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
 from tapekit.cartridge.catalog import Catalog, read_catalog
 from tapekit.cartridge.directory import contradictions, remembered, was_incomplete
+from tapekit.deltas.proof import Proof
 from tapekit.errors import KeyNeeded, KeyRefused, VerificationFailed
 from tapekit.evidence import Evidences
 from tapekit.jobs.interrupt import StopRequest
@@ -81,7 +82,7 @@ class SegmentResult:
     signed_by: str | None = None
     """The site whose signature the trailer bears."""
     is_base_damaged: bool = False
-    """What it builds upon is damaged; itself it may be good."""
+    """What it builds upon is damaged, or does not fit to what is built upon it; itself it may be good."""
     damage: list[Damage] = dataclasses.field(default_factory=list)
     comparison: Comparison | None = None
     carried: Carried | None = None
@@ -122,6 +123,8 @@ class Trust:
 
     opener: Opener = NO_KEY
     sites: Sequence[PublicKeyLine] = ()
+    proof: Proof | None = None
+    """Of an archive that was just written: what its deltas must hold."""
 
 
 NO_TRUST = Trust()
@@ -152,7 +155,7 @@ def run(
         progress.begin("reading back", total or None)
         results, doubts = [], []
         for found in chosen:
-            verification = _SegmentVerification(cartridge, found, progress, stop, carried)
+            verification = _SegmentVerification(cartridge, found, progress, stop, carried, trust.proof)
             segment = verification.unlock(trust.opener)
             result = verification.run()
             result.left_by_crash = was_incomplete(segment, known)
@@ -210,9 +213,11 @@ class _SegmentVerification:
     """Reads one segment from its first block to its last."""
 
     def __init__(
-        self, cartridge: Cartridge, segment: Segment, progress: Progress, stop: StopRequest, carried: Carried | None
+        self, cartridge: Cartridge, segment: Segment, progress: Progress, stop: StopRequest, carried: Carried | None,
+        proof: Proof | None,
     ) -> None:  # fmt: skip
         self._carried = carried
+        self._proof = proof
         self._drive = cartridge.drive
         self._segment = segment
         self._progress = progress
@@ -353,11 +358,22 @@ class _SegmentVerification:
         for entry in entries:
             self.result.members += 1
             if is_joined(entry):
+                if self._proof is not None and not entry.base:
+                    self._prove_delta(self._proof, entry, stream)
                 continue
             if entry.offset >= stream.layout.start:
                 yield entry
             else:
                 self._verify_rest(entry, stream)
+
+    def _prove_delta(self, proof: Proof, entry: Entry, stream: PlainStream) -> None:
+        """What changed in a file, block by block; what it was taken from is verified as it is stored."""
+        stream.seek(entry.offset)
+        try:
+            proof.check(entry, stream)
+        except (Hole, Damaged) as error:
+            self._hit(str(error), entry.path, entry)
+            self.result.is_base_damaged = True
 
     def _is_cut(self, stream: PlainStream) -> bool:
         """Whether the segment ended in the middle of a member, as it may where it goes on on another cartridge."""

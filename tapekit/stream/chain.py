@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from formats import delta, pax
-from formats.delta import ExtentKind, Part
+from formats.delta import Extent, ExtentKind, Part
 from formats.errors import Damaged
 from formats.pax import Member
 from tapekit.stream.read import Readable
@@ -72,6 +72,14 @@ class Layer:
             start, length, number = start + part, length - part, number + 1
 
 
+class PartMap(NamedTuple):
+    """What a part says of itself, and where in the stream its literals begin."""
+
+    part: Part
+    extents: tuple[Extent, ...]
+    literals: int
+
+
 def read_layer(stream: Readable, archive: str, path: bytes, most: int) -> Layer:
     """The layer of the member where the stream stands, of at most so many extents. Raises Hole and Damaged."""
     found = read_member(stream, None)
@@ -81,18 +89,40 @@ def read_layer(stream: Readable, archive: str, path: bytes, most: int) -> Layer:
     if part is None:
         return _whole(stream, archive, found, path)
     layer = Layer(archive, found.member._replace(path=path, extra=()), base=(part.base, part.base_offset), most=most)
-    for number in range(1, 1 << 30):
-        _check_part(part, number, path, layer)
-        layer.sha256 = part.sha256 or b""
-        _read_part(stream, found, layer)
-        if part.is_last:
-            break
-        found = read_member(stream, None)
-        part = delta.part_of(found.member.extra) if found is not None else None
-        if found is None or part is None:
-            raise Damaged(f"delta: part {number + 1} of it is missing")
+    for mapped in part_maps(stream, found, path):
+        literal = mapped.literals
+        for extent in mapped.extents:
+            is_literal = extent.kind == ExtentKind.LITERAL
+            layer.add(extent.kind, extent.length, literal if is_literal else extent.offset)
+            literal += extent.length if is_literal else 0
+        layer.sha256 = mapped.part.sha256 or b""
     layer.member = layer.member._replace(size_bytes=layer.size_bytes)
     return layer
+
+
+def part_maps(stream: Readable, first: FoundMember, path: bytes) -> Iterator[PartMap]:
+    """The map of each part, the stream at its literals; wherever it is left, it goes on behind them.
+
+    Raises Hole and Damaged.
+    """
+    found: FoundMember | None = first
+    base, at = None, 0
+    for number in range(1, 1 << 30):
+        part = delta.part_of(found.member.extra) if found is not None else None
+        if found is None or part is None:
+            raise Damaged(f"delta: part {number} of it is missing")
+        if (part.number, part.path, part.at) != (number, path, at):
+            raise Damaged(f"delta: part {number} of it is missing, or another one is in its place")
+        if base not in {None, (part.base, part.base_offset)}:
+            raise Damaged("delta: its parts have different bases")
+        base, content = (part.base, part.base_offset), stream.offset
+        extents = _read_map(stream, found)
+        yield PartMap(part, extents, stream.offset)
+        at += sum(extent.length for extent in extents)
+        stream.seek(content + found.member.size_bytes + pax.padding(found.member.size_bytes))
+        if part.is_last:
+            return
+        found = read_member(stream, None)
 
 
 def _whole(stream: Readable, archive: str, found: FoundMember, path: bytes) -> Layer:
@@ -108,16 +138,9 @@ def _whole(stream: Readable, archive: str, found: FoundMember, path: bytes) -> L
     return layer
 
 
-def _check_part(part: Part, number: int, path: bytes, layer: Layer) -> None:
-    if (part.number, part.path, part.at) != (number, path, layer.size_bytes):
-        raise Damaged(f"delta: part {number} of it is missing, or another one is in its place")
-    if (part.base, part.base_offset) != layer.base:
-        raise Damaged("delta: its parts have different bases")
-
-
-def _read_part(stream: Readable, found: FoundMember, layer: Layer) -> None:
-    """The map of a part; the stream goes on behind it."""
-    content, size = stream.offset, found.member.size_bytes
+def _read_map(stream: Readable, found: FoundMember) -> tuple[Extent, ...]:
+    """The map of a part; the stream stands at the literals, which add up."""
+    size = found.member.size_bytes
     if found.member.sparse is not None or size < _MAP_HEAD_BYTES:
         raise Damaged("delta: a part without a map")
     head = stream.read(_MAP_HEAD_BYTES)
@@ -125,16 +148,9 @@ def _read_part(stream: Readable, found: FoundMember, layer: Layer) -> None:
     if mapped > size:
         raise Damaged("delta: a map that is longer than its part")
     extents = delta.parse(head + stream.read(mapped - _MAP_HEAD_BYTES))
-    literal = content + mapped
-    for extent in extents:
-        if extent.kind == ExtentKind.LITERAL:
-            layer.add(extent.kind, extent.length, literal)
-            literal += extent.length
-        else:
-            layer.add(extent.kind, extent.length, extent.offset)
-    if literal != content + size:
+    if mapped + sum(extent.length for extent in extents if extent.kind == ExtentKind.LITERAL) != size:
         raise Damaged("delta: its literals do not add up to the size of its part")
-    stream.seek(literal + pax.padding(size))
+    return extents
 
 
 class Wanted:

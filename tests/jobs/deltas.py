@@ -9,7 +9,7 @@ from pathlib import Path
 from tapekit import clock
 from tapekit.deltas.session import Incremental
 from tapekit.evidence import state_directory
-from tapekit.jobs import backup
+from tapekit.jobs import backup, verify
 from tapekit.progress import Silent
 from tapekit.rescue import rescue
 from tests.jobs.cartridges import Image, evidences, request, restored
@@ -39,6 +39,9 @@ class Nights:
         )
         with self.image.drive(writable=True) as drive, clock.running(lambda: now):
             done = backup.run(drive, wanted, Silent(), evidences())
+            if done.pending is not None and done.pending.proof is not None:
+                trust = verify.Trust(proof=done.pending.proof)
+                assert verify.run(drive, done.archive, Silent(), evidences(), trust=trust).ok
         if done.pending is not None and commits:
             done.pending.commit()
         self.archives.append(done.archive)

@@ -113,11 +113,11 @@ class Writer:
     def _prove(self, drive: Drive, written: Written) -> None:
         self._trace.step("read back")
         with_source = self._depth.verify == COMPARE
-        begun = time.monotonic()
+        begun, pending = time.monotonic(), written.backup.pending
         drive.rewind()
         found = verify.run(
             drive, written.backup.archive, self._progress, self._evidences, with_source=with_source,
-            trust=verify.Trust(written.backup.opener),
+            trust=verify.Trust(written.backup.opener, proof=pending.proof if pending else None),
         )  # fmt: skip
         self._timed(written, Step.READ_BACK, begun, written.backup.stored_bytes)
         _raise_damage(found, builds_upon=written.backup.base)

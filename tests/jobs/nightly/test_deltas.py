@@ -2,13 +2,17 @@
 
 import dataclasses
 import random
+import re
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from formats.delta import ExtentKind
 from tapekit import clock
+from tapekit.deltas.differ import Differ
 from tapekit.deltas.session import Incremental
 from tapekit.evidence import state_directory
 from tapekit.jobs import duplicate, restore
@@ -94,6 +98,44 @@ def test_a_damaged_base_is_noticed_and_all_is_written_anew(site: Site, tmp_path:
     site.check(tmp_path / "to")
     site.change()
     assert site.night().backup.base == third.backup.archive
+
+
+def a_bit_flips(differ: Differ) -> None:
+    """In what is about to be stored, behind the digest of its page."""
+    if differ._literals:
+        differ._literals[100] ^= 1
+
+
+def another_page_is_taken(differ: Differ) -> None:
+    for extent in differ._open:
+        if extent[0] == ExtentKind.BASE and extent[2]:
+            extent[2] -= 8192
+
+
+def zeros_are_taken(differ: Differ) -> None:
+    differ._open[0] = [ExtentKind.ZEROS, differ._open[0][1], 0]
+
+
+@pytest.mark.parametrize("harm", (a_bit_flips, another_page_is_taken, zeros_are_taken))
+def test_what_changed_is_proven_without_a_key_for_what_it_was_before(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Differ], None]
+) -> None:
+    site.night()
+    site.change()
+    end_part = Differ.end_part
+
+    def end_harmed_part(self: Differ) -> None:
+        harm(self)
+        end_part(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Differ, "end_part", end_harmed_part)
+        second = site.night()
+    assert second.backup.base is None
+    assert [note.kind for note in second.warnings] == ["base-damaged"]
+    assert re.search(r"delta: |digest that the catalog says", second.warnings[0].detail)
+    assert second.rungs[:4] == PROVEN
+    site.check(tmp_path / "to")
 
 
 def test_what_was_remembered_and_is_lost_is_told(site: Site) -> None:
