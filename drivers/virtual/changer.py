@@ -3,6 +3,8 @@
     changer.json              how many drives, slots, import/export slots; the drives' generation; the serial number
     cartridges/TB0001L6       the cartridges, named by their barcodes
     drive-0  slot-1  port-1   what is where; a place without its link is empty
+    faults.txt                what goes wrong (drivers/virtual/faults.py); faults.json how far that is, so that a fault
+                              comes once however often the changer is opened
 
 A drive of it is `virtual:FOLDER/drive-0`. Moving a cartridge renames a link, so that a crash leaves it in one place.
 """
@@ -16,6 +18,7 @@ from pathlib import Path
 from drivers.errors import Busy, DriveError, NoDevice
 from drivers.scsi import commands as c
 from drivers.scsi.transport import CHECK_CONDITION
+from drivers.virtual import faults
 from drivers.virtual.check import Check, bad_field, number, unknown_command
 from drivers.virtual.faults import Effect, Script, no_answer, refusal
 from drivers.virtual.tape.cartridge import Cartridge, Kind, create
@@ -28,7 +31,7 @@ from formats.scsi.inquiry import DeviceType, Inquiry, Page
 from formats.scsi.mode import Mode
 from formats.scsi.sense import Key, Sense
 
-SETTINGS = "changer.json"
+SETTINGS, FAULTS, FAULTS_SEEN = "changer.json", "faults.txt", "faults.json"
 CARTRIDGES = "cartridges"
 _TRANSPORT, _DRIVES, _PORTS, _SLOTS = 1, 0x100, 0x10, 0x1000
 _RESET = (0x29, 0x01)
@@ -45,6 +48,8 @@ class Plan:
     ports: int = 1
     generation: int = 6
     serial: str = "VC00000001"
+    unreadable: Sequence[str] = ()
+    """Cartridges whose barcode label the robot cannot read."""
 
     def drive_serial(self, drive: int) -> str:
         """The serial number of a drive."""
@@ -86,7 +91,7 @@ class ChangerUnit:
         """Switch it on. Raises NoDevice."""
         self.folder = folder
         self.plan = plan_of(folder)
-        self.script = script or Script()
+        self.script = script or _script(folder)
         self.is_open = False
         """Its door."""
         self.mixes_up = False
@@ -113,6 +118,8 @@ class ChangerUnit:
     def execute(self, command: bytes, data_out: bytes, room: int) -> Answer:  # noqa: ARG002 - as all units
         """See Unit."""
         fault = self.script.due(command[0])
+        if self.script.seen:
+            (self.folder / FAULTS_SEEN).write_text(json.dumps(self.script.seen))
         if fault is not None:
             if fault.effect is Effect.GONE:
                 self.script.leave()
@@ -187,11 +194,14 @@ class ChangerUnit:
         source = self._source_of(link)
         drive = self.plan.drive_serial(address - _DRIVES) if place is Place.DRIVE else ""
         return Element(
-            place, address, is_full, link.readlink().name if is_full else "",
+            place, address, is_full, self._read(link.readlink().name) if is_full else "",
             is_accessible=place is not Place.DRIVE or not self._is_threaded(address),
             is_imported=place is Place.IMPORT_EXPORT and is_full,
             source=self._address(source) if source and is_full else None, device_id=drive,
         )  # fmt: skip
+
+    def _read(self, barcode: str) -> str:
+        return "" if barcode in self.plan.unreadable else barcode
 
     @staticmethod
     def _source_of(link: Path) -> str:
@@ -257,6 +267,18 @@ class ChangerUnit:
             raise Check(Key.ILLEGAL_REQUEST, 0x53, 0x02) from error
         except DriveError:
             return  # damaged; the robot does not mind
+
+
+def _script(folder: Path) -> Script:
+    """What a file in the folder says. Raises NoDevice."""
+    try:
+        scripted = faults.parse((folder / FAULTS).read_text())
+        seen = folder / FAULTS_SEEN
+        return Script(scripted, json.loads(seen.read_text()) if seen.exists() else ())
+    except FileNotFoundError:
+        return Script()
+    except (OSError, ValueError) as error:
+        raise NoDevice(f"{folder / FAULTS}: {error}") from error
 
 
 def _source_file(drive: Path) -> Path:

@@ -17,6 +17,7 @@ The same as text, a line for each; commands by name, or their opcode in hexadeci
 import dataclasses
 import enum
 import re
+from collections.abc import Sequence
 
 from drivers.scsi.commands import COMMANDS
 from drivers.scsi.transport import BUSY, CHECK_CONDITION, DeviceGone, TimedOut, WayReset
@@ -77,11 +78,16 @@ class Fault:
 class Script:
     """Faults, and how far they are. Of several that meet, the first counts."""
 
-    def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
-        """Read from top to bottom."""
+    def __init__(self, faults: tuple[Fault, ...] = (), seen: Sequence[int] = ()) -> None:
+        """Read from top to bottom. `seen`: where an earlier run of the same script stopped."""
         self._faults = faults
-        self._seen = [0] * len(faults)
+        self._seen = [*seen, *[0] * (len(faults) - len(seen))]
         self.is_gone = False
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """How many commands each fault was asked of."""
+        return tuple(self._seen)
 
     def due(self, opcode: int, place: int | None = None) -> Fault | None:
         """The fault that this command meets. Raises DeviceGone once the device is."""

@@ -6,17 +6,26 @@ from typing import Any
 
 import click
 
-from drivers.base import TELL_LONG
+from drivers.base import TELL_LONG, Drive
 from drivers.changer.changer import Changer, Inventory, Spot
 from drivers.changer.errors import NoSuchBarcode
 from formats.scsi.elements import Place
-from tapekit import changers, config
+from tapekit import changers, config, drives
 from tapekit.cli import long
-from tapekit.cli.common import held, json_option, print_json
+from tapekit.cli.common import evidences, held, json_option, places_of, print_json, url_of
+from tapekit.cli.remember import problem_json, remembering
 from tapekit.cli.tables import show_table
+from tapekit.errors import Exit, UsageError
+from tapekit.jobs import changer_label, label
 from tapekit.jobs.changer import clean
+from tapekit.jobs.changer_label import Outcome
+from tapekit.keys import ring
 
 COLUMNS = ("place", "barcode", "came from", "notes")
+_OUTCOMES = {
+    Outcome.LABELLED: "labelled", Outcome.BLANK: "blank, would be labelled", Outcome.ALREADY: "labelled already",
+    Outcome.REFUSED: "left as it is",
+}  # fmt: skip
 
 
 @click.group("changer")
@@ -104,6 +113,66 @@ def _transfer(context: click.Context, changer: str, source: int, target: int) ->
         robot.transfer(source, target)
         spot = robot.inventory().slot(target)
     click.echo(f"{(spot.element.barcode if spot else '') or 'the cartridge'} is in {spot.name if spot else target}")
+
+
+@command.command("label")
+@_changer_argument
+@_drive_option
+@click.option("--through", metavar="DRIVE", help="That drive's URL or name, where the configuration does not say it.")
+@click.option("--pool", metavar="P", help="Media pool that the cartridges belong to.")
+@click.option("--dry-run", is_flag=True, help="Only look which are blank; they are moved, and nothing is written.")
+@json_option
+@click.pass_context
+def _label(
+    context: click.Context, changer: str, drive: int, through: str | None, pool: str | None, dry_run: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Label each blank cartridge with its barcode, and leave all others as they are; exit code 3 where some are left.
+
+    Each is brought into the drive and put back, which takes minutes. Import/export slots are left alone.
+    """
+    chosen = context.find_root().obj
+    tape = through or _drive_of(chosen, changer, drive)
+    named, keys = config.drives(chosen), ring.read(places_of(context).keys).recipients
+    done = []
+    with (
+        _opened(context, changer) as robot,
+        held(context, url_of(context, tape), alone=True),
+        evidences() as journal,
+        remembering(context, journal) as memory,
+    ):
+
+        def make(device: Drive, name: str) -> None:
+            label.run(device, barcode=name, pool=pool, block_bytes=None, destroy=None, keys=keys, memory=memory)
+
+        def open_drive() -> Drive:
+            return drives.open_drive(tape, named, writable=not dry_run)
+
+        for one in changer_label.run(robot, drive, open_drive, None if dry_run else make):
+            done.append(one)
+            if not as_json:
+                why = f": {one.why}" if one.why else ""
+                click.echo(f"{one.place}: {one.barcode or 'a cartridge'}: {_OUTCOMES[one.outcome]}{why}")
+    if as_json:
+        rows = [{"barcode": it.barcode or None, "place": it.place, "outcome": it.outcome.value, "why": it.why or None}
+                for it in done]  # fmt: skip
+        print_json({"cartridges": rows, "catalog_problem": problem_json(memory)})
+    if any(one.outcome is Outcome.REFUSED for one in done):
+        context.exit(Exit.WARNINGS)
+
+
+def _drive_of(chosen: str | None, changer: str, number: int) -> str:
+    """The drive of the configuration that this changer fills. Raises UsageError."""
+    known = config.changers(chosen)
+    if changer in known:
+        return changer
+    found = next((name for name, feed in known.items() if feed == (changer, number)), None)
+    if found is None:
+        raise UsageError(
+            f"changer label: no drive in the configuration says that drive {number} of {changer} is its own",
+            "name it: --through tape:/dev/nst0",
+        )
+    return found
 
 
 @command.command("clean")

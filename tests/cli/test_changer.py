@@ -1,11 +1,13 @@
 """`tapekit changer`, over a virtual one."""
 
+import json
 import random
 from pathlib import Path
 
 import pytest
 
 from drivers.virtual.changer import Plan, add, make
+from drivers.virtual.tape.cartridge import Cartridge
 
 from .conftest import Run
 
@@ -104,3 +106,65 @@ def test_with_no_further_cartridge_in_the_changer_it_ends_there(run: Run, tmp_pa
     assert run(*named, "changer", "load", "lto", "TB0001L6").code == 0
     assert run(*named, "label", "lto", "--barcode", "TB0001L6").code == 0
     assert run(*named, "backup", "lto", tree).code == 9
+
+
+def make_unreadable(folder: Path, barcode: str) -> None:
+    """The robot cannot read that label any more."""
+    settings = folder / "changer.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"unreadable": [barcode]}))
+
+
+def contents(folder: Path) -> dict[str, int]:
+    """Bytes on each tape."""
+    found = {}
+    for path in (folder / "cartridges").glob("*L6"):
+        tape = Cartridge(str(path), writable=False)
+        found[path.name] = tape.used
+        tape.close()
+    return found
+
+
+def test_blank_cartridges_are_labelled_by_their_barcodes_and_others_left(run: Run, url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "changer"
+    drive = f"virtual:{folder}/drive-0"
+    add(folder, "TB0003L6", "slot-3", 64 * 10**6)
+    add(folder, "CLN001CU", "slot-4")
+    foreign = Cartridge(str(folder / "cartridges" / "TB0002L6"))
+    foreign.write(0, b"somebody else's")
+    foreign.close()
+    before = contents(folder)
+    looked = run("changer", "label", url, "--through", drive, "--dry-run")
+    assert (looked.code, "slot 1: TB0001L6: blank, would be labelled" in looked.out) == (3, True)
+    assert contents(folder) == before
+    answer = run("changer", "label", url, "--through", drive, "--pool", "daily", "--json").answer
+    assert answer.keys() == {"cartridges", "catalog_problem"}
+    assert [(one["barcode"], one["outcome"]) for one in answer["cartridges"]] == [
+        ("TB0001L6", "labelled"), ("TB0002L6", "refused"), ("TB0003L6", "labelled"),
+    ]  # fmt: skip
+    assert contents(folder)["TB0002L6"] == before["TB0002L6"]
+    again = run("changer", "label", url, "--through", drive)
+    assert "slot 1: TB0001L6: labelled already" in again.out
+    assert "slot 2: TB0002L6: left as it is" in again.out
+    assert sorted(path.name for path in folder.glob("slot-*")) == ["slot-1", "slot-2", "slot-3", "slot-4"]
+    run("changer", "load", url, "TB0003L6")
+    assert run("inspect", drive, "--json").answer["name"] == "TB0003L6"
+
+
+def test_the_drive_that_is_labelled_in_is_the_changers(run: Run, url: str, tmp_path: Path) -> None:
+    ran = run("changer", "label", url)
+    assert (ran.code, "--through" in ran.err) == (2, True)
+    drive = f"virtual:{tmp_path}/changer/drive-0"
+    (tmp_path / "tapekit.toml").write_text(f'[drives]\nlto = {{url = "{drive}", changer = "{url}"}}\n')
+    run("changer", "load", url, "TB0002L6")
+    assert run("changer", "label", "lto").code == 0
+    status = run("changer", "status", "lto", "--json").answer
+    assert status["drives"][0]["barcode"] == "TB0002L6"  # what was in is in again
+
+
+def test_a_cartridge_without_a_readable_barcode_is_left(run: Run, url: str, tmp_path: Path) -> None:
+    make_unreadable(tmp_path / "changer", "TB0001L6")
+    before = contents(tmp_path / "changer")
+    ran = run("changer", "label", url, "--through", f"virtual:{tmp_path}/changer/drive-0")
+    assert ran.code == 3
+    assert "slot 1: a cartridge: left as it is: its barcode cannot be read" in ran.out
+    assert contents(tmp_path / "changer")["TB0001L6"] == before["TB0001L6"]

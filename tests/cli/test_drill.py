@@ -33,7 +33,7 @@ CODES: dict[str, list[int | None]] = {
     "full-tape": [9, None, 0, 0],
     "drive-reset": [4, 0, 3, 0],
     "pulled-rdx": [5, None, 0, 0],
-    "lost-catalog": [0, 0, 0],
+    "lost-catalog": [4, 0, 0],
     "lost-server": [0, 0, 0],
 }
 """What each of the right lines ends with: the bad day does come."""
