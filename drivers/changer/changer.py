@@ -62,10 +62,11 @@ class Inventory:
         return next((spot for spot in self.drives if spot.number == number), None)
 
     def find(self, barcode: str) -> Spot | None:
-        """Where that cartridge is. Some changers leave the last two characters (`L6`) out."""
+        """Where that cartridge is. Some changers leave the media id (`L6`) out: then it is the only one that fits."""
         every = (*self.drives, *self.slots)
         exact = next((spot for spot in every if spot.element.barcode == barcode), None)
-        return exact or next((spot for spot in every if is_same(spot.element.barcode, barcode)), None)
+        fitting = [spot for spot in every if is_same(spot.element.barcode, barcode)]
+        return exact or (fitting[0] if len(fitting) == 1 else None)
 
     @property
     def barcodes(self) -> tuple[str, ...]:
@@ -269,13 +270,13 @@ def _where_things_are(found: Inventory) -> str:
 
 
 def is_same(one: str, other: str) -> bool:
-    """Whether two barcodes are one cartridge's: one of them may lack the two characters of the medium."""
-    return one == other or (bool(one) and bool(other) and _short(one) == _short(other))
+    """Whether two barcodes are one cartridge's: one of them may lack the media id; two of those must agree."""
+    return one == other or _is_short_for(one, other) or _is_short_for(other, one)
 
 
-def _short(barcode: str) -> str:
-    """An LTO label without the two characters of the medium, and any other as it is."""
+def _is_short_for(barcode: str, whole: str) -> bool:
+    """Whether it is an LTO label without its media id."""
     try:
-        return parse_lto(barcode).volume
+        return parse_lto(whole).volume == barcode
     except FormatError:
-        return barcode
+        return False

@@ -58,12 +58,12 @@ def node_of(spot: Spot, found: Inventory, nodes: Mapping[str, str]) -> str | Non
     """The node of a changer's drive, by the serial number at the end of its device id; None where that is not certain.
 
     An id may be cut short (tgt leaves out the last eight bytes of its answer): then it is the one drive that begins so
-    and is no other one's.
+    and is no other one's. Only of a changer that tells no serial number at all is the one drive taken for its own.
     """
     serial = _serial(spot)
-    if serial in nodes:
+    if serial and serial in nodes:
         return nodes[serial]
-    if len(found.drives) == len(nodes) == 1:
+    if not any(map(_serial, found.drives)) and len(found.drives) == len(nodes) == 1:
         return next(iter(nodes.values()))
     others = {_serial(drive) for drive in found.drives if drive.number != spot.number}
     left = [node for known, node in nodes.items() if serial and known.startswith(serial) and known not in others]
@@ -75,13 +75,16 @@ def _serial(spot: Spot) -> str:
 
 
 def unloading(nodes: Mapping[str, str]) -> Callable[[Spot, Inventory], None]:
-    """Has the drive of a place let its cartridge go, where the changer tells which drive that is."""
+    """Has the drive of a place let its cartridge go, where the changer tells which drive that is.
+
+    Raises Busy where another program has the drive open: it would write on with its tape gone.
+    """
 
     def unload(spot: Spot, found: Inventory) -> None:
         node = node_of(spot, found, nodes)
         if node is None:
             return  # the changer does it itself, or says that it cannot
-        transport = SgTransport(node)
+        transport = SgTransport(node, exclusive=True)
         try:
             for _ in range(2):  # the first may meet a unit attention
                 try:

@@ -1,6 +1,7 @@
 """`tapekit changer`: what is in a changer's slots and drives, and moving it."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +50,28 @@ def _opened(context: click.Context, name: str) -> Iterator[Changer]:
             changer.close()
 
 
+@contextlib.contextmanager
+def _drive_held(context: click.Context, changer: str, number: int) -> Iterator[None]:
+    """The lock of what the configuration calls that drive of a changer: none that is in use loses its cartridge.
+
+    Raises Busy. A drive that the configuration does not name is refused by the kernel, where somebody has it open.
+    """
+    chosen = context.find_root().obj
+    known, urls = config.changers(chosen), config.drives(chosen)
+    url = known[changer][0] if changer in known else urls.get(changer, changer)
+    with contextlib.ExitStack() as stack:
+        for name, (its, at) in known.items():
+            if at == number and _real(its) == _real(url):
+                stack.enter_context(held(context, urls[name], alone=True))
+        yield
+
+
+def _real(url: str) -> str:
+    """The same for every link to a device."""
+    scheme, _, path = url.partition(":")
+    return f"{scheme}:{os.path.realpath(path)}"
+
+
 _changer_argument = click.argument("changer")
 _drive_option = click.option("--drive", default=0, show_default=True, type=click.IntRange(0), help="Which drive.")
 
@@ -80,7 +103,10 @@ def _inventory(context: click.Context, changer: str, as_json: bool) -> None:
 @click.pass_context
 def _load(context: click.Context, changer: str, wanted: str, drive: int) -> None:
     """Bring a cartridge into a drive; what is in there goes back first."""
-    with _opened(context, changer) as robot:
+    with _opened(context, changer) as robot, _drive_held(context, changer, drive), contextlib.ExitStack() as stack:
+        there = robot.inventory().find(wanted)
+        if there is not None and there.element.place is Place.DRIVE and there.number != drive:
+            stack.enter_context(_drive_held(context, changer, there.number))
         try:
             spot = robot.load(wanted, drive)
         except NoSuchBarcode:
@@ -97,7 +123,7 @@ def _load(context: click.Context, changer: str, wanted: str, drive: int) -> None
 @click.pass_context
 def _unload(context: click.Context, changer: str, drive: int, slot: int | None) -> None:
     """Take the cartridge out of a drive, back to its slot."""
-    with _opened(context, changer) as robot:
+    with _opened(context, changer) as robot, _drive_held(context, changer, drive):
         spot = robot.unload(drive, slot)
     click.echo(f"drive {drive} is empty; its cartridge is in {spot.name}")
 
@@ -181,7 +207,7 @@ def _drive_of(chosen: str | None, changer: str, number: int) -> str:
 @click.pass_context
 def _clean(context: click.Context, changer: str, drive: int) -> None:
     """Clean a drive with the changer's cleaning cartridge (CLN…); what was in the drive comes back."""
-    with _opened(context, changer) as robot:
+    with _opened(context, changer) as robot, _drive_held(context, changer, drive):
         spot = clean(robot, drive)
     click.echo(f"drive {drive} was cleaned with {spot.element.barcode}")
 

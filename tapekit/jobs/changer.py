@@ -23,15 +23,15 @@ def clean(changer: Changer, drive: int) -> Spot:
             f"{changer.url}: no cleaning cartridge in it", "put one in, with a barcode that begins with CLN"
         )
     before = found.drive(drive)
-    inside = before.element.barcode if before is not None and before.element.is_full else ""
+    home = changer.unload(drive) if before is not None and before.element.is_full else None
     changer.load(cleaning.number, drive)
     try:
         changer.unload(drive, cleaning.number)
     except DriveError:
         # A drive that ejected it by itself has it at its door: the changer says so at the second look
         changer.unload(drive, cleaning.number)
-    if inside:
-        changer.load(inside, drive)
+    if home is not None:
+        changer.load(home.number, drive)  # by its slot: a changer may not know its barcode
     return cleaning
 
 

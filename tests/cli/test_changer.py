@@ -8,6 +8,7 @@ import pytest
 
 from drivers.virtual.changer import Plan, add, make
 from drivers.virtual.tape.cartridge import Cartridge
+from tapekit.jobs.nightly.lock import locked
 
 from .conftest import Run
 
@@ -51,6 +52,28 @@ def test_cleaning(run: Run, url: str, tmp_path: Path) -> None:
     assert run("changer", "load", url, "TB0001L6").code == 0
     assert run("changer", "clean", url).out == "drive 0 was cleaned with CLN001CU\n"
     assert run("changer", "status", url, "--json").answer["drives"][0]["barcode"] == "TB0001L6"
+
+
+@pytest.mark.parametrize(
+    "arguments", (("unload", "robot"), ("load", "robot", "TB0002L6"), ("load", "robot", "TB0001L6", "--drive", "1"),
+                  ("clean", "robot")),
+)  # fmt: skip
+def test_a_drive_that_somebody_uses_keeps_its_cartridge(
+    run: Run, url: str, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Also between two openings, when only its lock tells."""
+    folder, config, drive = tmp_path / "changer", tmp_path / "robot.toml", f"virtual:{tmp_path}/changer/drive-0"
+    (folder / "changer.json").write_text((folder / "changer.json").read_text().replace('"drives": 1', '"drives": 2'))
+    add(folder, "CLN001CU", "slot-4")
+    config.write_text(f'[drives]\nrobot = {{url = "{drive}", changer = "{url}"}}\n')
+    named = ("--config", config)
+    assert run(*named, "changer", "load", "robot", "TB0001L6").code == 0
+    with locked(tmp_path / "state" / "locks", [drive], "tapekit backup", 0):
+        ran = run(*named, "changer", *arguments)
+    assert (ran.code, "in use by tapekit backup" in ran.err) == (8, True)
+    answer = run(*named, "changer", "status", "robot", "--json").answer
+    assert [one["barcode"] for one in answer["drives"]] == ["TB0001L6", None]
+    assert run(*named, "changer", *arguments).code == 0
 
 
 @pytest.mark.parametrize(

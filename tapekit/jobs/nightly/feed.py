@@ -117,7 +117,8 @@ class Feeds:
         seen = self._seen.get(barcode)
         if seen is not None:
             return dataclasses.replace(seen, name=drive.name, url=drive.url, is_in_slot=True)
-        known = next((one for one in stock.cartridges if one.label and is_same(one.name, barcode)), None)
+        fitting = [one for one in stock.cartridges if one.label and is_same(one.name, barcode)]
+        known = next((one for one in fitting if one.name == barcode), fitting[0] if fitting else None)
         if known is None:
             return InDrive(drive.name, drive.url, Found.BLANK, barcode=barcode, is_in_slot=True)
         return InDrive(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.changer.changer import Changer
+from drivers.changer.changer import Changer, is_same
 from drivers.changer.errors import NoSuchBarcode, NoSuchPlace, PlaceEmpty, PlaceFull
 from drivers.changer.open import node_of, open_changer, unloading
 from drivers.errors import Busy, DeviceFailure, DriveError, MediumChanged, NoDevice, NotReady
@@ -212,3 +212,37 @@ def test_a_drive_is_found_by_its_serial_number_also_where_that_is_cut_short(chan
     silent = dataclasses.replace(first, element=dataclasses.replace(first.element, device_id=""))
     assert node_of(silent, found, {"VD00000009": "/dev/sg9"}) is None
     assert node_of(silent, dataclasses.replace(found, drives=(silent,)), {"X": "/dev/sg9"}) == "/dev/sg9"
+    mine = dataclasses.replace(
+        first, element=dataclasses.replace(first.element, device_id="IBM ULT3580-HH8 90WT000001")
+    )
+    assert node_of(mine, dataclasses.replace(found, drives=(mine,)), {"10WT999999": "/dev/sg1"}) is None  # no other's
+    assert node_of(silent, found, {"": "/dev/sg1", "X": "/dev/sg2"}) is None
+
+
+def test_a_drive_that_somebody_has_open_is_not_unloaded(changer: Changer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def in_use(node: str, *, exclusive: bool = False) -> None:
+        asked.append(exclusive)
+        raise Busy(f"{node}: in use")
+
+    monkeypatch.setattr("drivers.changer.open.SgTransport", in_use)
+    found = changer.inventory()
+    with pytest.raises(Busy):
+        unloading({"VD00000001": "/dev/sg1"})(found.drives[0], found)
+    assert asked == [True]
+
+
+def test_a_media_id_tells_two_cartridges_apart(unit: ChangerUnit, changer: Changer) -> None:
+    assert is_same("TB0001L6", "TB0001")
+    assert is_same("TB0001", "TB0001L6")
+    assert not is_same("TB0001L6", "TB0001L7")
+    assert not is_same("TB0001", "TB0002L6")
+    assert not is_same("", "TB0001L6")
+    add(unit.folder, "TB0002L5", "slot-4", MB)
+    with pytest.raises(NoSuchBarcode):
+        changer.load("TB0002L7")
+    with pytest.raises(NoSuchBarcode):
+        changer.load("TB0002")  # which one?
+    changer.load("TB0002L5")
+    assert where(changer)["drive 0"] == "TB0002L5"
