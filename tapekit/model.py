@@ -77,6 +77,11 @@ class Copy:
     """Which part of an archive on several cartridges; the last part's state is `complete`, the others' `continued`."""
 
     @property
+    def is_part(self) -> bool:
+        """Whether further parts of its archive are on other cartridges, or should be."""
+        return self.segment > 0 or self.state == CONTINUED
+
+    @property
     def is_sound(self) -> bool:
         """Whether it was written to its end, and nothing bad was found."""
         return self.state in {COMPLETE, CONTINUED} and self.failed is None

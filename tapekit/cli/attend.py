@@ -85,6 +85,8 @@ def _lines(new: Happened | Judged, language: str) -> list[tuple[int, str]]:
         return [(ERROR if new.what == "problem" else INFO, f"{new.drive}: {printable(said)}")]
     priority = {Exit.DONE: INFO, Exit.WARNINGS: WARNING}.get(Exit(new.check.exit_code), ERROR)
     words = Words(language)
+    if new.is_rest:
+        return [(INFO, f"{printable(new.job)}: started: the rest of its night goes on this cartridge")]
     told = [(priority, f"{printable(new.job)}: {line(new.check, language)}")]
     told += [(WARNING, note_line(note, words)) for note in new.untold]
     if new.is_started:
@@ -103,6 +105,6 @@ def _print(new: Happened | Judged, language: str) -> None:
             "job": new.job, "night": str(new.check.night), "exit_code": int(new.check.exit_code),
             "line": line(new.check, language), "due": list(new.check.due),
             "warnings": notes_json(new.check.notes, language), "untold": notes_json(new.untold, language),
-            "started": new.is_started, "why_not_started": new.why_not_started or None,
+            "rest": new.is_rest, "started": new.is_started, "why_not_started": new.why_not_started or None,
         }  # fmt: skip
     print_json(answer)

@@ -52,7 +52,7 @@ def next_cartridges(
                 functools.partial(open_drive, context.params["drive"]), say, permit, label_blank,
             )  # fmt: skip
         elif sys.stdin.isatty() and sys.stderr.isatty():
-            brings = AtTerminal(open_drive, _ask, say, permit, label_blank)
+            brings = AtTerminal(open_drive, ask, say, permit, label_blank)
         else:
             yield None
             return
@@ -72,7 +72,7 @@ def further_drives(context: click.Context, then: tuple[str, ...]) -> Iterator[Ne
         yield brings
 
 
-def _ask(prompt: str) -> str | None:
+def ask(prompt: str) -> str | None:
     """A line from the person; None after Ctrl-C or Ctrl-D, which here mean that there is no more."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -13,7 +13,7 @@ from tapekit.config.load import load
 from tapekit.errors import Exit
 from tapekit.jobs import foresee, lookup
 from tapekit.model import tonight
-from tapekit.report.ics import ics, use_words
+from tapekit.report.ics import ics, several_words, use_words
 from tapekit.report.sheets import SHEETS, Label
 from tapekit.rotation.forecast import ForecastNight, Use
 
@@ -65,7 +65,7 @@ def command(
 
 def _is_short(night: ForecastNight) -> bool:
     """Whether a night has no cartridge that it can be written to."""
-    return all(each.use is Use.BLOCKED for each in night.cartridges)
+    return bool(night.further) or all(each.use is Use.BLOCKED for each in night.cartridges)
 
 
 def _show(result: foresee.Result, *, is_calendar: bool) -> None:
@@ -83,10 +83,13 @@ def _show(result: foresee.Result, *, is_calendar: bool) -> None:
     click.echo(f"  {night.choice.why}")
     for each in night.cartridges:
         click.echo(f"  {each.name}: {use_words(each, night)}")
+    if night.count > 1 and night.is_set:
+        click.echo(f"  {several_words(night)}")
 
 
 def _row(night: ForecastNight) -> tuple[str, ...]:
-    uses = "; ".join(str(use_words(each, night)) for each in night.cartridges)
+    said = [*(use_words(each, night) for each in night.cartridges), *([several_words(night)] if night.is_set else [])]
+    uses = "; ".join(str(words) for words in said)
     return _day(night.night), ", ".join(night.choice.names) or "none in service", night.choice.turn.pool, uses
 
 
@@ -105,7 +108,7 @@ def _json(result: foresee.Result) -> dict[str, Any]:
 def _night_json(night: ForecastNight) -> dict[str, Any]:
     return {
         "night": str(night.night), "pool": night.choice.turn.pool, "why": str(night.choice.why),
-        "skipped": list(night.choice.skipped),
+        "skipped": list(night.choice.skipped), "needs": night.count,
         "cartridges": [
             {"name": each.name, "use": each.use.value, "loss": str(each.loss.words(night.night)) if each.loss else None}
             for each in night.cartridges

@@ -9,12 +9,15 @@ import click
 
 from tapekit.cli import progress
 from tapekit.cli.common import job_argument, json_option, notes_json, print_json
+from tapekit.cli.further import ask
 from tapekit.config.load import load
 from tapekit.errors import UsageError
 from tapekit.jobs.nightly import misconfigured
+from tapekit.jobs.nightly.going_on import Person, Wanted
 from tapekit.jobs.nightly.night import checked, night
 from tapekit.jobs.nightly.rehearsal import Rehearsal, rehearse
 from tapekit.jobs.nightly.setting import Setting, setting
+from tapekit.progress import Progress
 from tapekit.report.log import is_journal, lines, note_line
 from tapekit.report.stored import to_json
 from tapekit.report.words import Words
@@ -43,7 +46,7 @@ def command(context: click.Context, job: str, day: datetime | None, dry_run: boo
             _show(rehearsed)
         context.exit(rehearsed.exit_code)
     shown = progress.shown(as_json=as_json)
-    report = night(chosen, shown, which, _waiting)
+    report = night(chosen, shown, which, _waiting, _person(shown))
     shown.end()  # a night that failed left it
     if as_json:
         click.echo(to_json(report))
@@ -61,6 +64,30 @@ def _setting(file: str | None, job: str) -> Setting:
         if not sys.stderr.isatty():
             misconfigured.tell(file, job, error)
         raise
+
+
+def _person(shown: Progress) -> Person | None:
+    """Whoever sits at the terminal and changes cartridges; None where nobody does."""
+    return AtTerminal(shown) if sys.stdin.isatty() and sys.stderr.isatty() else None
+
+
+class AtTerminal:
+    """Asks for the next cartridge of a night that is larger than one. See Person."""
+
+    def __init__(self, shown: Progress) -> None:
+        """Nobody is asked yet."""
+        self._shown = shown
+
+    def change(self, wanted: Wanted) -> bool:
+        """See Person."""
+        self._shown.end()
+        if wanted.full:
+            click.echo(f"cartridge {wanted.full} is full: the night goes on on the next one", err=True)
+        for why in wanted.why:
+            click.echo(f"  {why}", err=True)
+        name = ", ".join(wanted.due) or "a blank cartridge"
+        answer = ask(f"put {name} into {' or '.join(wanted.drives)} and press Enter, or q if there is none")
+        return answer is not None and answer.strip().lower() != "q"
 
 
 def _waiting(used: str) -> None:
@@ -138,6 +165,7 @@ def rehearsal_json(rehearsed: Rehearsal) -> dict[str, Any]:
 def _way_json(rehearsed: Rehearsal, way: Way) -> dict[str, Any]:
     return {
         "action": way.action.value, "drive": way.drive, "cartridge": way.cartridge, "due": way.is_wanted,
+        "goes_on": way.goes_on,
         "room_bytes": rehearsed.room_bytes(way), "what": str(way.words(rehearsed.night)),
         "lost": [
             {"job": lost.job, "kind": lost.kind.value, "first": first.isoformat(), "last": last.isoformat()}

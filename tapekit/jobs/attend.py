@@ -19,6 +19,7 @@ from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.config.schema import Configuration
 from tapekit.errors import REPORTED, Busy, TapekitError
 from tapekit.jobs import check, past
+from tapekit.jobs.nightly import resume
 from tapekit.jobs.nightly.lock import locked
 from tapekit.jobs.nightly.setting import Setting, setting
 from tapekit.model import night_of
@@ -69,6 +70,8 @@ class Judged:
     """What could not be sent."""
     is_started: bool = False
     why_not_started: str = ""
+    is_rest: bool = False
+    """The rest of a night that waits goes onto this cartridge: of the coming night nothing was asked."""
 
 
 def inside(drive: Drive) -> Inside:
@@ -146,6 +149,8 @@ class Attendant:
     def _judge(self, job: str) -> Judged:
         """Right or wrong for the coming night, as the evening check has it; said, where it is wrong, as that does."""
         of = setting(self._configuration, job)
+        if resume.is_next(of, clock.now()):
+            return self._go_on(of)
         is_run = job in self._runs
         night = night_of(clock.now()) if is_run else None
         done = _is_done(of, night) if night else False
@@ -163,6 +168,15 @@ class Attendant:
         except TapekitError as error:
             return Judged(job, found, untold, why_not_started=str(error))
         return Judged(job, found, untold, is_started=True)
+
+    def _go_on(self, of: Setting) -> Judged:
+        """A night whose rest waits in the spool goes on, without being asked for: it was begun already."""
+        found = Check(of.site, of.name, night_of(clock.now()))
+        try:
+            self._start(of.name)
+        except TapekitError as error:
+            return Judged(of.name, found, (), why_not_started=str(error))
+        return Judged(of.name, found, (), is_started=True, is_rest=True)
 
     def _why_not(self, found: Check) -> str:
         if found.why_closed is not None:

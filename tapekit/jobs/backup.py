@@ -59,6 +59,8 @@ class Request:
     """Of memory, so that a tape stops seldom; None: as much as is usual."""
     incremental: Incremental | None = None
     """How it builds upon what the cartridge holds of this job; None: not at all, and nothing is remembered."""
+    needed_bytes: int | None = None
+    """Room that it is known to take; None: as the last time, and a good deal more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,7 +207,9 @@ class _Backup:
         segments.build_upon(tuple(base.archive for base in session.bases))
 
     def _has_room(self, earlier: Sequence[Segment]) -> bool:
-        """Whether a full archive would surely fit: only then is one that builds upon others sure not to need more."""
+        """Whether it would surely fit: only then may it build upon others, as such an archive goes on nowhere else."""
+        if self._request.needed_bytes is not None:
+            return self._cartridge.drive.medium().remaining_bytes >= self._request.needed_bytes
         last = max((s.trailer.source_bytes for s in earlier if s.trailer and s.job == self._request.job), default=0)
         return self._cartridge.drive.medium().remaining_bytes > last + last // 4 + ROOM_BYTES
 

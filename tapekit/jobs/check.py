@@ -94,7 +94,7 @@ class _Checking:
         self._code = Exit.DONE
         self._due: tuple[str, ...] = ()
         self._needed = 0
-        self._waiting = len(spool.waiting(of.job.spool, of.name)) if of.job.spool else 0
+        self._waiting = spool.nights(of.job.spool, of.name) if of.job.spool else 0
 
     def check(self) -> Check:
         keeper = Keeper(self._of.open_catalog, self._evidences)
@@ -127,20 +127,16 @@ class _Checking:
         self._due = choice.names
         if not choice.names:
             self._notes.append(note("check-none", choice.why.of(self._of.language)))
-        drives = seen.drives
-        for _ in range(self._rotation.per_night):
-            written = tuple(way.cartridge for way in self._ways)
-            asked = outlook.question(self._of, self._rotation, choice, self._needed, written, can_spool=True)
-            asked = outlook.doubted(asked, seen.stock, proven, is_stock_known=is_whole)
-            way = decide(asked, drives, seen.stock, self._policy).way
-            if way is None or not way.is_wanted:
-                self._tell(way, asked, drives, seen)
-            if way is None or way.action is Action.SPOOL:
+        asked = outlook.question(self._of, self._rotation, choice, self._needed, (), can_spool=True)
+        asked = outlook.doubted(asked, seen.stock, proven, is_stock_known=is_whole)
+        for step in outlook.steps(asked, seen.drives, seen.stock, self._policy, self._rotation):
+            way = step.decision.way
+            if not step.asked.is_rest and (way is None or not way.is_wanted):
+                self._tell(way, step.asked, step.drives, dataclasses.replace(seen, stock=step.stock))
+            if way is None or way.action is Action.SPOOL:  # of a rest too: it waits there for its cartridge
                 break
             loss = way.loss.words(self._night) if way.loss else None
             self._ways.append(Planned(way.action, way.cartridge or "", way.is_wanted, loss))
-            drives, stock = outlook.after(way, drives, seen.stock, choice.turn.pool)
-            seen = dataclasses.replace(seen, stock=stock)
 
     def _tell(self, way: Way | None, asked: Night, drives: Sequence[InReach], seen: Seen) -> None:
         """What is wrong with what is in the drives, and what the night will do of it."""

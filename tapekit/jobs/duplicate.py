@@ -54,13 +54,14 @@ def run(
 ) -> Result:
     """Copy the archive `wanted` behind what the cartridge in `target` holds; its new trailer is signed anew.
 
-    Every block is checked on the way; what cannot be read is never copied. Raises VerificationFailed for a damaged or
-    incomplete archive, MediumFull before anything is written, CartridgeError, and DriveError.
+    Of an archive on several cartridges that is the part on this one, and the copy is the same part. Every block is
+    checked on the way; what cannot be read is never copied. Raises VerificationFailed for a damaged or incomplete
+    archive, MediumFull before anything is written, CartridgeError, and DriveError.
     """
     source = reading = correcting(source)
     there = open_cartridge(source)
     chosen = choose(there.segments(), wanted)
-    if chosen.trailer is None or chosen.header is None or not chosen.is_complete:
+    if chosen.trailer is None or chosen.header is None or not chosen.is_closed:
         raise VerificationFailed(
             f"{source.url}: archive {chosen.archive[:8]} is {chosen.state}: {chosen.problem or 'it is not copied'}"
         )
@@ -75,6 +76,12 @@ def run(
             f"{target.url}: cartridge {here.name} has blocks of {label.block_size} bytes, the archive's are of "
             f"{chosen.header.block_size}",
             "label the cartridge with that --block-size",
+        )
+    other = by_archive(here.segments()).get(chosen.archive)
+    if other is not None and other.number != chosen.number:
+        raise CartridgeError(
+            f"{target.url}: cartridge {here.name} holds part {other.number + 1} of archive {chosen.archive[:8]}",
+            f"put in another one for part {chosen.number + 1}",
         )
     _copy_bases(source, target, chosen, here, progress, evidences, site_key)
     not_locked: list[str] = []

@@ -26,7 +26,7 @@ from tapekit.rotation.retention import Policy
 from tapekit.schedule import install
 from tapekit.scrubs import Advised
 
-_TOLD_ANEW = {"spool-waits", *RETIRE_KINDS}
+_TOLD_ANEW = {"spool-waits", "rest-spooled", "parts-spooled", *RETIRE_KINDS}
 """Warnings of the last report that may have ended since: what is so now is told."""
 Proofs = tuple[tuple[Rung, datetime], ...]
 
@@ -114,7 +114,7 @@ def _job(of: Setting, remembered: Past, policy: Policy, evidences: Evidences, no
         success=success, last=last, report=past.report_of(last), trace=Trace(of.traces, name, "").left_over(),
         is_running=any(holder(of.locks, url) == f"job {name}" for _, url in of.drives), proofs=proofs,
         latest_proofs=latest_proofs, spool=str(of.job.spool or ""),
-        waiting=len(spool.waiting(of.job.spool, name)) if of.job.spool else 0,
+        waiting=spool.nights(of.job.spool, name) if of.job.spool else 0,
         coming=_coming(of, remembered, now), damaged=tuple(_damaged(remembered, name)), scrubbed={},
         notes=(),
     )  # fmt: skip

@@ -49,9 +49,21 @@ def use_words(foreseen: Foreseen, night: ForecastNight) -> Words:
     return Words(f"{use.en}, losing {lost.en}", f"{use.fr}, ce qui fait perdre {lost.fr}")
 
 
+def several_words(night: ForecastNight) -> Words:
+    """How many cartridges a night takes that goes over several."""
+    count, further = night.count, night.further
+    said = Words(f"the night takes {count} cartridges", f"la nuit prend {count} cartouches")
+    if not further:
+        return said
+    return Words(
+        f"{said.en}; {further} blank or expired beside those", f"{said.fr} ; en plus, vierges ou expirées : {further}"
+    )
+
+
 def _description(night: ForecastNight) -> Words:
     uses = ((each.name, use_words(each, night)) for each in night.cartridges)
     parts = [Words(f"{name}: {use.en}", f"{name} : {use.fr}") for name, use in uses]
+    parts += [several_words(night)] if night.is_set else []
     return joined((night.choice.why, *parts), Words("\n", "\n"))
 
 

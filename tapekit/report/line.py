@@ -14,6 +14,8 @@ _CLAIMS = (
     (Rung.OTHER_DRIVE, "saved.other"),
 )
 
+_REST = {"rest-spooled": "line.rest", "parts-spooled": "line.parts"}
+
 
 def line(report: NightReport, language: str, zone: tzinfo | None = None) -> str:
     """One line for a person: "Saved, read back, compared. Put WED-1 in tomorrow.".
@@ -21,6 +23,9 @@ def line(report: NightReport, language: str, zone: tzinfo | None = None) -> str:
     `tomorrow` counts from the day on which the run ended, in `zone` (the machine's own where it is None).
     """
     words = Words(language)
+    rest = _rest(report, words)
+    if rest:
+        return rest
     put = next_cartridge(report, words, report.ended.astimezone(zone).date())
     return f"{_result(report, words)} {put}".strip()
 
@@ -44,6 +49,16 @@ def _result(report: NightReport, words: Words) -> str:
     if report.outcome is not Outcome.CLEAN and not first:
         key = f"{key}.bare"
     return words(key, claims=_claims(report, words), first=first)
+
+
+def _rest(report: NightReport, words: Words) -> str:
+    """What is to be done for the rest of a night, which is no other than the night's own; empty where nothing waits."""
+    for note in report.warnings:
+        if note.kind in _REST:
+            due = printable(note.values.get("due", "?"))
+            names = words.listed([printable(cartridge.name) for cartridge in report.cartridges])
+            return words(_REST[note.kind], cartridges=names, due=due)
+    return ""
 
 
 def _claims(report: NightReport, words: Words) -> str:

@@ -169,6 +169,32 @@ NOTES: dict[str, Wording] = {
         ("put in the cartridge that this report names as next; that run writes what waits, too",
          "mettez celle que ce rapport indique pour la nuit suivante ; elle recevra aussi ce qui attend"),
     ),
+    "rest-spooled": Wording(
+        ("the night is on {on} as far as that had room; the rest waits on the server's own disk, in parts: {count}",
+         "la nuit est sur {on}, autant qu’il y avait de place ; le reste attend sur le serveur, en parties : {count}"),
+        ("no further cartridge could take it", "aucune autre cartouche ne pouvait le prendre"),
+        ("put {due} in; the night goes on from where it stopped, by itself or with: tapekit nightly",
+         "mettez {due} ; la nuit continue où elle s’est arrêtée, d’elle-même ou avec : tapekit nightly"),
+    ),
+    "parts-spooled": Wording(
+        ("the night waits on the server's own disk, in parts: {count}",
+         "la nuit attend sur le disque du serveur, en parties : {count}"),
+        ("no cartridge could take it, and it takes several",
+         "aucune cartouche ne pouvait la prendre, il en faut plusieurs"),
+        ("put {due} in, one after the other; the night goes on, by itself or with: tapekit nightly",
+         "mettez {due}, l’une après l’autre ; la nuit continue, d’elle-même ou avec : tapekit nightly"),
+    ),
+    "rest-elsewhere": Wording(
+        ("the night goes on on {cartridge}", "la suite de la nuit est sur {cartridge}"),
+        ("the rotation named for it: {due}", "la rotation prévoyait : {due}"),
+        ("give the rotation as many cartridges as a night takes",
+         "donnez à la rotation autant de cartouches qu’il en faut pour une nuit"),
+    ),
+    "not-gone-on": Wording(
+        ("the night could not go on on {cartridge}", "la nuit n’a pas pu continuer sur {cartridge}"),
+        _DETAIL,
+        ("put in the cartridge that this report names", "mettez la cartouche que ce rapport indique"),
+    ),
     "spool-waits": Wording(
         ("nights that wait on the server's own disk: {count}", "nuits en attente sur le disque du serveur : {count}"),
         ("they are on no cartridge yet", "elles ne sont encore sur aucune cartouche"),

@@ -37,6 +37,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "On no cartridge yet, only on the server's own disk.",
         "Pas encore sur une cartouche, seulement sur le disque du serveur.",
     ),
+    "line.rest": (
+        "Only the beginning is on {cartridges}, the rest on the server's disk: put {due} in, and the night goes on.",
+        "Seul le début est sur {cartridges}, le reste sur le disque du serveur : mettez {due}, et la nuit continue.",
+    ),
+    "line.parts": (
+        "On no cartridge yet, only on the server's own disk: put {due} in, one after the other.",
+        "Pas encore sur une cartouche, seulement sur le disque du serveur : mettez {due}, l’une après l’autre.",
+    ),
     "line.failed": ("Not saved: {first}.", "Pas de sauvegarde : {first}."),
     "line.failed.bare": ("Not saved.", "Pas de sauvegarde."),
     "line.more": ("{first} (and {count} more)", "{first} (et {count} de plus)"),

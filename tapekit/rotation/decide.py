@@ -88,6 +88,8 @@ class Way:
     is_wanted: bool = False
     fetch: str = ""
     """Barcode of the cartridge that a changer has to bring first; then it is looked at, and decided anew."""
+    goes_on: bool = False
+    """It takes a part of the night alone; the night goes on on another cartridge."""
 
     @property
     def outcome(self) -> Outcome:
@@ -100,6 +102,8 @@ class Way:
         """As people read it, with what is lost."""
         english, french = _ACTIONS[self.action]
         said = Words(english.format(self.cartridge), french.format(self.cartridge))
+        if self.goes_on:
+            said = Words(f"{said.en}, then go on on another one", f"{said.fr}, puis continuer sur une autre")
         if not self.loss:
             return said
         lost = self.loss.words(today)
@@ -148,6 +152,12 @@ class Night:
     what else holds the same nights, or who put the cartridge in and why. They are written behind, never over."""
     is_stock_known: bool = True
     """Whether the catalog tells of all cartridges. A blank medium gets no name that another one may have otherwise."""
+    is_rest: bool = False
+    """What has to go somewhere is the rest of an archive: `written` are the cartridges that hold its first parts."""
+    can_ask: bool = False
+    """Somebody is there who changes the cartridge when one is full."""
+    is_divisible: bool = True
+    """Not so for what was divided already: each part then has its place on one cartridge."""
 
 
 Ranked = tuple[tuple[int, ...], Way]
@@ -158,7 +168,8 @@ def decide(night: Night, in_reach: Sequence[InReach], stock: Stock, policy: Poli
 
     Best is the cartridge that was chosen, as its rotation says. Then come, each with a warning: behind what another own
     cartridge holds, or on a blank medium (nothing is lost); over the own cartridge, no longer protected, that loses
-    fewest nights, the oldest first; the spool. What may not be written is never among the ways.
+    fewest nights, the oldest first. Then over several, where none takes it all and the rest has its place too; the
+    spool. What may not be written is never among the ways.
     """
     ways: list[Ranked] = []
     refused: list[tuple[str, Words]] = []
@@ -166,7 +177,9 @@ def decide(night: Night, in_reach: Sequence[InReach], stock: Stock, policy: Poli
         found, why = _ways(drive, night, stock, policy)
         ways += found
         refused += [(drive.drive, reason) for reason in why]
-    if not night.written and night.spool_bytes is not None:
+    if night.is_divisible and (not night.written or night.is_rest):
+        ways += _parts(night, in_reach, stock, policy)
+    if (not night.written or night.is_rest) and night.spool_bytes is not None:
         if night.spool_bytes >= night.needed_bytes:
             ways.append(((_SPOOL,), Way(Action.SPOOL)))
         else:
@@ -176,7 +189,11 @@ def decide(night: Night, in_reach: Sequence[InReach], stock: Stock, policy: Poli
     return Decision(ordered[0] if ordered else None, ordered[1:], tuple(refused))
 
 
-_WANTED, _APPEND, _OVERWRITE, _SPOOL = range(4)
+_WANTED, _APPEND, _OVERWRITE, _SEVERAL, _SPOOL, _DIVIDED = range(6)
+SMALLEST_PART_BYTES = 4 << 20
+"""With less room a cartridge takes no part of a night."""
+FEWEST = 20
+"""Nor does one behind what it holds that would take less than this fraction of the night."""
 
 
 def _ways(drive: InReach, night: Night, stock: Stock, policy: Policy) -> tuple[list[Ranked], list[Words]]:
@@ -244,6 +261,45 @@ def _blank(drive: InReach, night: Night, stock: Stock) -> tuple[list[Ranked], li
     is_due = drive.barcode in night.choice.names  # with the catalog lost it may be the one, and no blank at all
     rank = (_WANTED, night.choice.names.index(new), 2) if new else (_APPEND, 2, not is_due)
     return [(rank, way)], [] if new else [Words("a blank medium is in", "un support vierge est en place")]
+
+
+def _parts(night: Night, in_reach: Sequence[InReach], stock: Stock, policy: Policy) -> list[Ranked]:
+    """The ways over a cartridge that takes a part, where there is a place for the rest.
+
+    That is on what else is in reach, on what somebody brings, or in the spool; a rest, which may be smaller than it is
+    reckoned, takes what there is. A night that would fit an emptier cartridge rather waits in the spool as a whole than
+    being divided between the two.
+    """
+    needed = min(SMALLEST_PART_BYTES, night.needed_bytes)
+    least = dataclasses.replace(night, needed_bytes=needed, reuse=Reuse.OVERWRITE)  # what does not take it all is full
+    ways: list[tuple[Ranked, InReach, int]] = []
+    rooms = 0
+    for drive in in_reach:
+        rooms_here = []
+        for ranked in _ways(drive, least, stock, policy)[0]:
+            room = room_bytes(drive, ranked[1])
+            if room is not None and (ranked[1].action is not Action.APPEND or room * FEWEST >= night.needed_bytes):
+                rooms_here.append(room)
+                ways += [(ranked, drive, room)] if room < night.needed_bytes else []
+        rooms += max(rooms_here, default=0)
+    in_spool = max(0, night.needed_bytes - rooms)
+    parts: list[Ranked] = []
+    if night.can_ask or night.is_rest or in_spool <= (night.spool_bytes or 0):
+        for (rank, way), drive, room in ways:
+            is_small = (capacity_bytes(drive) or room) < night.needed_bytes
+            first = _SEVERAL if night.can_ask or not in_spool or is_small else _DIVIDED
+            parts.append(((first, *rank), dataclasses.replace(way, goes_on=True)))
+    return parts
+
+
+def room_bytes(drive: InReach, way: Way) -> int | None:
+    """What there is where a way over a drive leads; None where nobody can tell."""
+    return drive.cartridge.remaining_bytes if way.action is Action.APPEND and drive.cartridge else capacity_bytes(drive)
+
+
+def capacity_bytes(drive: InReach) -> int | None:
+    """Of what is in a drive; None where nobody can tell."""
+    return drive.cartridge.capacity_bytes if drive.cartridge else drive.capacity_bytes
 
 
 _UNPROVEN = Refusal(Reason.UNPROVEN, Words(

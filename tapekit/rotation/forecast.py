@@ -2,15 +2,17 @@
 
 import dataclasses
 import enum
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, time
 
-from formats.segment import COMPLETE
+from formats.segment import COMPLETE, CONTINUED
 from tapekit.model import Cartridge, Copy, Rung, Stock
 from tapekit.rotation.choose import Choice, choose
+from tapekit.rotation.decide import SMALLEST_PART_BYTES
 from tapekit.rotation.loss import Loss, losses
 from tapekit.rotation.permit import may_append, may_overwrite
 from tapekit.rotation.retention import Policy, Reuse, Rotation
+from tapekit.rotation.turn import Turn
 
 
 class Use(enum.StrEnum):
@@ -40,6 +42,15 @@ class ForecastNight:
     night: date
     choice: Choice
     cartridges: tuple[Foreseen, ...]
+    further: int = 0
+    """So many more it takes: a night larger than a cartridge goes over several, and the turn has not enough of them."""
+    is_set: bool = False
+    """It goes over all of them, each of which holds a part."""
+
+    @property
+    def count(self) -> int:
+        """How many cartridges it takes."""
+        return len(self.cartridges) + self.further
 
 
 def forecast(  # noqa: PLR0913 - three sizes make a night
@@ -56,8 +67,14 @@ def forecast(  # noqa: PLR0913 - three sizes make a night
         turn = rotation.scheme.turn(night, rotation.calendar)
         if turn is None:
             continue
-        choice = choose(turn, stock, rotation.per_night)
         size_bytes = max(0, needed_bytes + int(growth_per_day * (night - first).days))
+        capacity = _capacity(stock, turn)
+        if capacity is not None and capacity < size_bytes + margin_bytes:
+            one = _Several(job, rotation, policy, turn, capacity)
+            foreseen_night, stock = one.night(stock, size_bytes, margin_bytes)
+            yield foreseen_night
+            continue
+        choice = choose(turn, stock, rotation.per_night)
         foreseen = []
         for name in choice.names:
             use = foresee(stock.named(name), rotation, stock, policy, night, size_bytes + margin_bytes)
@@ -65,6 +82,67 @@ def forecast(  # noqa: PLR0913 - three sizes make a night
             foreseen.append(Foreseen(name, use, loss))
             stock = written(stock, name, use, imagined(job, night, size_bytes), turn.pool)
         yield ForecastNight(night, choice, tuple(foreseen))
+
+
+def smallest_bytes(stock: Stock, pools: Collection[str]) -> int | None:
+    """What the smallest cartridge of some pools holds; None where no size is known."""
+    known = (c.capacity_bytes for c in stock.cartridges if c.is_in_service and c.pool in pools)
+    return min((size for size in known if size), default=None)
+
+
+def _capacity(stock: Stock, turn: Turn) -> int | None:
+    """Of the cartridge that goes in first; one that is not known yet is taken to be as small as any of its pool."""
+    first = next((stock.named(name) for name in choose(turn, stock).names), None)
+    return (first.capacity_bytes if first else None) or smallest_bytes(stock, (turn.pool,))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Several:
+    """A night that no cartridge of its turn takes alone."""
+
+    job: str
+    rotation: Rotation
+    policy: Policy
+    turn: Turn
+    capacity_bytes: int
+    """Of a cartridge that is not known yet."""
+
+    def night(self, stock: Stock, size_bytes: int, margin_bytes: int) -> tuple[ForecastNight, Stock]:
+        """The night over as many cartridges as it takes, and the stock after it."""
+        before, rest, found = stock, size_bytes + margin_bytes, list[Foreseen]()
+        blocked: list[Foreseen] = []
+        for name in choose(self.turn, stock, len(self.turn.names)).names:
+            if rest <= 0:
+                break
+            use = self._use(stock, name)
+            if use is Use.BLOCKED:
+                blocked.append(Foreseen(name, use, Loss()))
+                continue
+            room = self._room(stock.named(name), use)
+            found.append(Foreseen(name, use, losses(before, {name}) if use is Use.OVERWRITE else Loss()))
+            copy = dataclasses.replace(
+                imagined(self.job, self.turn.night, min(rest, room)), segment=len(found) - 1,
+                state=COMPLETE if rest <= room else CONTINUED,
+            )  # fmt: skip
+            stock = written(stock, name, use, copy, self.turn.pool)
+            rest -= room
+        further = max(0, -(-rest // self.capacity_bytes)) if found else 0
+        found = found or blocked[:1]
+        choice = choose(self.turn, before, len(found))
+        choice = dataclasses.replace(choice, names=tuple(each.name for each in found))
+        is_set = len(found) + further > 1
+        return ForecastNight(self.turn.night, choice, tuple(found), further, is_set=is_set), stock
+
+    def _use(self, stock: Stock, name: str) -> Use:
+        """As the night decides it: what does not take it all counts as full."""
+        full = dataclasses.replace(self.rotation, reuse=Reuse.OVERWRITE)
+        return foresee(stock.named(name), full, stock, self.policy, self.turn.night, SMALLEST_PART_BYTES)
+
+    def _room(self, cartridge: Cartridge | None, use: Use) -> int:
+        if cartridge is None or use is Use.NEW:
+            return self.capacity_bytes
+        known = cartridge.remaining_bytes if use is Use.APPEND else cartridge.capacity_bytes
+        return self.capacity_bytes if known is None else known
 
 
 def foresee(

@@ -59,8 +59,9 @@ def may_overwrite(
     `destroy` is the name of the cartridge that a person gives up. Several copies in one night: ask again, with what is
     known by then, before each one, as what the first one takes away no longer counts for the second.
     """
-    refusals = (*_untouchable(cartridge, stock, policy), *_worm(cartridge), *_unexpired(cartridge, policy, today),
-                *_last_verified(cartridge, stock, today), *_too_small(cartridge, needed_bytes))  # fmt: skip
+    refusals = (*_untouchable(cartridge, stock, policy), *_worm(cartridge),
+                *_unexpired(cartridge, stock, policy, today), *_last_verified(cartridge, stock, today),
+                *_too_small(cartridge, needed_bytes))  # fmt: skip
     given_up = DESTROYABLE if destroy == cartridge.name else frozenset()
     return tuple(refusal for refusal in refusals if refusal.reason not in given_up)
 
@@ -107,8 +108,8 @@ def _too_small(cartridge: Cartridge, needed_bytes: int) -> Iterator[Refusal]:
         yield Refusal(Reason.TOO_SMALL, Words("too small", "trop petite"))
 
 
-def _unexpired(cartridge: Cartridge, policy: Policy, today: date) -> Iterator[Refusal]:
-    protected = policy.protected(cartridge, today)
+def _unexpired(cartridge: Cartridge, stock: Stock, policy: Policy, today: date) -> Iterator[Refusal]:
+    protected = policy.protected(cartridge, today, stock)
     if not protected:
         return
     end = max(end for _, end in protected)

@@ -2,11 +2,11 @@
 
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from tapekit.config.values import Duration
-from tapekit.model import Cartridge, Copy
+from tapekit.model import Cartridge, Copy, Stock
 from tapekit.rotation.calendar import Calendar
 from tapekit.rotation.turn import Scheme
 from tapekit.rotation.words import Words
@@ -55,10 +55,20 @@ class Policy:
         rotation = self.rotations.get(copy.job)
         return NEVER if rotation is None else kept_until(rotation, copy.night, cartridge.pool)
 
-    def protected(self, cartridge: Cartridge, today: date) -> tuple[tuple[Copy, date], ...]:
-        """The copies of a cartridge that are protected today, each with the date until which."""
-        ends = ((copy, self.kept_until(cartridge, copy)) for copy in cartridge.copies)
+    def protected(self, cartridge: Cartridge, today: date, stock: Stock) -> tuple[tuple[Copy, date], ...]:
+        """The copies of a cartridge that are protected today, each with the date until which.
+
+        The parts of an archive are protected together, as long as the one that is longest: each is needed for the set.
+        """
+        ends = ((copy, max(self._ends(cartridge, copy, stock))) for copy in cartridge.copies)
         return tuple((copy, end) for copy, end in ends if today < end)
+
+    def _ends(self, cartridge: Cartridge, copy: Copy, stock: Stock) -> Iterator[date]:
+        yield self.kept_until(cartridge, copy)
+        if copy.is_part:
+            for other, part in stock.copies_of((copy.archive,))[copy.archive]:
+                if other.is_in_service:
+                    yield self.kept_until(other, part)
 
 
 def kept_until(rotation: Rotation, night: date, pool: str | None = None) -> date:

@@ -136,3 +136,75 @@ def test_every_way_in_both_languages() -> None:
     assert decision.way
     assert decision.way.words(TODAY).of("fr") == "écraser TUE-1, ce qui fait perdre la seule copie du 3 mars"
     assert str(decision.others[0].words(TODAY)) == "spool to the server’s disk"
+
+
+# --- over several cartridges -----------------------------------------------------------------------------------------
+
+MB = 1 << 20
+
+
+def sized(of: Cartridge, room: int, capacity: int = 100) -> Cartridge:
+    """With room and capacity in MiB."""
+    return dataclasses.replace(of, remaining_bytes=room * MB, capacity_bytes=capacity * MB)
+
+
+def large(
+    in_reach: Sequence[Cartridge], known: Sequence[Cartridge] = (), *, needed: int = 150, spool: int | None = None,
+    **changed: object,
+) -> Decision:  # fmt: skip
+    """Sizes in MiB."""
+    size = None if spool is None else spool * MB
+    return deciding(in_reach, known, needed_bytes=needed * MB, spool_bytes=size, **changed)
+
+
+def test_a_night_larger_than_any_cartridge_goes_over_several() -> None:
+    decision = large([sized(MONDAY, 50), sized(TUESDAY, 60)])
+    assert decision.way
+    assert (decision.way.action, decision.way.cartridge, decision.way.goes_on) == (Action.OVERWRITE, "MON-1", True)
+    assert taken(decision)[2] is Outcome.CLEAN
+    assert str(decision.way.words(TODAY)) == (
+        "overwrite MON-1, then go on on another one, which loses the only copy of 2 March"
+    )
+
+
+def test_what_must_be_kept_is_no_part_of_the_room() -> None:
+    """Monday's cartridge takes 100 MiB; Friday's is not expired, and has room for 40 behind what it holds."""
+    friday = sized(FRIDAY, 40)
+    assert large([sized(MONDAY, 50), friday]).way is None
+    decision = large([sized(MONDAY, 50), friday], needed=135)
+    assert taken(decision) == (Action.OVERWRITE, "MON-1", Outcome.CLEAN)
+
+
+def test_the_rest_has_its_place_in_the_spool_or_nothing_is_begun() -> None:
+    assert large([sized(MONDAY, 50)], [TUESDAY], spool=49).way is None
+    assert taken(large([sized(MONDAY, 50)], [TUESDAY], spool=50))[:2] == (Action.OVERWRITE, "MON-1")
+
+
+def test_with_somebody_there_nothing_else_is_needed() -> None:
+    assert taken(large([sized(MONDAY, 50)], can_ask=True))[1] == "MON-1"
+
+
+def test_one_cartridge_that_takes_it_all_comes_first_and_so_does_the_whole_in_the_spool() -> None:
+    """A night that fits an empty cartridge is not divided, where there is another way."""
+    friday = sized(FRIDAY, 40)
+    assert taken(large([friday, sized(TUESDAY, 70)], [MONDAY], needed=60, spool=1000))[:2] == (Action.APPEND, "TUE-1")
+    assert taken(large([friday], [MONDAY], needed=60, spool=1000))[0] is Action.SPOOL
+    assert taken(large([friday], [MONDAY], needed=60, spool=30)) == (Action.APPEND, "FRI-1", Outcome.WARNING)
+
+
+def test_the_rest_goes_on_elsewhere_and_may_be_spooled() -> None:
+    def rest(*in_reach: Cartridge, needed: int = 60, is_rest: bool = True, **changed: object) -> Decision:
+        return large(in_reach, (), needed=needed, spool=1000, written=("MON-1",), is_rest=is_rest, **changed)
+
+    assert taken(rest(sized(MONDAY, 90), sized(TUESDAY, 70)))[1] == "TUE-1"
+    assert taken(rest(sized(MONDAY, 90)))[0] is Action.SPOOL
+    assert taken(rest(sized(MONDAY, 90), sized(TUESDAY, 30), needed=150))[1] == "TUE-1"
+    copied = rest(sized(MONDAY, 90), sized(TUESDAY, 30), needed=150, is_rest=False)
+    assert copied.way is None  # a further copy is not divided
+    assert taken(rest(sized(MONDAY, 90), sized(TUESDAY, 30), needed=150, is_divisible=False))[0] is Action.SPOOL
+
+
+def test_too_little_room_is_no_part() -> None:
+    assert large([sized(FRIDAY, 3)], [MONDAY], needed=60, spool=59).way is None
+    assert large([sized(FRIDAY, 5)], [MONDAY], needed=60, spool=59).way
+    assert large([sized(FRIDAY, 5)], [MONDAY], needed=120, spool=119).way is None

@@ -6,7 +6,7 @@ from tapekit.config.values import Duration
 from tapekit.rotation.calendar import Calendar
 from tapekit.rotation.gfs import GrandfatherFatherSon
 from tapekit.rotation.retention import NEVER, Policy, Rotation, kept_until
-from tests.rotation.made import SITE, WEEKEND, cartridge, copy, night
+from tests.rotation.made import SITE, WEEKEND, cartridge, copy, night, stock
 
 RETENTION = {"daily": Duration(6, "day"), "weekly": Duration(4, "week"), "monthly": Duration(1, "year")}
 GFS = Rotation(GrandfatherFatherSon(), Calendar(WEEKEND), RETENTION)
@@ -35,5 +35,5 @@ def test_what_is_protected() -> None:
     policy = Policy(SITE, {"nightly": GFS})
     own, other = copy(night("03-05")), copy(night("01-01"), job="forgotten")
     on = cartridge("DAILY-1", own, other)
-    assert policy.protected(on, night("03-10")) == ((own, night("03-11")), (other, NEVER))
-    assert policy.protected(on, night("03-11")) == ((other, NEVER),)
+    assert policy.protected(on, night("03-10"), stock()) == ((own, night("03-11")), (other, NEVER))
+    assert policy.protected(on, night("03-11"), stock()) == ((other, NEVER),)

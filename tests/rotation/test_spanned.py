@@ -4,10 +4,13 @@ import dataclasses
 from datetime import UTC, date, datetime, timedelta
 
 from formats.segment import COMPLETE, CONTINUED
-from tapekit.model import Cartridge, Copy, Rung, Stock
+from tapekit.config.values import Duration
+from tapekit.model import Cartridge, Copy, Place, Rung, Stock
 from tapekit.rotation.loss import Kind, Standing, archives, losses, standings
 from tapekit.rotation.permit import Reason, may_overwrite
 from tapekit.rotation.retention import Policy
+from tapekit.rotation.weekdays import Weekdays
+from tests.rotation.made import SITE, night, policy, weekdays
 
 NIGHT = date(2026, 3, 2)
 AT = datetime(2026, 3, 2, 21, tzinfo=UTC)
@@ -64,3 +67,28 @@ def test_the_last_verified_copy_is_kept_with_all_its_cartridges() -> None:
         reasons = {r.reason for r in may_overwrite(older, Stock((*rest, older)), policy, NIGHT, destroy="OLD")}
         assert Reason.LAST_VERIFIED in reasons, missing
     assert not may_overwrite(older, Stock((*SET, older)), policy, NIGHT, destroy="OLD")
+
+
+def test_a_part_is_kept_as_long_as_the_part_that_is_kept_longest() -> None:
+    """One of the set is a spare, the other of a pool that is kept for a year: both are."""
+    rotation = dataclasses.replace(
+        weekdays(), retention={"daily": Duration(6, "day"), "yearly": Duration(365, "day")}, scheme=TwoPools()
+    )
+    known = dataclasses.replace(policy(rotation), rotations={"office": rotation})
+    first = dataclasses.replace(cartridge("A", part(0, CONTINUED)), site=SITE, pool="daily")
+    last = dataclasses.replace(cartridge("B", part(1, COMPLETE)), site=SITE, pool="yearly")
+    later = Stock((first, last, dataclasses.replace(cartridge("C", part(0, COMPLETE, "bb")), site=SITE)))
+    for each in (first, last):
+        reasons = {refusal.reason for refusal in may_overwrite(each, later, known, night("03-20"))}
+        assert reasons == {Reason.UNEXPIRED}, each.name
+    lost = Stock((first, dataclasses.replace(last, place=Place.LOST), later.cartridges[2]))
+    assert not may_overwrite(first, lost, known, night("03-20"))
+
+
+@dataclasses.dataclass(frozen=True)
+class TwoPools(Weekdays):
+    """Weekdays, and a pool that no night asks for."""
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        return "daily", "yearly"

@@ -1,37 +1,30 @@
-"""The ways a night goes: onto the cartridge that is due, onto another, or to the spool, until it is somewhere safe."""
+"""The ways a night goes: onto the cartridge that is due, onto others, or to the spool, until it is somewhere safe."""
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import date
-from pathlib import Path
 
-from drivers.base import Drive
 from drivers.errors import DriveError
 from formats.errors import FormatError
 from tapekit import drives
 from tapekit.catalog.record import Use
-from tapekit.deltas.state import forget_cartridge
-from tapekit.errors import REPORTED, Exit, MediumFull, Stopped, TapekitError, exit_code
+from tapekit.errors import REPORTED, Exit, Stopped, TapekitError, exit_code
 from tapekit.evidence import Evidences
-from tapekit.jobs import backup, duplicate, label
+from tapekit.jobs import backup, duplicate
 from tapekit.jobs.nightly import outlook, refusals, spool
-from tapekit.jobs.nightly.feed import Feeds
-from tapekit.jobs.nightly.keep import Keeper
-from tapekit.jobs.nightly.setting import Setting
-from tapekit.jobs.nightly.trace import Trace
+from tapekit.jobs.nightly.at_hand import AtHand
+from tapekit.jobs.nightly.going_on import GoingOn, Person
+from tapekit.jobs.nightly.prove import Means
+from tapekit.jobs.nightly.unspool import Unspooling, rest_note
 from tapekit.jobs.nightly.write import Writer, Written
+from tapekit.jobs.sealing import Sealing
 from tapekit.keys.opener import NO_KEY, Opener
-from tapekit.keys.seal import Recipients
+from tapekit.keys.seal import NOBODY
 from tapekit.keys.site import SiteKey
-from tapekit.model import Cartridge, Rung, Stock
+from tapekit.model import Rung, Stock
 from tapekit.progress import Progress
-from tapekit.report import health
-from tapekit.report.night import CartridgeState, DriveHealth, Nights, Note, Outcome, Overwritten, Timing
-from tapekit.rotation.choose import Choice, choose
-from tapekit.rotation.decide import Action, Decision, InReach, Night, Way, decide
-from tapekit.rotation.loss import Kind, Loss
-from tapekit.rotation.retention import Policy
-from tapekit.rotation.turn import Turn
+from tapekit.report.night import CartridgeState, DriveHealth, Note, Outcome, Overwritten, Timing
+from tapekit.rotation.decide import Action, Decision, Night, Way
+from tapekit.rotation.forecast import smallest_bytes
 
 
 @dataclasses.dataclass
@@ -42,6 +35,9 @@ class Gone:
     due: tuple[str, ...] = ()
     cartridges: list[CartridgeState] = dataclasses.field(default_factory=list)
     is_spooled: bool = False
+    """All of it, or the rest of what is on the cartridges."""
+    is_set: bool = False
+    """It takes several cartridges."""
     members: int = 0
     source_bytes: int = 0
     stored_bytes: int = 0
@@ -65,69 +61,55 @@ class Gone:
 class Ways:
     """Takes one way after the other."""
 
-    def __init__(
-        self, setting: Setting, policy: Policy, night: date, keeper: Keeper, evidences: Evidences, trace: Trace,
-        progress: Progress,
-    ) -> None:  # fmt: skip
+    def __init__(self, at: AtHand, evidences: Evidences, progress: Progress, person: Person | None = None) -> None:
         """Nothing is looked at yet."""
         self.timings: list[Timing] = []
-        self._setting = setting
-        self._policy = policy
-        self._night = night
-        self._keeper = keeper
+        self._at = at
+        self._setting = at.setting
+        self._keeper = at.keeper
+        self._trace = at.trace
         self._evidences = evidences
-        self._trace = trace
         self._progress = progress
-        self._writer = Writer(setting.depth, progress, evidences, trace)
-        self._feeds = Feeds(setting.feeds)
-        self._failed: set[str] = set()
-        """Drives that did not do it tonight."""
+        self._person = person
+        at.can_ask = person is not None
+        self._writer = Writer(Means(at.setting.depth, progress, evidences, at.trace))
         self._written: list[tuple[str, str]] = []
-        """Name and URL of the cartridges that hold the night."""
-        self._gone = Gone()
-        self._seen = outlook.Seen((), Stock(()), ())
-        self._proven = frozenset(cartridge.label for cartridge in keeper.stock().cartridges)
-        """Labels that the catalog knew before tonight."""
+        """Name and URL of the cartridges that hold the night, or the last part of it."""
+        self._inside: dict[str, str] = {}
+        """What was written and is in a drive still: name by URL."""
+        self._gone = Gone(overwritten=at.overwritten, health=at.health)
         self._saved: backup.Result | None = None
         self._opener: Opener = NO_KEY
-        self._site_key: SiteKey | None = None
         """The night as it was written first; it knows what opens it, until it is over."""
+        self._site_key: SiteKey | None = None
+        self._recipients = NOBODY
 
     def stock(self) -> Stock:
         """All cartridges: as the drives have them, and as the catalog knows the others."""
-        return self._look()[1]
+        return self._at.stock()
 
     def go(self, request: backup.Request, source_bytes: int) -> Gone:
         """Write the night. Raises Stopped; everything else is in the answer."""
-        gone, rotation = self._gone, self._policy.rotations[self._setting.name]
-        self._site_key = request.site_key
-        self._feeds.clean()
-        for drive in self._look()[0]:
-            if (
-                drive.cartridge
-                and not drive.is_in_slot
-                and outlook.is_ours(drive.cartridge, self._keeper.stock(), self._setting.site)
-            ):
-                self._keeper.loaded(drive.cartridge)
-        self._keeper.seen([drive for drive in self._seen.found if not drive.is_in_slot])
-        turn = outlook.turn_of(rotation, self._night)
+        gone, rotation, at = self._gone, self._at.rotation, self._at
+        self._site_key, self._recipients = request.site_key, request.recipients
+        self._begin()
         error: TapekitError | DriveError | FormatError | None = None
-        while len(self._written) < rotation.per_night and not gone.is_spooled:
-            in_reach, stock = self._look()
-            choice = choose(turn, stock, rotation.per_night)
+        while len(self._written) < rotation.per_night and not gone.is_spooled and not gone.is_set:
+            # What was written stays in its drive: further copies are made from it
+            in_reach, stock = at.look([url for _, url in self._written])
+            choice = at.choice(stock, rotation.per_night)
             gone.due = gone.due or choice.names
             needed = outlook.needed_bytes(self._setting.name, stock, source_bytes)
-            asked = self._question(choice, needed, stock)
-            decision = decide(asked, in_reach, stock, self._policy)
-            decision = dataclasses.replace(decision, way=self._chosen(decision, stock))
+            asked = at.question(choice, needed, stock, [name for name, _ in self._written])
+            decision = at.decide(asked, in_reach, stock)
             if decision.way is None:
                 self._tell_nowhere(self._refusals(decision, asked))
                 break
             if decision.way.fetch:
-                self._fetch(decision.way)
+                at.fetch(decision.way)
                 continue
             try:
-                self._take(decision.way, request, needed, stock, turn)
+                self._take(decision.way, request, needed, stock)
             except Stopped:
                 raise
             except REPORTED as failure:
@@ -137,108 +119,100 @@ class Ways:
             self._tell_way(decision, asked)
         if self._saved is not None:
             self._saved.forget()
-        self._put_back()
-        if self._written:
-            self._finish()
-        else:
-            gone.exit_code = Exit.CARTRIDGE if gone.is_spooled else exit_code(error) if error else gone.exit_code
+        self._end(error)
         return gone
 
-    # --- looking and deciding ---------------------------------------------------------------------------------
+    def resume(self, waiting: Sequence[spool.Waiting], sealing: Sealing) -> Gone:
+        """A night whose parts wait in the spool goes on from where it stopped: they are moved to cartridges.
 
-    def _look(self) -> tuple[list[InReach], Stock]:
-        """What the drives hold, and the stock with it."""
-        self._trace.step("look")
-        known = self._keeper.stock()
-        seen = self._seen = outlook.look(self._setting, self._night, known, self._evidences, self._feeds)
-        holds = {
-            url for _, url in self._written
-        }  # what was written stays in its drive: further copies are made from it
-        busy = {name for name, url in self._setting.drives if url in holds}
-        return [
-            drive for drive in seen.drives
-            if drive.drive not in self._failed and not (drive.is_in_slot and drive.drive in busy)
-        ], seen.stock  # fmt: skip
+        Raises Stopped.
+        """
+        gone, at = self._gone, self._at
+        self._begin()
+        moving = Unspooling(at, self._progress, self._evidences, sealing, self._person)
+        try:
+            left = moving.run(waiting)
+        finally:
+            gone.warnings += moving.warnings
+            gone.problems += moving.problems
+            self._inside |= moving.inside
+        gone.archive, gone.due, gone.is_set = waiting[0].archive, moving.due, True
+        held = self.stock().copies_of((gone.archive,))[gone.archive]
+        for cartridge, copy in sorted(held, key=lambda found: found[1].segment):
+            gone.cartridges.append(CartridgeState.of(cartridge, [rung for rung, _ in copy.evidence]))
+            gone.stored_bytes += copy.stored_bytes
+            gone.source_bytes += copy.source_bytes
+            gone.members += copy.members
+        if left:
+            gone.is_spooled = True
+            gone.warnings.insert(0, rest_note(at, left, [cartridge.name for cartridge in gone.cartridges]))
+        self._end(None)
+        return gone
 
-    def _question(self, choice: Choice, needed_bytes: int, stock: Stock) -> Night:
-        written = tuple(name for name, _ in self._written)
-        rotation, can_spool = self._policy.rotations[self._setting.name], "spool" not in self._failed
-        asked = outlook.question(self._setting, rotation, choice, needed_bytes, written, can_spool=can_spool)
-        proven = self._proven if self._keeper.is_whole else frozenset()
-        return outlook.doubted(asked, stock, proven, is_stock_known=self._keeper.is_whole)
+    def _begin(self) -> None:
+        """See what is in the drives, and clean them where they ask for it."""
+        at = self._at
+        at.feeds.clean()
+        for drive in at.look()[0]:
+            if (
+                drive.cartridge
+                and not drive.is_in_slot
+                and outlook.is_ours(drive.cartridge, self._keeper.stock(), self._setting.site)
+            ):
+                self._keeper.loaded(drive.cartridge)
+        self._keeper.seen([drive for drive in at.seen.found if not drive.is_in_slot])
 
-    # --- changers ---------------------------------------------------------------------------------------------
-
-    def _url(self, drive: str | None) -> str:
-        return dict(self._setting.drives)[drive or ""]
-
-    def _fetch(self, way: Way) -> None:
-        """Have a cartridge brought, to be looked at; where that fails, another way is taken, and that is told."""
-        self._trace.step("fetch")
-        self._feeds.bring(self._url(way.drive), way.fetch)
-
-    def _put_back(self) -> None:
-        """What was fetched and not written goes back to its slot; then what went wrong with changers is told."""
-        written = {url for _, url in self._written}
-        for url in self._feeds.filled - written if self._setting.job.eject else ():
-            self._feeds.put_back(url)
-        names = {url: name for name, url in self._setting.drives}
-        told = self._gone.warnings if self._written else self._gone.problems
-        told += [Note("changer", {"drive": names[url]}, why) for url, why in self._feeds.problems]
+    def _end(self, error: Exception | None) -> None:
+        """Let all cartridges go, with what waits in the spool on them."""
+        gone = self._gone
+        told = self._at.put_back(list(self._inside))
+        if self._inside:
+            gone.warnings += told
+        else:
+            gone.problems += told
+        if self._written and not gone.is_spooled:
+            self._unspool(*self._written[0])
+        for url, name in self._inside.items() if self._setting.job.eject else ():
+            if (note := self._at.eject(name, url)) is not None:
+                gone.warnings.append(note)
+        if gone.is_spooled or not self._written:
+            gone.exit_code = Exit.CARTRIDGE if gone.is_spooled else exit_code(error) if error else gone.exit_code
 
     # --- going ------------------------------------------------------------------------------------------------
 
-    def _take(self, way: Way, request: backup.Request, needed_bytes: int, stock: Stock, turn: Turn) -> None:
+    def _take(self, way: Way, request: backup.Request, needed_bytes: int, stock: Stock) -> None:
         if way.action is Action.SPOOL:
-            self._to_spool(request, needed_bytes)
+            self._to_spool(request, needed_bytes, stock)
             return
-        url = self._url(way.drive)
+        url = self._at.url(way.drive)
         if way.action in {Action.OVERWRITE, Action.LABEL}:
-            self._label(way, url, stock, turn.pool, request.recipients)
+            self._at.label(way, stock, request.recipients)
         if self._written:
             self._copy(url)
         else:
-            self._write(url, request)
+            self._write(url, dataclasses.replace(request, needed_bytes=needed_bytes), needed_bytes)
 
-    def _chosen(self, decision: Decision, stock: Stock) -> Way | None:
-        """The best way. What goes is written down as gone first; where that fails, nothing goes."""
-        for way in (decision.way, *decision.others):
-            is_over = way is not None and way.action is Action.OVERWRITE and not way.fetch
-            before = stock.named(way.cartridge or "") if way and is_over else None
-            if before is None or self._keeper.overwritten(before):
-                return way
-        return None
-
-    def _label(self, way: Way, url: str, stock: Stock, pool: str, recipients: Recipients) -> None:
-        """Give a blank or expired cartridge a new label; what it held is no more from here on."""
-        self._trace.step("label")
-        assert way.cartridge is not None  # noqa: S101 - ways over a drive name one
-        before = stock.named(way.cartridge) if way.action is Action.OVERWRITE else None
-        if before is not None:
-            pool = before.pool or pool
-        drive = drives.open_drive(url, {}, writable=True)
+    def _write(self, url: str, request: backup.Request, needed_bytes: int) -> None:
+        going = GoingOn(self._at, request.recipients, needed_bytes, url, self._person)
         try:
-            label.run(
-                drive, barcode=way.cartridge, pool=pool, block_bytes=None, destroy=way.cartridge, keys=recipients.keys
-            )
-            self._keeper.learn(drive)
+            written = self._writer.write(url, request, going.bring)
+        except BaseException:
+            going.discard()
+            raise
         finally:
-            drive.close()
-        made = self.stock().named(way.cartridge)
-        if made is not None:
-            self._keeper.loaded(made)
-        if before is not None:
-            forget_cartridge(self._setting.state, before.label)
-        if before is not None and before.copies:
-            self._gone.overwritten.append(_overwritten(before, way.loss))
-
-    def _write(self, url: str, request: backup.Request) -> None:
-        written = self._writer.write(url, request)
+            self._gone.warnings += going.warnings
         done, gone = written.backup, self._gone
         self._saved, self._opener = done, done.opener
-        gone.archive, gone.members = done.archive, done.members
-        gone.source_bytes, gone.stored_bytes = done.source_bytes, done.stored_bytes
-        self._arrived(url, written.backup.cartridge, written.rungs, written)
+        gone.is_set = len(done.parts) > 1
+        self._take_notes(written)
+        in_drives = set(dict(self._setting.drives).values())
+        for proof, place in zip(written.proofs, going.places, strict=True):
+            if place in in_drives:
+                is_last = proof is written.proofs[-1]  # the others were learnt before they left their drives
+                self._arrived(place, proof.part.cartridge, proof.part.stored_bytes, proof.rungs, is_learnt=not is_last)
+        gone.due += going.due if self._gone.is_set else ()
+        if any(place not in in_drives for place in going.places):
+            self._tell_spooled()
 
     def _copy(self, url: str) -> None:
         """The same archive on a further cartridge."""
@@ -252,139 +226,90 @@ class Ways:
         finally:
             source.close()
             target.close()
-        self._arrived(url, done.cartridge, rungs)
+        self._arrived(url, done.cartridge, self._gone.stored_bytes, rungs)
 
-    def _to_spool(self, request: backup.Request, needed_bytes: int) -> None:
+    def _to_spool(self, request: backup.Request, needed_bytes: int, stock: Stock) -> None:
         directory = self._setting.job.spool
         assert directory is not None  # noqa: S101 - without one there is no such way
         self._trace.step("spool")
-        path = spool.make(directory, self._setting.name, self._night, needed_bytes)
+        most = smallest_bytes(stock, self._at.rotation.scheme.pools)
+        path = spool.make(directory, self._setting.name, self._at.night, needed_bytes, most_bytes=most)
+        alone = dataclasses.replace(request, incremental=None)  # nothing will ever be written behind it
+        going = GoingOn(self._at, request.recipients, needed_bytes, f"image:{path}")
         try:
-            alone = dataclasses.replace(request, incremental=None)  # nothing will ever be written behind it
-            written = self._writer.write(f"image:{path}", alone)
+            written = self._writer.write(f"image:{path}", alone, going.bring)
         except BaseException:
             spool.discard(path)
+            going.discard()
             raise
-        done, gone = written.backup, self._gone
-        gone.is_spooled, gone.archive, gone.members = True, done.archive, done.members
-        gone.source_bytes, gone.stored_bytes = done.source_bytes, done.stored_bytes
-        done.forget()
         self._take_notes(written)
-        gone.warnings.append(Note("spooled"))
+        self._gone.is_set = len(written.proofs) > 1
+        self._tell_spooled()
+        written.backup.forget()
 
-    def _arrived(self, url: str, name: str, rungs: Sequence[Rung], written: Written | None = None) -> None:
-        self._written.append((name, url))
-        if written is not None:
-            self._take_notes(written)
+    def _arrived(
+        self, url: str, name: str, stored_bytes: int, rungs: Sequence[Rung], *, is_learnt: bool = False
+    ) -> None:
+        self._written = [(name, url)] if self._gone.is_set else [*self._written, (name, url)]
+        self._inside[url] = name
         self._trace.step("catalog")
-        self._learn(url)
+        why = "" if is_learnt else self._at.learn(url, self._opener)
+        if why:  # it stops nothing
+            self._gone.problems.append(Note("catalog-missed", {}, why))
         cartridge = self.stock().named(name)
         if cartridge is not None:
             self._gone.cartridges.append(CartridgeState.of(cartridge, rungs))
-            read = self._gone.stored_bytes if Rung.READ_BACK in rungs else 0
-            self._keeper.used(cartridge.label, Use(self._gone.stored_bytes, read, 0, cartridge.remaining_bytes))
+            read = stored_bytes if Rung.READ_BACK in rungs else 0
+            self._keeper.used(cartridge.label, Use(stored_bytes, read, 0, cartridge.remaining_bytes))
         else:
             self._gone.cartridges.append(CartridgeState(name, tuple(rungs)))
 
-    def _learn(self, url: str, *, is_told: bool = True) -> None:
-        """What is on a cartridge now; what cannot be learnt of it is told at most, as it stops nothing."""
-        try:
-            drive = drives.open_drive(url, {}, writable=False)
-            try:
-                self._ask_health(url, drive)
-                self._keeper.learn(drive, opener=self._opener)
-            finally:
-                drive.close()
-        except (DriveError, FormatError) as error:
-            if is_told:
-                self._gone.problems.append(Note("catalog-missed", {}, str(error)))
-
-    def _ask_health(self, url: str, drive: Drive) -> None:
-        name = next((name for name, known in self._setting.drives if known == url), url)
-        told = health.kept(name, drive.health())
-        if told is not None:
-            self._gone.health[name] = told
-
     def _take_notes(self, written: Written) -> None:
+        done, gone = written.backup, self._gone
+        gone.archive, gone.members = done.archive, done.members
+        gone.source_bytes, gone.stored_bytes = done.source_bytes, done.stored_bytes
         self.timings += written.timings
-        self._gone.problems += written.problems
-        self._gone.warnings += written.warnings
+        gone.problems += written.problems
+        gone.warnings += written.warnings
 
     def broken_off(self, why: Note) -> Gone:
         """What there is where the night did not come to its end."""
         self._gone.problems.append(why)
         return self._gone
 
-    def _finish(self) -> None:
-        """What waits in the spool goes along; then the cartridges are let go."""
-        name, url = self._written[0]
+    def _unspool(self, name: str, url: str) -> None:
+        """What waits in the spool goes behind the night."""
         directory = self._setting.job.spool
-        if directory is not None and spool.waiting(directory, self._setting.name):
-            self._unspool(directory, name, url)
-        if self._setting.job.eject:
-            for cartridge, place in self._written:
-                self._eject(cartridge, place)
-
-    def _unspool(self, directory: Path, name: str, url: str) -> None:
-        waits = ""
-        try:
-            drive = drives.open_drive(url, {}, writable=True)
-            try:
-                waits = self._move(directory, drive)
-            finally:
-                drive.close()
-        except DriveError as error:
-            waits = waits or str(error)
-        if waits:
-            values = {"count": str(len(spool.waiting(directory, self._setting.name))), "due": name}
-            self._gone.warnings.append(Note("spool-waits", values, waits))
-
-    def _move(self, directory: Path, drive: Drive) -> str:
-        """Move what waits to a cartridge; why something still does, or nothing."""
-        waits = ""
-        for path in spool.waiting(directory, self._setting.name):
-            self._trace.step("unspool")
-            try:
-                spool.move(path, drive, self._progress, self._evidences, self._site_key)
-                self._keeper.learn(drive)
-            except Stopped:
-                raise
-            except REPORTED as error:
-                waits = waits or str(error)
-                if not isinstance(error, MediumFull):  # a smaller one behind it may fit
-                    break
-        return waits
-
-    def _eject(self, name: str, url: str) -> None:
-        self._trace.step("eject")
-        if url in self._setting.feeds:
-            why = self._feeds.put_back(url)
-            if why:
-                self._gone.warnings.append(Note("not-ejected", {"cartridge": name}, why))
-            else:
-                self._keeper.ejected(name)
+        if directory is None or not spool.waiting(directory, self._setting.name):
             return
-        try:
-            drive = drives.open_drive(url, {}, writable=False)
-            try:
-                drive.eject()
-            finally:
-                drive.close()
-        except DriveError as error:
-            self._gone.warnings.append(Note("not-ejected", {"cartridge": name}, str(error)))
-        else:
-            self._keeper.ejected(name)
+        sealing = Sealing(self._recipients, self._site_key)
+        moving = Unspooling(self._at, self._progress, self._evidences, sealing)
+        waits = moving.behind(directory, url)
+        self._gone.warnings += moving.warnings
+        if waits:
+            values = {"count": str(spool.nights(directory, self._setting.name)), "due": name}
+            self._gone.warnings.append(Note("spool-waits", values, waits))
 
     # --- telling ----------------------------------------------------------------------------------------------
 
+    def _tell_spooled(self) -> None:
+        """The night, or its rest, waits on the server's own disk."""
+        gone, directory = self._gone, self._setting.job.spool
+        gone.is_spooled = True
+        sets = spool.sets(directory, self._setting.name) if directory else []
+        parts = [one for one in sets if one.archive == gone.archive]
+        if parts:
+            gone.warnings.append(rest_note(self._at, parts, [cartridge.name for cartridge in gone.cartridges]))
+        else:
+            gone.warnings.append(Note("spooled"))
+
     def _tell_failure(self, way: Way, error: Exception) -> None:
         """A way that did not lead there; it is not taken again tonight."""
-        if way.action is Action.SPOOL or not self._feeds.may_try_another(self._url(way.drive)):
-            self._failed.add(way.drive or "spool")
+        self._at.failed_at(way)
         if way.action is Action.SPOOL:
             self._gone.problems.append(Note("spool-full", {}, str(error)))
             return
-        self._learn(self._url(way.drive), is_told=False)
+        self._at.learn(self._at.url(way.drive))
         code = exit_code(error)
         kind = {Exit.VERIFICATION: "verification-failed", Exit.END_OF_MEDIUM: "full-cartridge"}.get(code, "drive")
         self._gone.problems.append(Note(kind, {"cartridge": way.cartridge or "", "drive": way.drive or ""}, str(error)))
@@ -408,17 +333,11 @@ class Ways:
             due = ", ".join(choice.names or choice.skipped)
             why = choice.why.of(self._setting.language) if choice.skipped else ""
             self._gone.warnings.append(Note("another-cartridge", {"cartridge": way.cartridge or "", "due": due}, why))
+        if self._gone.is_set and self._at.rotation.per_night > 1:
+            due, why = ", ".join(self._gone.due), "what is on several cartridges is not copied"
+            self._gone.warnings.append(
+                Note("copy-missing", {"count": str(len(self._gone.cartridges)), "due": due}, why)
+            )
 
     def _refusals(self, decision: Decision, asked: Night) -> list[Note]:
-        return refusals.notes(decision, self._seen, asked, self._policy, self._setting.language)
-
-
-def _overwritten(before: Cartridge, loss: Loss) -> Overwritten:
-    held: dict[str, list[date]] = {}
-    for copy in before.copies:
-        held.setdefault(copy.job, []).append(copy.night)
-    return Overwritten(
-        before.name,
-        tuple(Nights(job, min(nights), max(nights)) for job, nights in held.items()),
-        tuple(Nights(lost.job, *span) for lost in loss.jobs if lost.kind is not Kind.VERIFIED for span in lost.spans),
-    )
+        return refusals.notes(decision, self._at.seen, asked, self._at.policy, self._setting.language)

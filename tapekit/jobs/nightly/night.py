@@ -8,6 +8,7 @@ from tapekit import clock
 from tapekit.errors import REPORTED, Busy, Exit, UsageError, exit_code
 from tapekit.jobs.nightly import run
 from tapekit.jobs.nightly.deliver import deliver
+from tapekit.jobs.nightly.going_on import Person
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.model import night_of
 from tapekit.progress import Progress
@@ -19,9 +20,13 @@ LATE = timedelta(days=366)
 
 
 def night(
-    setting: Setting, progress: Progress, chosen: date | None, waiting: Callable[[str], None] | None = None
-) -> NightReport:
-    """Run a night and deliver its report. `waiting` is told once who holds the drive. Raises UsageError."""
+    setting: Setting, progress: Progress, chosen: date | None, waiting: Callable[[str], None] | None = None,
+    person: Person | None = None,
+) -> NightReport:  # fmt: skip
+    """Run a night and deliver its report. `waiting` is told once who holds the drive. Raises UsageError.
+
+    A `person` at the terminal changes cartridges.
+    """
     which, begun = checked(chosen), clock.now()
 
     def not_begun(said: Note, code: Exit) -> NightReport:
@@ -31,7 +36,7 @@ def night(
         ))  # fmt: skip
 
     try:
-        report = run.run(setting, progress, which, waiting)
+        report = run.run(setting, progress, which, waiting, person)
     except Busy as error:
         return not_begun(note("busy", str(error), drive=", ".join(name for name, _ in setting.drives)), Exit.BUSY)
     except REPORTED as error:

@@ -18,7 +18,7 @@ from tapekit.jobs.sealing import Sealing
 from tapekit.model import Stock
 from tapekit.report.night import Note
 from tapekit.rotation.choose import choose
-from tapekit.rotation.decide import Action, Decision, InReach, Night, Outcome, Way, decide
+from tapekit.rotation.decide import Action, Decision, Night, Outcome, Way, room_bytes
 from tapekit.rotation.retention import Policy
 from tapekit.rotation.turn import Turn
 
@@ -33,7 +33,8 @@ class Rehearsal:
     night: date
     seen: outlook.Seen
     steps: tuple[tuple[Night, Decision], ...]
-    """One for each cartridge that would be written; the last one is without a way where there are not enough."""
+    """One for each cartridge that would be written; the last one is without a way where there are not enough. What is
+    decided for the rest of a night that goes over several is a step too."""
     source_bytes: int
     warnings: tuple[Note, ...]
     """What the night would tell of sizes and of the catalog."""
@@ -69,7 +70,7 @@ class Rehearsal:
         if way.action is Action.SPOOL:
             return self.steps[0][0].spool_bytes
         drive = next(drive for drive in self.seen.drives if drive.drive == way.drive and drive.fetch == way.fetch)
-        return drive.cartridge.remaining_bytes if way.action is Action.APPEND and drive.cartridge else _capacity(drive)
+        return room_bytes(drive, way)
 
 
 def rehearse(setting: Setting, night: date) -> Rehearsal:
@@ -86,9 +87,12 @@ def rehearse(setting: Setting, night: date) -> Rehearsal:
     found |= {name: before[name][-1][1] if before.get(name) else 0 for name in setting.databases}
     turn = outlook.turn_of(policy.rotations[setting.name], night)
     asked = _question(setting, policy, turn, seen.stock, known, sum(found.values()), problem)
-    steps = _steps(asked, turn, seen, policy, policy.rotations[setting.name].per_night)
+    rotation = policy.rotations[setting.name]
+    steps = tuple(
+        (step.asked, step.decision) for step in outlook.steps(asked, seen.drives, seen.stock, policy, rotation)
+    )  # fmt: skip
     last_asked, last = steps[-1]
-    is_short = last.way is None or last.way.action is Action.SPOOL
+    is_short = not last_asked.is_rest and (last.way is None or last.way.action is Action.SPOOL)
     refused = refusals.notes(last, seen, last_asked, policy, setting.language) if is_short else []
     failure = setting.refused_keys() or _nothing(setting, found, before)
     if failure is not None:
@@ -130,24 +134,3 @@ def _question(
     asked = outlook.question(setting, rotation, choice, needed, (), can_spool=True)
     proven = frozenset(cartridge.label for cartridge in known.cartridges)
     return outlook.doubted(asked, stock, proven, is_stock_known=problem is None)
-
-
-def _steps(
-    asked: Night, turn: Turn, seen: outlook.Seen, policy: Policy, wanted: int
-) -> tuple[tuple[Night, Decision], ...]:
-    """One after the other, each with what those before it leave."""
-    drives, stock = seen.drives, seen.stock
-    steps: list[tuple[Night, Decision]] = []
-    while len(steps) < wanted:
-        written = tuple(before.way.cartridge or "" for _, before in steps if before.way)
-        asked = dataclasses.replace(asked, choice=choose(turn, stock, wanted), written=written)
-        decision = decide(asked, drives, stock, policy)
-        steps.append((asked, decision))
-        if decision.way is None or decision.way.action is Action.SPOOL:
-            break
-        drives, stock = outlook.after(decision.way, drives, stock, turn.pool)
-    return tuple(steps)
-
-
-def _capacity(drive: InReach) -> int | None:
-    return drive.cartridge.capacity_bytes if drive.cartridge else drive.capacity_bytes

@@ -14,41 +14,44 @@ from tapekit.dumps import command
 from tapekit.errors import REPORTED, Exit, Stopped, exit_code
 from tapekit.evidence import Evidences
 from tapekit.jobs import media, plan
-from tapekit.jobs.nightly import sizes, spool
+from tapekit.jobs.nightly import outlook, resume, sizes, spool
+from tapekit.jobs.nightly.at_hand import AtHand
 from tapekit.jobs.nightly.go import Gone, Ways
-from tapekit.jobs.nightly.keep import Keeper
+from tapekit.jobs.nightly.going_on import Person
+from tapekit.jobs.nightly.keep import RECENT, Keeper
 from tapekit.jobs.nightly.lock import locked
 from tapekit.jobs.nightly.prepare import Prepared, clean_up, prepared, run_hooks
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.nightly.trace import LeftOver, Trace
 from tapekit.jobs.sealing import Sealing
-from tapekit.model import night_of
+from tapekit.model import Stock, night_of
 from tapekit.progress import Progress
 from tapekit.report import health
 from tapekit.report.night import NightReport, Note, Outcome
 from tapekit.report.notes import note
-from tapekit.rotation.choose import choose
+from tapekit.rotation.forecast import forecast
 from tapekit.rotation.overdue import TOLERANCE
 from tapekit.units import now_text
 
 
 def run(
-    setting: Setting, progress: Progress, night: date | None = None, waiting: Callable[[str], None] | None = None
-) -> NightReport:
+    setting: Setting, progress: Progress, night: date | None = None, waiting: Callable[[str], None] | None = None,
+    person: Person | None = None,
+) -> NightReport:  # fmt: skip
     """Run one night of a job; the report says how it ended, whatever happened.
 
-    `waiting` is told once who holds a drive that this run waits for. Raises Busy where another run holds a drive for
-    longer than the job waits, TapekitError where no lock can be kept.
+    A `person` at the terminal changes cartridges. `waiting` is told once who holds a drive that this run waits for.
+    Raises Busy where another run holds a drive for longer than the job waits, TapekitError where no lock can be kept.
     """
     urls = [url for _, url in setting.drives] + [feed.changer for feed in setting.feeds.values()]
     with locked(setting.locks, urls, f"job {setting.name}", setting.job.wait.seconds, waiting=waiting):
-        return _Run(setting, progress, night or night_of(clock.now())).run()
+        return _Run(setting, progress, night or night_of(clock.now()), person).run()
 
 
 class _Run:
     """One run under its locks."""
 
-    def __init__(self, setting: Setting, progress: Progress, night: date) -> None:
+    def __init__(self, setting: Setting, progress: Progress, night: date, person: Person | None) -> None:
         self._setting = setting
         self._night = night
         self._begun = clock.now()
@@ -59,7 +62,8 @@ class _Run:
         known = self._keeper.stock()
         self._before = [c.started for held in known.cartridges for c in held.copies if c.job == setting.name]
         self._policy = plan.policy(setting.configuration, known, night)
-        self._ways = Ways(setting, self._policy, night, self._keeper, self._evidences, self._trace, progress)
+        self._at = AtHand(setting, self._policy, night, self._keeper, self._evidences, self._trace)
+        self._ways = Ways(self._at, self._evidences, progress, person)
         self._left: list[Note] = []
         self._problems: list[Note] = []
         self._sizes: dict[str, int] = {}
@@ -88,13 +92,16 @@ class _Run:
         self._left += _told(left)
         self._problems += clean_up(left, self._setting.preparation(), self._trace, self._environment)
         if self._setting.job.spool is not None:
-            for path in spool.waiting(self._setting.job.spool, self._setting.name):
-                if not spool.is_whole(path, self._evidences):
-                    spool.discard(path)
-                    self._left.append(Note("stale-files", {"path": str(path), "night": left.night}))
+            for path in spool.remains(self._setting.job.spool, self._setting.name):
+                spool.discard(path)
+                self._left.append(Note("stale-files", {"path": str(path), "night": left.night}))
 
     def _save(self) -> Gone:
         """The night written, proven and learnt; errors of drives and cartridges are in the answer."""
+        waiting = resume.waiting(self._setting, self._night, self._begun)
+        # An earlier night's has no place here: better this night at a strange time than none.
+        if waiting and (waiting[0].night == self._night or resume.way_of(self._at, waiting[0])):
+            return self._resume(waiting)
         preparation = self._setting.preparation()
         done = Prepared()
         try:
@@ -114,6 +121,26 @@ class _Run:
             self._problems += done.problems
             self._ways.timings[:0] = done.timings
 
+    def _resume(self, waiting: list[spool.Waiting]) -> Gone:
+        """What waits goes on cartridges; nothing is read from the sources again."""
+        try:
+            self._sealing = self._setting.sealing()
+            return self._as_it_was(self._ways.resume(waiting, self._sealing))
+        except Stopped as error:
+            return self._ways.broken_off(Note("stopped", {}, str(error)))
+        except REPORTED as error:
+            gone = self._ways.broken_off(sizes.why_failed(self._setting, error))
+            gone.exit_code = exit_code(error)
+            return gone
+
+    def _as_it_was(self, gone: Gone) -> Gone:
+        """With the numbers of the report that told of it first: in its parts, a file over a border counts twice."""
+        for before in self._keeper.reports(self._setting.name, RECENT):
+            if before.archive == gone.archive:
+                gone.members, gone.source_bytes = before.members, before.source_bytes
+                gone.stored_bytes = before.stored_bytes
+        return gone
+
     def _report(self, gone: Gone) -> NightReport:
         setting, stock = self._setting, self._ways.stock()
         rotation = self._policy.rotations[setting.name]
@@ -128,24 +155,31 @@ class _Run:
             *self._key_problems(),
         ]
         nights_left = sizes.nights_left(self._keeper, setting, gone, self._night)
-        next_names = choose(turn, stock, rotation.per_night).names if turn else ()
+        next_names = self._following(stock, following, gone) if turn else ()
         worn = self._media_warnings({*next_names, *(used.name for used in gone.cartridges)})
         told = [warning for drive in gone.health.values() for warning in health.notes(drive)]
         warnings = [*gone.warnings, *told, *sizes.warnings(watched, nights_left), *self._clock_warnings(), *worn]
         outcome = gone.outcome(problems, warnings)
         code = gone.exit_code if outcome in {Outcome.FAILED, Outcome.SPOOLED} else _EXIT[outcome]
-        waiting = spool.waiting(setting.job.spool, setting.name) if setting.job.spool else []
+        waiting = spool.nights(setting.job.spool, setting.name) if setting.job.spool else 0
         return NightReport(
             site=setting.site, host=socket.gethostname(), job=setting.name, night=self._night, begun=self._begun,
             ended=clock.now(), outcome=outcome, exit_code=int(code), archive=gone.archive,
             cartridges=tuple(gone.cartridges), health=tuple(gone.health.values()), due=gone.due,
             spool=str(setting.job.spool or "") if waiting else "",
-            waiting=len(waiting), members=gone.members, source_bytes=gone.source_bytes,
+            waiting=waiting, members=gone.members, source_bytes=gone.source_bytes,
             stored_bytes=gone.stored_bytes, timings=tuple(self._ways.timings), problems=tuple(problems),
             warnings=tuple(warnings), left_overs=tuple(self._left), overwritten=tuple(gone.overwritten),
             next_cartridges=next_names, next_night=following,
             sizes=watched, nights_left=nights_left, is_readable_by_anyone=self._is_readable_by_anyone(),
         )  # fmt: skip
+
+    def _following(self, stock: Stock, night: date | None, gone: Gone) -> tuple[str, ...]:
+        """The cartridges of the next night: as many as it takes, if it is as large as this one."""
+        name, source_bytes = self._setting.name, gone.source_bytes or sum(self._sizes.values())
+        needed = outlook.needed_bytes(name, stock, source_bytes) if source_bytes else 0
+        coming = forecast(name, stock, self._policy, night, night, needed) if night else ()
+        return next((foreseen.choice.names for foreseen in coming), ())
 
     def _is_readable_by_anyone(self) -> bool:
         """No key is there; a job that says outright that it wants none knows it."""

@@ -17,7 +17,7 @@ from tapekit.jobs import lookup
 from tapekit.jobs.backup import Request
 from tapekit.jobs.nightly.feed import Feed
 from tapekit.jobs.nightly.prepare import Hook, PostgreSQL, Preparation, Snapshot, SQLite
-from tapekit.jobs.nightly.write import Depth
+from tapekit.jobs.nightly.prove import Depth
 from tapekit.jobs.sealing import Sealing, sealing
 from tapekit.keys import ring
 from tapekit.source.exclude import Excludes

@@ -63,10 +63,10 @@ def warnings(watched: Iterable[SourceSize], left: int | None = None) -> list[Not
 
 
 def nights_left(keeper: Keeper, setting: Setting, gone: Gone, night: date) -> int | None:
-    """For how many more nights a night fits on the cartridges, as it grows now."""
+    """For how many more nights a night fits on a cartridge, as it grows now; None where it does not, or never will."""
     before = keeper.usual_sizes(setting.name).get(STORED, [])
     room = min((cartridge.capacity_bytes or 0 for cartridge in gone.cartridges), default=0)
-    if not gone.stored_bytes or not room:
+    if not gone.stored_bytes or not room or gone.is_set:
         return None
     return capacity.forecast([*before, (night, gone.stored_bytes)], room).nights_left
 

@@ -1,34 +1,26 @@
-"""A night on one cartridge: written, read back, compared, a sample restored by the kit; each step is proven or told."""
+"""A night written and proven, on one cartridge or on as many as it takes; each step is proven or told."""
 
 import dataclasses
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from drivers.base import Drive
-from drivers.errors import DriveError
 from formats.errors import FormatError
 from tapekit import drives
 from tapekit.deltas.session import Incremental
-from tapekit.errors import REPORTED, VerificationFailed
-from tapekit.evidence import Evidences
 from tapekit.jobs import backup, sample, verify
-from tapekit.jobs.nightly.trace import Trace
+from tapekit.jobs.next_cartridge import Asked
+from tapekit.jobs.nightly.prove import BaseDamaged, Means, Proof, Proving, raise_damage
 from tapekit.jobs.save_delta import ROTTEN
+from tapekit.jobs.segments import Part
 from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.model import Rung
-from tapekit.progress import Progress
 from tapekit.report.night import Note, Step, Timing
 
-COMPARE, READ_BACK = "compare", "read-back"
-
-
-@dataclasses.dataclass(frozen=True)
-class Depth:
-    """How far a night is proven: `verify` is compare, read-back or none; `samples` files by the rescue kit."""
-
-    verify: str = COMPARE
-    samples: int = 5
+Bring = Callable[[Asked, Sequence[Part]], Drive | None]
+"""The open drive with the cartridge that an archive goes on on, whose parts so far are proven, and their drives closed;
+None where there is none."""
 
 
 @dataclasses.dataclass
@@ -36,7 +28,8 @@ class Written:
     """What came of it."""
 
     backup: backup.Result
-    rungs: list[Rung] = dataclasses.field(default_factory=list)
+    proofs: list[Proof] = dataclasses.field(default_factory=list)
+    """One for each part, in their order."""
     timings: list[Timing] = dataclasses.field(default_factory=list)
     problems: list[Note] = dataclasses.field(default_factory=list)
     warnings: list[Note] = dataclasses.field(default_factory=list)
@@ -45,15 +38,12 @@ class Written:
 class Writer:
     """Writes and proves one night; used again where the night goes to another cartridge."""
 
-    def __init__(self, depth: Depth, progress: Progress, evidences: Evidences, trace: Trace) -> None:
+    def __init__(self, means: Means) -> None:
         """Nothing happens yet."""
-        self._depth = depth
-        self._progress = progress
-        self._evidences = evidences
-        self._trace = trace
+        self._means = means
 
-    def write(self, url: str, request: backup.Request) -> Written:
-        """Write and prove the night on the cartridge in a drive.
+    def write(self, url: str, request: backup.Request, bring: Bring | None = None) -> Written:
+        """Write and prove the night on the cartridge in a drive, and on those that are brought when it is full.
 
         Raises what `backup.run` raises, and VerificationFailed where what was read back is not what was written: the
         night is then not on this cartridge. Everything less is told in the answer. The archive's keys stay in memory
@@ -61,30 +51,41 @@ class Writer:
         """
         drive = drives.open_drive(url, {}, writable=True)
         try:
-            self._trace.step("write")
-            begun = time.monotonic()
+            self._means.trace.step("write")
             try:
-                written, chosen = self._written(drive, request, begun)
+                return self._written(drive, request, bring)
             except BaseDamaged as damaged:
                 request = dataclasses.replace(request, incremental=_full(request))
-                written, chosen = self._written(drive, request, time.monotonic())
+                written = self._written(drive, request, bring)
                 written.warnings.append(Note("base-damaged", {"cartridge": written.backup.cartridge}, str(damaged)))
+                return written
         finally:
             drive.close()
-        if chosen is not None:
-            self._sample(chosen, written)
-        return written
 
-    def _written(self, drive: Drive, request: backup.Request, begun: float) -> "tuple[Written, sample.Sample | None]":
+    def _written(self, drive: Drive, request: backup.Request, bring: Bring | None) -> Written:
         """Raises BaseDamaged where the archive is good and what it builds upon is not."""
-        done = backup.run(drive, request, self._progress, self._evidences)
-        written = Written(done, [Rung.WRITTEN, Rung.FLUSHED])
-        written.timings.append(timing_of(time.monotonic() - begun, done))
+        means, begun = self._means, time.monotonic()
+        proving = Proving(means)
+        between = None if bring is None else _Between(drive, proving, bring)
         try:
-            chosen = self._proven(drive, written)
-        except BaseException:
-            done.forget()
-            raise
+            closed = between.closed if between else _nobody
+            done = backup.run(drive, request, means.progress, means.evidences, between, closed)
+            seconds = time.monotonic() - begun - (between.seconds if between else 0)
+            try:
+                last = between.drive if between else drive
+                chosen = _prove_last(proving, last, done)
+            except BaseException:
+                done.forget()
+                raise
+            last.close()
+        finally:
+            if between is not None:
+                between.close()
+        proving.restore_sample(chosen)
+        written = Written(
+            done, proving.proofs, [timing_of(seconds, done), *proving.timings], proving.problems,
+            [*_saved_with_problems(done), *proving.warnings],
+        )  # fmt: skip
         written.warnings += [Note("not-locked", {"cartridge": done.cartridge}, why) for why in done.not_locked]
         if done.why_full:
             written.warnings.append(Note("base-missing", {"cartridge": done.cartridge}, done.why_full))
@@ -93,73 +94,62 @@ class Writer:
                 done.pending.commit()
             except (OSError, FormatError) as error:
                 written.warnings.append(Note("state", {}, str(error)))
-        return written, chosen
-
-    def _proven(self, drive: Drive, written: Written) -> sample.Sample | None:
-        """Read back what was written; the sample that is to be restored. Raises VerificationFailed."""
-        written.warnings += _saved_with_problems(written.backup)
-        if self._depth.verify != "none":
-            self._prove(drive, written)
-        else:
-            written.warnings.append(Note("not-verified", {"cartridge": written.backup.cartridge}))
-        return self._choose_sample(drive, written)
+        return written
 
     def prove_copy(self, drive: Drive, archive: str, opener: Opener = NO_KEY) -> list[Rung]:
         """Read a copy back. Raises VerificationFailed."""
-        found = verify.run(drive, archive, self._progress, self._evidences, trust=verify.Trust(opener))
-        _raise_damage(found)
+        means = self._means
+        found = verify.run(drive, archive, means.progress, means.evidences, trust=verify.Trust(opener))
+        raise_damage(found)
         return [Rung.WRITTEN, Rung.FLUSHED, Rung.READ_BACK]
 
-    def _prove(self, drive: Drive, written: Written) -> None:
-        self._trace.step("read back")
-        with_source = self._depth.verify == COMPARE
-        begun, pending = time.monotonic(), written.backup.pending
-        drive.rewind()
-        found = verify.run(
-            drive, written.backup.archive, self._progress, self._evidences, with_source=with_source,
-            trust=verify.Trust(written.backup.opener, proof=pending.proof if pending else None),
-        )  # fmt: skip
-        self._timed(written, Step.READ_BACK, begun, written.backup.stored_bytes)
-        _raise_damage(found, builds_upon=written.backup.base)
-        if found.corrected:
-            values = {"cartridge": found.cartridge, "count": str(len(found.corrected))}
-            written.warnings.append(Note("blocks-corrected", values, found.corrected[0].why))
-        written.rungs.append(Rung.READ_BACK)
-        (segment,) = found.segments
-        if segment.comparison is None:
-            return
-        differing = segment.comparison.differing
-        if differing:
-            values = {"count": str(len(differing)), "first": os.fsdecode(differing[0])}
-            written.problems.append(Note("compare-differs", values))
-        else:
-            written.rungs.append(Rung.COMPARED)
 
-    def _choose_sample(self, drive: Drive, written: Written) -> sample.Sample | None:
-        if not self._depth.samples or Rung.READ_BACK not in written.rungs:
-            return None
-        try:
-            return sample.take(drive, written.backup.archive, self._depth.samples, written.backup.opener)
-        except (DriveError, FormatError) as error:
-            written.problems.append(Note("sample-failed", {"cartridge": written.backup.cartridge}, str(error)))
-            return None
+class _Between:
+    """Between two parts, the one that was written is proven; then the next cartridge is brought. See NextCartridge."""
 
-    def _sample(self, chosen: sample.Sample, written: Written) -> None:
-        self._trace.step("sample restore")
+    def __init__(self, drive: Drive, proving: Proving, bring: Bring) -> None:
+        self.drive = drive
+        """That of the last part."""
+        self.seconds = 0.0
+        """What this took of the time that writing seems to take."""
+        self._first = drive
+        self._proving = proving
+        self._bring = bring
+        self._parts: list[Part] = []
+
+    def closed(self, _drive: Drive, part: Part, _opener: Opener) -> None:
+        """See Means of the segments."""
+        self._parts.append(part)
+
+    def next(self, finished: Drive, asked: Asked) -> Drive | None:
+        """See NextCartridge. Raises VerificationFailed."""
         begun = time.monotonic()
         try:
-            count = sample.run(chosen)
-        except (VerificationFailed, OSError) as error:
-            written.problems.append(Note("sample-failed", {"cartridge": written.backup.cartridge}, str(error)))
-            return
-        self._timed(written, Step.SAMPLE_RESTORE, begun, sum(entry.size for entry in chosen.entries))
-        if count:
-            written.rungs.append(Rung.SAMPLE_RESTORED)
-            self._evidences.note(chosen.cartridge, chosen.archive, Rung.SAMPLE_RESTORED)
+            self._proving.archive = asked.archive
+            chosen = self._proving.prove(finished, self._parts[-1], verify.Trust(asked.opener))
+            finished.close()
+            self._proving.restore_sample(chosen)
+            drive = self._bring(asked, self._parts)
+        finally:
+            self.seconds += time.monotonic() - begun
+        if drive is not None:
+            self.drive = drive
+        return drive
 
-    @staticmethod
-    def _timed(written: Written, step: Step, begun: float, size_bytes: int) -> None:
-        written.timings.append(Timing(step, time.monotonic() - begun, size_bytes))
+    def close(self) -> None:
+        """See NextCartridge."""
+        if self.drive is not self._first:
+            self.drive.close()
+
+
+def _nobody(_drive: Drive, _part: Part, _opener: Opener) -> None:
+    """Nobody wants to know of a part that is all there is."""
+
+
+def _prove_last(proving: Proving, drive: Drive, done: backup.Result) -> sample.Sample | None:
+    proving.archive = done.archive
+    trust = verify.Trust(done.opener, proof=done.pending.proof if done.pending else None)
+    return proving.prove(drive, done.parts[-1], trust, done.base)
 
 
 def timing_of(seconds: float, done: backup.Result) -> Timing:
@@ -172,29 +162,8 @@ def timing_of(seconds: float, done: backup.Result) -> Timing:
     )  # fmt: skip
 
 
-def attempt(what: Callable[[], Written]) -> "Written | Exception":
-    """The answer, or the error that says why the night is not there; defects of the program are not caught."""
-    try:
-        return what()
-    except REPORTED as error:
-        return error
-
-
-class BaseDamaged(VerificationFailed):
-    """What was read back is damaged in an archive that the night builds upon."""
-
-
 def _full(request: backup.Request) -> Incremental | None:
     return None if request.incremental is None else dataclasses.replace(request.incremental, is_full=True)
-
-
-def _raise_damage(found: verify.Result, builds_upon: str | None = None) -> None:
-    """What differs from the source is told elsewhere; what a crash left before this night is known."""
-    segments = [segment for segment in found.segments if not segment.left_by_crash]
-    damage = [*found.damage, *(damage for segment in segments for damage in segment.damage)]
-    if damage:
-        failed = BaseDamaged if builds_upon and any(s.is_base_damaged for s in segments) else VerificationFailed
-        raise failed(f"cartridge {found.cartridge}: {len(damage)} damaged: {damage[0].why}")
 
 
 def _saved_with_problems(done: backup.Result) -> list[Note]:

@@ -1,8 +1,10 @@
 """What is really on a cartridge, by the rescue kit's own code: it shares nothing with what writes and decides."""
 
+import contextlib
 import dataclasses
 import hashlib
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +22,8 @@ class Held:
     """Closed by its trailer and filemark, and nothing in it is damaged."""
     files: dict[str, str]
     """SHA-256 of each regular file, by its path without the first slash."""
+    part: int = 0
+    """Of an archive on several cartridges, which part is here."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +59,19 @@ def read(path: Path) -> Contents:
         os.close(fd)
 
 
+def read_set(paths: Sequence[Path], archive: str) -> Held | None:
+    """An archive over several cartridges in image files; None where none of them holds anything of it."""
+    report = rescue.Report()
+    with contextlib.ExitStack() as stack:
+        segments = []
+        for path in paths:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, fd)
+            segments += rescue.Cartridge(rescue.find_record_log(rescue.Disk(fd), report), report).segments
+        found = (of for of in rescue.archives_of(segments) if of.id.hex() == archive)
+        return next((_held(of, report) for of in found), None)
+
+
 def _held(archive: rescue.Archive, report: rescue.Report) -> Held:
     files: dict[str, str] = {}
     is_good, damages = archive.complete and archive.segments[-1].closed, report.damages
@@ -66,7 +83,7 @@ def _held(archive: rescue.Archive, report: rescue.Report) -> Held:
             files[os.fsdecode(member.name)] = hashlib.sha256(b"".join(pieces)).hexdigest()
     first = archive.segments[0]
     is_good = is_good and report.damages == damages
-    return Held(archive.id.hex(), first.about("job"), first.about("started"), is_good, files)
+    return Held(archive.id.hex(), first.about("job"), first.about("started"), is_good, files, first.number)
 
 
 def _take(pieces: list[bytes], _place: int, piece: bytes) -> None:

@@ -16,8 +16,9 @@ from tapekit.deltas.differ import Differ
 from tapekit.deltas.session import Incremental
 from tapekit.evidence import state_directory
 from tapekit.jobs import duplicate, restore
+from tapekit.jobs.nightly.prove import Depth, Means
 from tapekit.jobs.nightly.trace import Trace
-from tapekit.jobs.nightly.write import Depth, Writer, Written
+from tapekit.jobs.nightly.write import Writer, Written
 from tapekit.keys.opener import NO_KEY, InHand, Opener
 from tapekit.keys.pair import Pair
 from tapekit.keys.seal import NOBODY, Recipients
@@ -48,7 +49,8 @@ class Site:
         wanted = dataclasses.replace(
             request(self.source), recipients=self.recipients, incremental=Incremental(state_directory()), parity=False
         )
-        writer = Writer(Depth(samples=3), Silent(), evidences(), Trace(state_directory() / "runs", "office", "night"))
+        trace = Trace(state_directory() / "runs", "office", "night")
+        writer = Writer(Means(Depth(samples=3), Silent(), evidences(), trace))
         with clock.running(lambda: now):
             written = writer.write(self.image.url, wanted)
         written.backup.forget()
@@ -82,7 +84,7 @@ def test_a_night_builds_upon_the_one_before_without_a_private_key(site: Site, tm
     second = site.night()
     assert second.backup.base == first.backup.archive
     assert second.backup.changed_bytes == 8192
-    assert second.rungs[:4] == PROVEN
+    assert second.proofs[0].rungs[:4] == PROVEN
     assert (second.problems, second.warnings) == ([], [])
     site.check(tmp_path / "to")
 
@@ -94,7 +96,7 @@ def test_a_damaged_base_is_noticed_and_all_is_written_anew(site: Site, tmp_path:
     third = site.night()
     assert third.backup.base is None
     assert [note.kind for note in third.warnings] == ["base-damaged"]
-    assert third.rungs[:4] == PROVEN
+    assert third.proofs[0].rungs[:4] == PROVEN
     site.check(tmp_path / "to")
     site.change()
     assert site.night().backup.base == third.backup.archive
@@ -134,7 +136,7 @@ def test_what_changed_is_proven_without_a_key_for_what_it_was_before(
     assert second.backup.base is None
     assert [note.kind for note in second.warnings] == ["base-damaged"]
     assert re.search(r"delta: |digest that the catalog says", second.warnings[0].detail)
-    assert second.rungs[:4] == PROVEN
+    assert second.proofs[0].rungs[:4] == PROVEN
     site.check(tmp_path / "to")
 
 

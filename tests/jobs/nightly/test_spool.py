@@ -34,7 +34,7 @@ def test_a_night_waits_and_is_moved(tmp_path: Path, source: Path) -> None:
     path = spooled(tmp_path / "spool", source)
     assert spool.waiting(tmp_path / "spool", "office") == [path]
     assert spool.waiting(tmp_path / "spool", "off") == []
-    assert spool.is_whole(path, evidences())
+    assert not spool.remains(path.parent, "office")
     target = new_image(tmp_path / "c.tkc", block_bytes=1 << 20)
     with target.drive(writable=True) as drive:
         spool.move(path, drive, Silent(), evidences())
@@ -55,7 +55,7 @@ def test_a_night_that_does_not_fit_waits_on(tmp_path: Path, source: Path) -> Non
     small = new_image(tmp_path / "c.tkc", 8 << 20, block_bytes=256 << 10)
     with small.drive(writable=True) as drive, pytest.raises(MediumFull):
         spool.move(path, drive, Silent(), evidences())
-    assert spool.is_whole(path, evidences())
+    assert not spool.remains(path.parent, "office")
 
 
 def test_a_damaged_night_is_neither_moved_nor_let_go(tmp_path: Path, source: Path) -> None:
@@ -71,9 +71,9 @@ def test_a_damaged_night_is_neither_moved_nor_let_go(tmp_path: Path, source: Pat
 
 def test_a_night_that_was_cut_off_is_not_whole(tmp_path: Path) -> None:
     path = spool.make(tmp_path / "spool", "office", NIGHT, 1 << 20)
-    assert not spool.is_whole(path, evidences())
+    assert spool.remains(path.parent, "office") == [path]
     path.write_bytes(b"")
-    assert not spool.is_whole(path, evidences())
+    assert spool.remains(path.parent, "office") == [path]
 
 
 def test_a_disk_without_room_is_told(tmp_path: Path) -> None:

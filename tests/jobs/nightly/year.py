@@ -75,6 +75,8 @@ class Season:
         """Every archive that must be there: its night, and the digests of its files."""
         self.verified: set[tuple[str, str]] = set()
         """Label and archive of the copies that were read back."""
+        self.divided: dict[str, int] = {}
+        """Archives that went over several cartridges, or had their rest in the spool: of how many parts they are."""
         self.sizes: dict[str, int] = {}
         self.file: str | None = None
         self.nights = 0
@@ -186,6 +188,7 @@ class Season:
         if self.file in self.cartridges:
             after = self.cartridges[self.file] = contents.read(self.site.cartridge(self.file))
         waiting, self.spooled = self.spooled, self.read_spool()
+        self.note_divided(report, files)
         self.note_verified(report, after, waiting)
         if there.label and there.label != after.label:
             self.check_overwritten(there, report, before)
@@ -203,9 +206,34 @@ class Season:
         spool = self.site.spool
         return {path.name: contents.read(path) for path in spool.iterdir()} if spool.exists() else {}
 
+    def note_divided(self, report: NightReport, files: dict[str, str]) -> None:
+        """A night whose rest is in the spool comes back from there and from its cartridge together."""
+        if any(note.kind in {"rest-spooled", "parts-spooled"} for note in report.warnings):
+            of = {**self.cartridges, **self.spooled}
+            names = [name for name, there in of.items() if self.parts([there]).get(report.archive)]
+            shelf, spool = self.site.shelf, self.site.spool
+            held = contents.read_set([shelf / n if n in self.cartridges else spool / n for n in names], report.archive)
+            assert held is not None
+            assert (held.is_complete, held.files) == (True, files)
+            self.divided[report.archive] = len(names)
+            self.seen["divided"] += 1
+
+    @staticmethod
+    def parts(places: Iterable[Contents]) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for there in places:
+            for held in there.archives:
+                found.setdefault(held.archive, set()).add(held.part)
+        return found
+
+    def whole(self, places: Iterable[Contents]) -> set[str]:
+        """The divided archives of which these hold every part."""
+        parts = self.parts(places)
+        return {archive for archive, count in self.divided.items() if parts.get(archive) == set(range(count))}
+
     def note_verified(self, report: NightReport, after: Contents, waiting: dict[str, Contents]) -> None:
         """What was read back: the night unless it was not asked for, and what came from the spool."""
-        moved = {archive for name in waiting.keys() - self.spooled.keys() for archive in waiting[name].complete()}
+        moved = {held.archive for name in waiting.keys() - self.spooled.keys() for held in waiting[name].archives}
         self.verified |= {(after.label, archive) for archive in moved}
         for cartridge in report.cartridges:
             assert cartridge.name == after.name
@@ -229,7 +257,7 @@ class Season:
         """Nothing unexpired, nor the last verified copy; and what vanished is what was told."""
         self.seen["overwritten"] += 1
         others = [self.cartridges[file] for file in self.in_service() if file != self.file]
-        for held in there.complete().values():
+        for held in (held for held in there.archives if held.is_complete or held.archive in self.divided):
             assert not model_is_protected(self.scheme, night_of(held), there.pool, report.night), held
         if self.has_verified([there]):
             assert self.has_verified(others), "the last verified copy was overwritten"
@@ -266,10 +294,15 @@ class Season:
 
     def standings(self, cartridges: Iterable[Contents]) -> dict[date, int]:
         found: dict[date, int] = {}
+        cartridges = list(cartridges)
+        whole = self.whole(cartridges)
+        labels = {(there.label, held.archive) for there in cartridges for held in there.archives}
+        proven = whole - {archive for label, archive in labels - self.verified}
         for cartridge in cartridges:
             for held in cartridge.archives:
-                how = PARTIAL if not held.is_complete else COMPLETE
-                how = VERIFIED if (cartridge.label, held.archive) in self.verified else how
+                how = COMPLETE if held.is_complete or held.archive in whole else PARTIAL
+                is_verified = (cartridge.label, held.archive) in self.verified and held.archive not in self.divided
+                how = VERIFIED if is_verified or held.archive in proven else how
                 found[night_of(held)] = max(how, found.get(night_of(held), 0))
         return found
 
@@ -278,7 +311,8 @@ class Season:
 
     def forget(self, gone: Contents) -> None:
         """Archives that went with a cartridge, rightly, need not be there any more."""
-        for archive in gone.complete().keys() - self.available().keys():
+        available = self.available()
+        for archive in {held.archive for held in gone.archives} - available.keys():
             self.ledger.pop(archive, None)
 
     def available(self) -> dict[str, list[Held]]:
@@ -286,6 +320,8 @@ class Season:
         for there in (*self.cartridges.values(), *self.spooled.values()):
             for archive, held in there.complete().items():
                 found.setdefault(archive, []).append(held)
+        for archive in self.whole((*self.cartridges.values(), *self.spooled.values())):
+            found.setdefault(archive, [])  # which was read when it was written; its parts are as they were
         return found
 
     def check_ledger(self) -> None:
@@ -297,14 +333,15 @@ class Season:
 
     def check_outcome(self, report: NightReport, there: Contents, after: Contents) -> None:
         """The night is where the report says; it is spooled only where there was no way to the cartridge."""
-        assert report.waiting == len(self.spooled)
-        assert all(report.archive in after.complete() for _ in report.cartridges)
+        assert report.waiting <= len(self.spooled)
+        is_divided = report.archive in self.divided
+        assert all(report.archive in after.complete() or is_divided for _ in report.cartridges)
         if report.outcome is not Outcome.SPOOLED:
             assert report.cartridges
             assert not report.problems
             return
-        assert report.archive in {archive for there in self.spooled.values() for archive in there.complete()}
-        is_full = any(note.kind == "full-cartridge" for note in report.problems)
+        assert is_divided or report.archive in {one for there in self.spooled.values() for one in there.complete()}
+        is_full = is_divided or any(note.kind == "full-cartridge" for note in report.problems)
         if self.file not in self.in_service() or there.name in self.locked or is_full:
             self.seen["full"] += is_full
             return
