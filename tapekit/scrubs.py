@@ -3,8 +3,8 @@
 The journal is a file of JSON lines in the state directory, as that of the evidence is.
 
 The rule: a cartridge is to be retired when its latest scrub lost a block; when at least one block in a thousand had to
-be corrected; or when there were more corrected blocks at each of the last two scrubs than at the one before it. It is
-to be watched while its latest scrub corrected anything at all.
+be corrected, and three at least; or when there were more corrected blocks at each of the last two scrubs than at the
+one before it. It is to be watched while its latest scrub corrected anything at all.
 """
 
 import dataclasses
@@ -15,6 +15,8 @@ from typing import Any
 from tapekit.journal import Journal
 
 MOST_CORRECTED_SHARE = 1000
+FEWEST_CORRECTED = 3
+"""Fewer say nothing of a cartridge with little on it: a disk has a bad sector now and then."""
 TREND = 3
 """Scrubs that make a trend: the last two, each worse than the one before."""
 
@@ -33,7 +35,7 @@ class Reason(enum.Enum):
     LOST = "{lost} blocks could not be corrected"
     SHARE = "{corrected} of {blocks} blocks had to be corrected"
     TREND = "more and more blocks have to be corrected: {trend}"
-    SOME = "{corrected} of {blocks} blocks had to be corrected, fewer than one in a thousand"
+    SOME = "{corrected} of {blocks} blocks had to be corrected, which is not many"
     NONE = "every block was read as it was written"
 
 
@@ -118,7 +120,7 @@ def advised(scrubs: list[Scrub]) -> Advised:
     advice, reason = Advice.GOOD, Reason.NONE
     if latest.lost:
         advice, reason = Advice.RETIRE, Reason.LOST
-    elif latest.corrected and latest.corrected * MOST_CORRECTED_SHARE >= latest.blocks:
+    elif latest.corrected >= FEWEST_CORRECTED and latest.corrected * MOST_CORRECTED_SHARE >= latest.blocks:
         advice, reason = Advice.RETIRE, Reason.SHARE
     elif len(trend) == TREND and trend[0] < trend[1] < trend[2]:
         advice, reason = Advice.RETIRE, Reason.TREND

@@ -1,5 +1,6 @@
 """The rule by which a cartridge is retired, and the journal that it goes by."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def scrub(corrected: int = 0, lost: int = 0, cartridge: str = "a" * 32) -> Scrub
 )
 def test_rule(corrected: tuple[int, ...], lost: int, advice: Advice) -> None:
     assert advised([scrub(count, lost) for count in corrected]).advice is advice
+
+
+def test_few_blocks_are_no_share() -> None:
+    """Of a cartridge with little on it."""
+    for corrected, advice in ((2, Advice.WATCH), (3, Advice.RETIRE)):
+        assert advised([dataclasses.replace(scrub(corrected), blocks=69)]).advice is advice
 
 
 def test_journal(tmp_path: Path) -> None:
