@@ -27,6 +27,8 @@ class Command:
     reference: str
     timeout_of_generation: tuple[tuple[int, float], ...] = ()
     """Up to and including that generation of LTO, this timeout; behind the last one, `timeout_s`."""
+    is_relative: bool = False
+    """Whether it is done where the tape stands, so that it does something else when it is done twice."""
 
     def timeout(self, generation: int | None = None) -> float:
         """How long to wait at a drive of that generation."""
@@ -42,13 +44,13 @@ REWIND = Command("rewind", 0x01, 6, 600, "SSC-4 7.11")
 REQUEST_SENSE = Command("request sense", 0x03, 6, 60, "SPC-4 6.39")
 READ_BLOCK_LIMITS = Command("read block limits", 0x05, 6, 60, "SSC-4 7.4")
 INITIALIZE_ELEMENT_STATUS = Command("initialize element status", 0x07, 6, 3600, "SMC-3 6.2")
-READ = Command("read", 0x08, 6, 2340, "SSC-4 6.4", ((8, 1500),))
-WRITE = Command("write", 0x0A, 6, 1560, "SSC-4 6.9", ((8, 1500),))
-WRITE_FILEMARKS = Command("write filemarks", 0x10, 6, 1680, "SSC-4 6.10")
-SPACE = Command("space", 0x11, 6, 2940, "SSC-4 7.9")
+READ = Command("read", 0x08, 6, 2340, "SSC-4 6.4", ((8, 1500),), is_relative=True)
+WRITE = Command("write", 0x0A, 6, 1560, "SSC-4 6.9", ((8, 1500),), is_relative=True)
+WRITE_FILEMARKS = Command("write filemarks", 0x10, 6, 1680, "SSC-4 6.10", is_relative=True)
+SPACE = Command("space", 0x11, 6, 2940, "SSC-4 7.9", is_relative=True)
 INQUIRY = Command("inquiry", 0x12, 6, 60, "SPC-4 6.6")
 MODE_SELECT_6 = Command("mode select", 0x15, 6, 60, "SPC-4 6.11")
-ERASE = Command("erase", 0x19, 6, 166370, "SSC-4 6.2", ((8, 60000),))
+ERASE = Command("erase", 0x19, 6, 166370, "SSC-4 6.2", ((8, 60000),), is_relative=True)
 MODE_SENSE_6 = Command("mode sense", 0x1A, 6, 60, "SPC-4 6.13")
 LOAD_UNLOAD = Command("load or unload", 0x1B, 6, 960, "SSC-4 7.2")
 START_STOP_UNIT = Command("start or stop", 0x1B, 6, 120, "SBC-4 5.31")
@@ -64,7 +66,7 @@ MODE_SELECT_10 = Command("mode select", 0x55, 10, 60, "SPC-4 6.12")
 MODE_SENSE_10 = Command("mode sense", 0x5A, 10, 60, "SPC-4 6.14")
 READ_ATTRIBUTE = Command("read attribute", 0x8C, 16, 60, "SPC-4 6.18")
 WRITE_ATTRIBUTE = Command("write attribute", 0x8D, 16, 60, "SPC-4 6.48")
-SPACE_16 = Command("space", 0x91, 16, 2940, "SSC-4 7.10")
+SPACE_16 = Command("space", 0x91, 16, 2940, "SSC-4 7.10", is_relative=True)
 LOCATE_16 = Command("locate", 0x92, 16, 2940, "SSC-4 7.4")
 SECURITY_IN = Command("security protocol in", 0xA2, 12, 60, "SPC-4 6.40")
 MOVE_MEDIUM = Command("move medium", 0xA5, 12, 1800, "SMC-3 6.6")

@@ -1,6 +1,5 @@
 """Commands to a drive or changer, with what tapekit does by itself: it waits, loads, tries again (the sense table)."""
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -12,12 +11,13 @@ from drivers.scsi import commands
 from drivers.scsi.commands import Command, CommandFailed
 from drivers.scsi.generations import Generation
 from drivers.scsi.sensetable import Row, Way, row_of
-from drivers.scsi.transport import Buffer, Reply, Transport
+from drivers.scsi.transport import Buffer, Reply, Transport, TransportError
 from formats.scsi.sense import Key, Sense
 
 BUSY_S = 60.0
 """How long a drive may say that it is busy, or that somebody has reserved it."""
-POLL_S = 2.0
+POLL_S, SLOW_POLL_S = 2.0, 20.0
+"""How often a drive is asked again: in the first minute, and after it."""
 LONGEST_WAIT_S = 2.5 * 3600
 """A new LTO-9 cartridge takes up to two hours at its first load."""
 MOST_ATTENTIONS = 8
@@ -41,60 +41,99 @@ class Failed(Exception):
         self.sense = sense
 
 
-class _Attention(Failed):
-    """The drive had something to say first, and did nothing."""
+class Listening:
+    """A way to a device that keeps what the device says of other things than the command: it says so only once.
+
+    Whoever asks a drive for its state passes over commands that fail. That a cartridge was changed, or an earlier block
+    lost, must not be passed over with them.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        """Listen at `transport`."""
+        self.node = transport.node
+        self.heard: list[Sense] = []
+        self._transport = transport
+
+    def execute(
+        self, command: bytes, *, data_out: Buffer = b"", data_in: memoryview | None = None, timeout_s: float
+    ) -> Reply:
+        """See Transport."""
+        try:
+            reply = self._transport.execute(command, data_out=data_out, data_in=data_in, timeout_s=timeout_s)
+        except TransportError:
+            self.heard.append(Sense(Key.UNIT_ATTENTION, 0x29))  # whether the drive was reset is not known
+            raise
+        if reply.sense is not None and (reply.sense.key == Key.UNIT_ATTENTION or reply.sense.is_deferred):
+            self.heard.append(reply.sense)
+        return reply
+
+    def close(self) -> None:
+        """See Transport."""
+        self._transport.close()
 
 
 class Link:
-    """The way to one drive. `notes` are what the drive has to say though it works: cleaning, failures to come."""
+    """The way to one drive. `notes` are what the drive has to say though it works: cleaning, failures to come.
+
+    `transport` is for questions about the drive's state, whose failure is no error; see `heard`.
+    """
 
     def __init__(self, url: str, transport: Transport, patience: Patience | None = None) -> None:
         """Talk over `transport`; `url` is what errors call the drive."""
         self.url = url
-        self.transport = transport
+        self.transport = Listening(transport)
         self.patience = patience or Patience()
         self.generation: Generation | None = None
         self.notes: list[Row] = []
+        self._transport = transport
 
     @staticmethod
     def long(what: str) -> AbstractContextManager[None]:
         """Around what takes long."""
         return TELL_LONG.get()(what)
 
+    def heard(self) -> list[Sense]:
+        """What the drive has said to questions about its state since this was last asked, and nobody has looked at."""
+        heard, self.transport.heard = self.transport.heard, []
+        for sense in heard:
+            self._note_if_known(sense)
+        return heard
+
     def send(
         self, command: Command, *fields: tuple[int, int, int], data_out: Buffer = b"",
-        data_in: memoryview | None = None,
+        data_in: memoryview | None = None, repeat: Callable[[], Reply | None] | None = None,
     ) -> Reply:  # fmt: skip
         """Send a command until it is done; a reply with sense data is a mark, or what the drive had to say besides.
 
-        Raises Failed, Busy, TransportError.
+        `repeat` is asked before a command is sent again because the drive had something else to say, or to do, first:
+        its reply counts, where it has one; None: send it. Raises Failed, Busy, TransportError, and what it raises.
         """
         begun = self.patience.now()
-        is_second = False
+        times = 0
         while True:
             try:
                 return self._once(command, *fields, data_out=data_out, data_in=data_in)
             except CommandFailed as failed:
-                waited = self.patience.now() - begun
+                waited_s = self.patience.now() - begun
                 if failed.is_busy:
-                    if waited >= BUSY_S:
+                    if waited_s >= BUSY_S:
                         raise Busy(
                             f"{self.url}: busy, or reserved by another computer", "see who uses it: tapekit doctor"
                         ) from failed
-                else:
-                    row = row_of(failed.sense)
-                    if row.way in (Way.FAIL, Way.MARK) or (row.way is Way.AGAIN and is_second):
-                        raise Failed(row, failed.sense) from failed
-                    if row.way in (Way.WAIT, Way.LOAD) and waited >= LONGEST_WAIT_S:
-                        raise Failed(row, failed.sense) from failed
-                    if row.way is Way.LOAD:
-                        self.load()
-                        continue
-                    if row.way in (Way.AGAIN, Way.GO_ON):  # a deferred one that is done: the command itself is not
-                        self._note(row)
-                        is_second = True
-                        continue
-                self.patience.sleep(POLL_S)
+                    self.patience.sleep(POLL_S)
+                    continue
+                row = row_of(failed.sense)
+                way = _way(row, failed.sense, waited_s, times)
+                if way is Way.FAIL:
+                    raise Failed(row, failed.sense) from failed
+            if way is Way.WAIT:
+                self.patience.sleep(POLL_S if waited_s < BUSY_S else SLOW_POLL_S)
+            else:
+                self._note(row)
+                times += 1
+            done = repeat() if repeat is not None else None
+            if done is not None:
+                return done
 
     def _once(
         self, command: Command, *fields: tuple[int, int, int], data_out: Buffer, data_in: memoryview | None
@@ -102,12 +141,12 @@ class Link:
         generation = self.generation.number if self.generation else None
         try:
             reply = commands.run(
-                self.transport, command, *fields, data_out=data_out, data_in=data_in, generation=generation
+                self._transport, command, *fields, data_out=data_out, data_in=data_in, generation=generation
             )
         except CommandFailed as failed:
-            row = row_of(failed.sense)
             if failed.is_busy or failed.reply.sense is None or failed.sense.is_deferred:
                 raise
+            row = row_of(failed.sense)
             if row.way is Way.GO_ON:
                 if not failed.sense.ili:  # a block of another size than the room for it
                     self._note(row)
@@ -115,51 +154,71 @@ class Link:
             if row.way is Way.MARK:
                 return failed.reply
             raise
-        if reply.sense is not None and row_of(reply.sense).way is Way.GO_ON:
-            self._note(row_of(reply.sense))
+        self._note_if_known(reply.sense)
         return reply
+
+    def _note_if_known(self, sense: Sense | None) -> None:
+        if sense is not None and row_of(sense).way is Way.GO_ON:
+            self._note(row_of(sense))
 
     def _note(self, row: Row) -> None:
         if row not in self.notes:
             self.notes.append(row)
 
-    def load(self) -> Reply:
-        """Draw the cartridge in and wait until the drive has it. Raises Failed."""
+    def load(self) -> tuple[Reply, list[Sense]]:
+        """Draw the cartridge in and wait until the drive has it; its answer, and what it had to say first.
+
+        Raises Failed.
+        """
+        heard: list[Sense] = []
         with self.long("loading the cartridge"):
-            for _ in range(MOST_ATTENTIONS):
-                with contextlib.suppress(_Attention):
-                    return self._load()
-            return self._load()
+            while True:
+                try:
+                    return self.send(commands.LOAD_UNLOAD, (4, 1, 1)), heard
+                except Failed as failed:
+                    if failed.sense.key != Key.UNIT_ATTENTION or len(heard) >= MOST_ATTENTIONS:
+                        raise
+                    heard.append(failed.sense)
 
-    def _load(self) -> Reply:
-        try:
-            return self.send(commands.LOAD_UNLOAD, (4, 1, 1))
-        except Failed as failed:
-            if failed.sense.key == Key.UNIT_ATTENTION:
-                raise _Attention(failed.row, failed.sense) from failed
-            raise
-
-    def drain(self) -> None:
+    def drain(self) -> list[Sense]:
         """Hear out what happened before: changed, reset, parameters. Raises Failed where the drive is not ready.
 
         The kernels from about 6.6 to 6.14 take the first of them for a reset and answer EIO; through SG_IO it is heard
         here, before st sees it.
         """
+        heard: list[Sense] = []
         with self.long("waiting for the drive"):
-            for _ in range(MOST_ATTENTIONS):
+            while True:
                 try:
                     self.send(commands.TEST_UNIT_READY)
                 except Failed as failed:
-                    if failed.sense.key != Key.UNIT_ATTENTION:
+                    if failed.row.way is Way.LOAD:
+                        heard += self.load()[1]
+                        continue
+                    if failed.sense.key != Key.UNIT_ATTENTION or len(heard) >= MOST_ATTENTIONS:
                         raise
+                    heard.append(failed.sense)
                 else:
-                    return
+                    return heard + self.heard()
 
     def answer(self, command: Command, *fields: tuple[int, int, int], size: int) -> bytes:
         """Send a command that is answered with at most `size` bytes."""
         room = bytearray(size)
         reply = self.send(command, *fields, data_in=memoryview(room))
         return bytes(room[: reply.transferred])
+
+
+def _way(row: Row, sense: Sense, waited_s: float, times: int) -> Way:
+    """What is done about a command that was not: it waits, goes on, tries again, or stops."""
+    if sense.is_deferred and row.way is not Way.GO_ON:  # it speaks of an earlier command, which cannot be sent again
+        return Way.FAIL
+    if row.way is Way.WAIT:
+        return Way.WAIT if waited_s < LONGEST_WAIT_S else Way.FAIL
+    if row.way is Way.AGAIN:
+        return Way.AGAIN if times == 0 else Way.FAIL
+    if row.way is Way.GO_ON:
+        return Way.GO_ON if times < MOST_ATTENTIONS else Way.FAIL
+    return Way.FAIL
 
 
 def as_error(failed: Failed, where: str) -> DriveError:

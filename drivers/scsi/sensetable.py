@@ -32,7 +32,7 @@ class Way(enum.Enum):
     WAIT = "waits"
     """The same command again, until the drive is ready or its time is over."""
     LOAD = "loads"
-    """The drive is told to draw the cartridge in, then as for WAIT."""
+    """At the beginning, the drive is told to draw the cartridge in; in the middle of work, as for FAIL."""
     MARK = "reads it as a mark"
     """A filemark, the end of data, early warning: part of the model."""
     AGAIN = "tries again"
@@ -41,9 +41,15 @@ class Way(enum.Enum):
     """An error, of the type in the row."""
 
 
+_DONE = (Way.GO_ON, Way.MARK)
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A row. `key`, `ascq` None: any. `to_do` is the next step for a person; empty where there is none."""
+    """A row. `ascq` None: any; `key` None: any, and of what is no failure only 0 and 1, with which a command is done.
+
+    `to_do` is the next step for a person; empty where there is none.
+    """
 
     key: Key | None
     asc: int
@@ -55,8 +61,9 @@ class Row:
 
     def matches(self, sense: Sense) -> bool:
         """Whether the row is about this."""
+        is_done = sense.key in (Key.NO_SENSE, Key.RECOVERED_ERROR)
         return (
-            (self.key is None or self.key == sense.key)
+            (self.key == sense.key or (self.key is None and (is_done or self.way not in _DONE)))
             and self.asc == sense.asc
             and (self.ascq is None or self.ascq == sense.ascq)
         )
@@ -88,6 +95,7 @@ ROWS = (
     Row(None, 0x00, 0x17, Way.GO_ON, "the drive asks to be cleaned"),
     Row(Key.RECOVERED_ERROR, 0x37, 0x00, Way.GO_ON, "a parameter was rounded"),
     Row(None, 0x5D, None, Way.GO_ON, "the drive or the cartridge expects to fail", to_do=_OTHER),
+    Row(Key.UNIT_ATTENTION, 0x5D, None, Way.AGAIN, "the drive or the cartridge expects to fail", DriveReset, _OTHER),
     # --- not ready yet
     Row(None, 0x00, 0x16, Way.WAIT, "an operation is under way", NotReady),
     Row(None, 0x00, 0x18, Way.WAIT, "an erase is under way", NotReady),
@@ -95,7 +103,8 @@ ROWS = (
     Row(None, 0x00, 0x1A, Way.WAIT, "a rewind is under way", NotReady),
     Row(Key.NOT_READY, 0x04, 0x00, Way.WAIT, "not ready, and does not say why", NotReady, _SERVICE),
     Row(Key.NOT_READY, 0x04, 0x01, Way.WAIT, "becoming ready", NotReady, "try again in a few minutes"),
-    Row(Key.NOT_READY, 0x04, 0x02, Way.LOAD, "the cartridge is in, and not loaded", NotReady),
+    Row(Key.NOT_READY, 0x04, 0x02, Way.LOAD, "the cartridge is in, and not loaded", NotReady,
+        "run the command again: it draws the cartridge in"),
     Row(Key.NOT_READY, 0x04, 0x03, Way.FAIL, "needs a hand", NotReady, "look at the drive's panel; open and close it"),
     Row(Key.NOT_READY, 0x04, 0x04, Way.WAIT, "the medium is being initialised", NotReady, "try again in an hour"),
     Row(Key.NOT_READY, 0x04, 0x07, Way.WAIT, "an operation is under way", NotReady),

@@ -43,8 +43,11 @@ def check_generation(url: str, drive: Generation | None, cartridge: Cartridge) -
         )
 
 
-def set_up(link: Link, *, compression: bool) -> None:
-    """Blocks of any size; the drive's own compression as wanted. What a drive does not have is left as it is."""
+def set_up(link: Link, *, compression: bool) -> bool:
+    """Blocks of any size; the drive's own compression as wanted: whether that was otherwise.
+
+    What a drive does not have is left as it is.
+    """
     with contextlib.suppress(CommandFailed, FormatError):  # a drive that knows fixed blocks only: writing says so
         if commands.mode_sense(link.transport, 0).block_bytes:
             commands.mode_select(link.transport, Mode(density=_DEFAULT_DENSITY))
@@ -52,11 +55,12 @@ def set_up(link: Link, *, compression: bool) -> None:
         body = commands.mode_sense(link.transport, mode.COMPRESSION_PAGE).page(mode.COMPRESSION_PAGE)
         found = mode.parse_compression(body) if body else None
         if found is None or not found.is_capable or found.is_on == compression:
-            return
+            return False
         wanted = mode.build_compression(mode.Compression(compression))
         commands.mode_select(link.transport, Mode(pages=(mode.page(mode.COMPRESSION_PAGE, wanted),)))
     except (CommandFailed, FormatError):
-        pass
+        return False
+    return True
 
 
 def of_first_block(first: "bytes | Mark") -> tuple[Content, tuple[str, str]]:

@@ -11,6 +11,7 @@ from drivers.errors import (
     DriveError,
     ForeignMedium,
     IncompatibleMedium,
+    MediumChanged,
     MediumError,
     NoMedium,
     WriteProtected,
@@ -54,7 +55,9 @@ class TapeDrive:
         self._identity = dataclasses.replace(self._identity, plain_node=plain_node)
         self._link.generation = self.generation
         content.check_type(url, kind)
-        self._reel = Reel(self._link, self._set_up)
+        self._reel = Reel(self._link, self._set_up_again)
+        self._found_compressing = compression
+        """How the drive was when we came, and is when we go."""
         self._cartridge: Cartridge | None = None
         self._content, self._found = Content.BLANK, ("", "")
         self._largest_bytes = LARGEST_BLOCK_BYTES
@@ -203,7 +206,7 @@ class TapeDrive:
 
     def load(self) -> None:
         """See Drive."""
-        self._reel.run(self._link.load)
+        self._reel.run(lambda: self._link.load()[0])
         self._examine()
 
     def eject(self) -> None:
@@ -224,17 +227,13 @@ class TapeDrive:
     def allow_removal(self) -> None:
         """What a process has locked that was killed can be taken out again: no kernel does that for a tape."""
         with contextlib.suppress(DriveError):
-            self.lock(locked=False)
+            commands.prevent_removal(self._link.transport, prevented=False)
 
     def erase(self) -> None:
         """See Drive. The end of data is put before the first block: no drive reads behind it."""
         self._writable_cartridge()
         with self._link.long("erasing"):
-            self._reel.rewind()
-            self._reel.do(commands.ERASE)
-            self._reel.rewind()
-        self._reel.forget_files(0)
-        self._reel.is_warned = False
+            self._reel.erase()
         self._content, self._found = Content.BLANK, ("", "")
         self._ask_remaining()
 
@@ -245,6 +244,9 @@ class TapeDrive:
             if self._is_locked:
                 self.allow_removal()
             self._end_protection()
+            if self._found_compressing != self._compression:
+                with contextlib.suppress(DriveError):
+                    content.set_up(self._link, compression=self._found_compressing)
             self._link.transport.close()
             self._let_go()
 
@@ -254,7 +256,7 @@ class TapeDrive:
         """Look at what is in the drive, and set the drive up for it."""
         transport = self._link.transport
         self._cartridge = None
-        self._reel = Reel(self._link, self._set_up)
+        self._reel = Reel(self._link, self._set_up_again)
         if protection.state(self._link) is not None:
             protection.switch(self._link, on=False)  # a crash may have left it on
         try:
@@ -274,8 +276,20 @@ class TapeDrive:
 
     def _set_up(self, reel: Reel) -> None:
         """Blocks of any size, the drive's compression as wanted, a check with each block where the drive can."""
-        content.set_up(self._link, compression=self._compression)
+        if content.set_up(self._link, compression=self._compression):
+            self._found_compressing = not self._compression
         reel.is_protected = protection.state(self._link) is not None and protection.switch(self._link, on=True)
+
+    def _set_up_again(self, reel: Reel) -> None:
+        """After a reset. Raises MediumChanged where the chip is another one's: that may have been told to others."""
+        known = self._cartridge
+        serial = state.cartridge(self._link.transport, self.generation).serial
+        if known is not None and serial != known.serial:
+            raise MediumChanged(
+                f"{self.url}: the cartridge was changed: {known.serial} was in, {serial or 'another one'} is",
+                "run the command again, with the right one in",
+            )
+        self._set_up(reel)
 
     def _look_at_first_block(self) -> None:
         """Blank, one of ours, or something else. The tape stands at its beginning afterwards."""

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable
 
-from drivers.base import Content, Drive, MediumState
+from drivers.base import Content, Drive, Mark, MediumState
 from drivers.errors import BlankMedium, EndOfData, ForeignMedium, NoMedium
 from formats import block, label, segment
 from formats.block import Kind
@@ -112,9 +112,20 @@ class Cartridge:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether its labelling was cut off: no filemark ends the rescue kit, and no archive is behind it."""
+        """Whether its labelling was cut off: no filemark ends the rescue kit, and no archive is behind it.
+
+        That is looked for, and not only reckoned: what is unfinished may be overwritten.
+        """
         self.drive.to_end_of_data()
-        return self.drive.position().file < FIRST_SEGMENT_FILE
+        if self.drive.position().file >= FIRST_SEGMENT_FILE:
+            return False
+        try:
+            self.drive.locate(KIT_FILE)
+        except EndOfData:
+            return True
+        while isinstance(found := self.drive.read_block(), bytes):
+            pass
+        return found is not Mark.FILEMARK
 
     def segment_files(self) -> range:
         """Numbers of the files that hold segments."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from drivers.base import Drive
-from drivers.errors import DriveError, NoMedium, WriteProtected
+from drivers.errors import Busy, DeviceFailure, MediumError, NoMedium, WriteProtected
 from formats.block import HEADER_BYTES, SMALLEST_BLOCK_BYTES
 from formats.errors import Damaged
 from formats.label import FORMAT_VERSION, Label, check_block_size
@@ -136,9 +136,7 @@ def _carried_block_bytes(drive: Drive, wanted: int) -> int:
             drive.rewind()
             if drive.read_block() == block:
                 return size
-        except (NoMedium, WriteProtected):
-            raise
-        except DriveError:
+        except (Busy, DeviceFailure, MediumError):  # as the kernel and drives put it, where a block is too large
             continue
     raise VerificationFailed(
         f"{drive.url}: not even blocks of {SMALLEST_BLOCK_BYTES} bytes get to the tape and back",

@@ -103,13 +103,19 @@ def _look_into(name: str, drive: Drive, stock: Stock, evidences: Evidences) -> I
     label = opened.label
     if label is None:
         return InDrive(name, drive.url, Found.DAMAGED, words=opened.label_problem)
+    known = stock.labelled(label.cartridge) or stock.named(label.name)
+    if opened.is_unfinished and known is not None and known.label == label.cartridge and known.copies:
+        return InDrive(
+            name, drive.url, Found.DAMAGED,
+            words=f"{drive.url}: cartridge {label.name}: {len(known.copies)} archives are known to be on it, and the "
+            "drive finds none",
+        )  # fmt: skip
     if opened.is_unfinished:
         return InDrive(
             name, drive.url, Found.BLANK, capacity_bytes=opened.medium.capacity_bytes,
             remaining_bytes=opened.medium.capacity_bytes, is_write_protected=opened.medium.write_protected,
             words=f"{drive.url}: its labelling was cut off: nothing is on it",
         )  # fmt: skip
-    known = stock.labelled(label.cartridge) or stock.named(label.name)
     cartridge = cartridge_of(opened, opened.segments(), known, evidences)
     return InDrive(
         name, drive.url, Found.CARTRIDGE, cartridge, label, opened.medium.capacity_bytes,

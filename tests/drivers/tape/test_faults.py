@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from drivers.base import Mark, Position
-from drivers.errors import DriveError, MediumError
+from drivers.errors import DriveError, MediumError, NoMedium
 from drivers.scsi import commands as c
 from drivers.scsi.sensetable import ROWS, Row, Way
 from drivers.scsi.transport import CHECK_CONDITION
@@ -75,10 +75,17 @@ def test_it_does_not_wait_for_ever(machine: Machine, drive: TapeDrive, row: Row)
 
 @rows(Way.LOAD)
 def test_it_draws_the_cartridge_in(machine: Machine, drive: TapeDrive, row: Row) -> None:
-    machine.script(Fault(Effect.SENSE, c.REWIND.opcode, sense=sense_of(row)))
-    drive.read_block()
-    drive.rewind()
-    assert drive.read_block() == block(0)
+    """At the beginning; afterwards nothing is done any more, as the tape would stand at its beginning."""
+    drive.close()
+    machine.script(Fault(Effect.SENSE, c.TEST_UNIT_READY.opcode, sense=sense_of(row)))
+    opened = machine.open()
+    assert opened.read_block() == block(0)
+    machine.script(Fault(Effect.SENSE, READ, sense=sense_of(row)))
+    with pytest.raises(row.error, match=row.why):
+        opened.read_block()
+    with pytest.raises(NoMedium):
+        opened.rewind()
+    assert not opened.medium().present
 
 
 @rows(Way.AGAIN)

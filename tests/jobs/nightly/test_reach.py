@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from drivers import image
+from drivers.base import Position
 from drivers.errors import BlankMedium
+from drivers.recordlog.drive import RecordLogDrive
+from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.errors import CartridgeError
 from tapekit.jobs import label
 from tapekit.jobs.nightly.reach import Found, InDrive, look
@@ -103,4 +106,31 @@ def test_a_labelling_that_was_cut_off_leaves_a_blank_medium(tmp_path: Path, *, h
         made.back_up(tmp_path / "source")
     with made.drive(writable=True) as drive:
         label.run(drive, barcode="WED-1", pool=None, block_bytes=None, destroy=None)
+    assert seen(made.path).found is Found.CARTRIDGE
+
+
+def test_what_the_catalog_knows_archives_of_is_never_blank(tmp_path: Path) -> None:
+    made = new_image(tmp_path / "c.tkc")
+    with made.drive(writable=True) as drive:
+        name = open_cartridge(drive).label
+        drive.rewind()
+        block = drive.read_block()
+        assert isinstance(block, bytes)
+        drive.format({})
+        drive.write_block(block)
+        drive.write_filemark()
+    assert name is not None
+    at = datetime.datetime(2026, 3, 1, tzinfo=UTC)
+    copy = Copy("a" * 32, "office", at.date(), at, at, 2, "complete")
+    known = Stock((Cartridge("WED-1", name.cartridge, copies=(copy,)),))
+    found = seen(made.path, known)
+    assert (found.found, "1 archives are known to be on it" in str(found.words)) == (Found.DAMAGED, True)
+    assert seen(made.path).found is Found.BLANK
+
+
+def test_a_drive_that_counts_files_wrong_makes_no_cartridge_blank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = new_image(tmp_path / "c.tkc")
+    monkeypatch.setattr(RecordLogDrive, "position", lambda _drive: Position(0, 0))
     assert seen(made.path).found is Found.CARTRIDGE
