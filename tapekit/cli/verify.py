@@ -26,7 +26,7 @@ from tapekit.cli.hand import key_option, opener, passphrase_option
 from tapekit.cli.remember import problem_json, remembering
 from tapekit.errors import Exit
 from tapekit.jobs import repair as repairs
-from tapekit.jobs import verify
+from tapekit.jobs import verify, verify_set
 from tapekit.jobs.sealing import known_sites
 from tapekit.jobs.verify import Damage, SegmentResult
 from tapekit.units import counted, size_text
@@ -78,16 +78,23 @@ def command(
             results.append(result)
             carried = next((segment.carried for segment in reversed(result.segments) if segment.carried), None)
             wanted = result.segments[0].archive if wanted == "latest" else wanted
+    verify_set.settle_torn(results)
+    missing = verify_set.missing(results)
     if as_json:
         answer = _json(results[0]) | _repair_json(repaired) | {"ok": all(result.ok for result in results)}
         answer["then"] = [_json(result) for result in results[1:]]
+        answer["missing"] = [
+            {"archive": part.archive, "part": part.part + 1, "cartridge": part.cartridge or None} for part in missing
+        ]
         print_json(answer | {"catalog_problem": problem_json(memory)})
     else:
         for result in results:
             _show(result)
         for done in repaired:
             _show_repair(done)
+        show_list("not verified, as it is not there", [part.words for part in missing])
     codes = [_exit_code(result, source=source, key=key) for result in results]
+    codes += [Exit.WARNINGS] if missing and then else []  # of a single cartridge nobody expects the others
     context.exit(Exit.VERIFICATION if Exit.VERIFICATION in codes else max(codes))
 
 
@@ -160,7 +167,8 @@ def _show(result: verify.Result) -> None:
     for segment in result.segments:
         lines = [f"{path_text(d.member)}: {d.why}" if d.member is not None else _place(d) for d in segment.damage]
         show_list(f"archive {segment.archive[:8] or '?'} (file {segment.file})", lines)
-        verdict = "LEFT BY A CRASH" if segment.left_by_crash else "good" if segment.ok else "DAMAGED"
+        crashed = "TORN" if segment.is_torn else "LEFT BY A CRASH" if segment.left_by_crash else ""
+        verdict = crashed or ("good" if segment.ok else "DAMAGED")
         members = f"{counted(segment.members, 'member')}, {segment.bad_members} bad"
         click.echo(
             f"archive {segment.archive[:8] or '?'} {segment.job}: {verdict}: {segment.state}, "

@@ -171,8 +171,7 @@ class _Backup:
         segments = self._segments
         earlier = self._cartridge.segments()
         try:
-            self._build_upon(earlier)
-            segments.begin(self._cartridge, earlier)
+            self._begin(earlier)
             ended = self._write(progress, stop, self._expected_bytes(earlier, progress))
         except DriveError as error:
             incomplete = (
@@ -190,6 +189,15 @@ class _Backup:
         if ended is not None:
             self._raise_ended(ended, result)
         return result
+
+    def _begin(self, earlier: Sequence[Segment]) -> None:
+        try:
+            self._build_upon(earlier)
+            self._segments.begin_first(self._cartridge, earlier)
+        except BaseException:
+            if self._session is not None:
+                self._session.discard()
+            raise
 
     def _build_upon(self, earlier: Sequence[Segment]) -> None:
         """Find what there is to build upon. Where nothing can be remembered, the archive is a full one like any."""
@@ -218,9 +226,10 @@ class _Backup:
         session, segments = self._session, self._segments
         if session is None:
             return
-        if len(segments.parts) == 1 and segments.parts[-1].state == COMPLETE:
+        part, label = segments.parts[-1] if len(segments.parts) == 1 else None, self._cartridge.label
+        if part is not None and part.state == COMPLETE and label is not None and part.label == label.cartridge:
             try:
-                self._pending = session.finish(segments.parts[-1].file, segments.trailer_sha256)
+                self._pending = session.finish(part.file, segments.trailer_sha256)
             except OSError as error:
                 self._notes.append(f"what is remembered for the next archive: {(error.strerror or '').lower()}")
         if self._pending is None:

@@ -81,6 +81,10 @@ class FromChanger:
             changer.close()
         return None
 
+    def may_come(self, asked: Asked) -> bool:  # noqa: ARG002 - only a look into the drive would tell
+        """See NextCartridge."""
+        return True
+
     def close(self) -> None:
         """See NextCartridge."""
         if self._drive is not None:

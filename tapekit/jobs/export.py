@@ -16,7 +16,7 @@ from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.progress import Progress
 from tapekit.stream.joined import is_joined
 from tapekit.stream.read import Hole
-from tapekit.stream.spanned import SpannedStream
+from tapekit.stream.spanned import Missing, SpannedStream
 from tapekit.stream.unpack import FoundMember, LostMember, one_by_one
 from tapekit.units import counted
 
@@ -25,7 +25,10 @@ COPY_BYTES = 1 << 20
 
 @dataclasses.dataclass
 class Result:
-    """What was exported; `damaged` members are missing, or have zeros where the damage is in their content."""
+    """What was exported; `damaged` members are missing, or have zeros where the damage is in their content.
+
+    Where the rest of a member is in a part that nobody has, it is left out; found out too late, the tar ends there.
+    """
 
     archive: str
     members: int = 0
@@ -50,9 +53,12 @@ def run(
     ):
         result = Result(parts.chosen.archive)
         export = _Export(parts, write, progress, stop, result)
-        for part in parts.in_order():
-            export.run(part)
-        export.end()
+        try:
+            for part in parts.in_order():
+                export.run(part)
+            export.end()
+        except _Ended as ended:
+            result.damaged.append((ended.path, f"the tar ends in the middle of it: {ended.why}"))
         progress.end()
         result.problems += [*parts.problems, *parts.missing()]
         result.corrected = parts.corrected
@@ -62,6 +68,15 @@ def run(
         result=counted(result.members, "member"),
     )  # fmt: skip
     return result
+
+
+class _Ended(Exception):
+    """All that is missing of a member, and all behind it, is in parts that nobody has: zeros would say nothing."""
+
+    def __init__(self, path: bytes, why: str) -> None:
+        super().__init__(why)
+        self.path = path
+        self.why = why
 
 
 class _Export:
@@ -124,6 +139,9 @@ class _Export:
         if is_own and (not is_told or self._stream.offset + size > most):
             self._result.damaged.append((member.path, "the stream ends in the middle of it: left out"))
             return
+        if is_own and (why := self._parts.why_cut(part, self._stream.offset + size)):
+            self._result.damaged.append((member.path, f"{why}: left out"))
+            return
         self._copy(pax.build_headers(member))
         self._copy(item.prefix)
         self._copy_content(item, size)
@@ -141,6 +159,8 @@ class _Export:
                 problems += [] if part else ["the stream ends in the middle of it"]
                 self._copy(part)
             except Hole as hole:
+                if isinstance(hole, Missing) and hole.end is None:
+                    raise _Ended(path, str(hole)) from hole
                 problems.append(str(hole))
                 gap = (end if hole.end is None else min(end, hole.end)) - stream.offset
             self._fill(gap)

@@ -50,6 +50,9 @@ class NextCartridge(Protocol):
         Takes `finished` over: its cartridge may be taken out, the drive closed, and opened anew for the next one.
         """
 
+    def may_come(self, asked: Asked) -> bool:
+        """Whether what is asked for to be read may be had; False where it is sure that it is not. Moves nothing."""
+
     def close(self) -> None:
         """Close the drives that it opened."""
 
@@ -91,6 +94,15 @@ class Listed:
             if self._fits(drive, asked):
                 return drive
         return None
+
+    def may_come(self, asked: Asked) -> bool:
+        """See NextCartridge. All that were named are looked into, and kept open."""
+        while self._openers and not any(self._fits(drive, asked) for drive in self._open):
+            try:
+                self._open.append(self._openers.pop(0)())
+            except REPORTED as error:
+                self._say(str(error))
+        return any(self._fits(drive, asked) for drive in self._open)
 
     def close(self) -> None:
         """See NextCartridge."""
@@ -158,6 +170,10 @@ class AtTerminal:
         self._is_over = True
         return None
 
+    def may_come(self, asked: Asked) -> bool:  # noqa: ARG002 - who knows what a person has
+        """See NextCartridge."""
+        return not self._is_over
+
     def close(self) -> None:
         """See NextCartridge."""
         if self._drive is not None:
@@ -210,6 +226,10 @@ class Quiet:
             return self._inner.next(finished, asked)
         finally:
             self._progress.begin(self._doing, None)
+
+    def may_come(self, asked: Asked) -> bool:
+        """See NextCartridge."""
+        return self._inner.may_come(asked)
 
     def close(self) -> None:
         """See NextCartridge."""

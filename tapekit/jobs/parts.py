@@ -139,10 +139,7 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
             self._missing.add(number)
             return None
         self._leave()
-        drive = sought.next_cartridge.next(self._drive, Asked(
-            self.chosen.archive, self.chosen.job, number, is_to_write=False,
-            check=lambda candidate: self._check(candidate, number), name=self._names.get(number, ""),
-        ))  # fmt: skip
+        drive = sought.next_cartridge.next(self._drive, self._asked(number))
         if drive is None:
             self._missing.add(number)
             return None
@@ -150,6 +147,13 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         reading = correcting(drive)
         cartridge = open_cartridge(reading)
         return self._take(reading, cartridge, self._found(cartridge)[number])
+
+    def may_be_had(self, number: int) -> bool:
+        """Whether a part may be had; False where it is sure that it is not. Nothing is moved for it."""
+        if number in self.cartridges:
+            return True
+        brings = self._sought.next_cartridge
+        return number not in self._missing and brings is not None and brings.may_come(self._asked(number))
 
     def missing(self) -> list[str]:
         """What is not there of the archive, in words; call it at the end."""
@@ -285,7 +289,21 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         """See StreamParts."""
         return self.current is not None and self.current.segment.trailer is None
 
+    def why_cut(self, part: Part, end: int) -> str:
+        """Why nothing of a part's stream reaches a later offset, in words; empty where it does, or may."""
+        if part.end is None or end <= part.end or not self._goes_on(part.number):
+            return ""
+        if self.may_be_had(part.number + 1):
+            return ""
+        return f"its rest is in {self._words(part.number + 1)}, which is not there"
+
     # --- cartridges ---------------------------------------------------------------------------------------------
+
+    def _asked(self, number: int) -> Asked:
+        return Asked(
+            self.chosen.archive, self.chosen.job, number, is_to_write=False,
+            check=lambda candidate: self._check(candidate, number), name=self._names.get(number, ""),
+        )  # fmt: skip
 
     def _found(self, cartridge: Cartridge) -> dict[int, Segment]:
         """The archive's segments on a cartridge; of two copies of one the closed one."""

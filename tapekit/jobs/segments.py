@@ -262,6 +262,21 @@ class Segments:
 
     # --- beginning ----------------------------------------------------------------------------------------------
 
+    def begin_first(self, cartridge: Cartridge, earlier: Sequence[Segment]) -> None:
+        """Begin on a cartridge, or where that is full already on the next one that is not. Raises MediumFull."""
+        header = self.header
+        try:
+            self.begin(cartridge, earlier)
+        except MediumFull:
+            if self._next_cartridge is None:
+                raise
+            self.header = header
+            drive = self._bring(header)
+            if drive is None:
+                raise
+            following = open_cartridge(drive)
+            self.begin(following, following.segments())
+
     def begin(self, cartridge: Cartridge, earlier: Sequence[Segment]) -> None:
         """Write the header behind what a cartridge holds; `earlier` is that. Raises MediumFull before anything is."""
         header = self.header = dataclasses.replace(self.header, parity=self._parity_for(cartridge))

@@ -12,7 +12,7 @@ from formats.block import Kind
 from formats.catalog import NO_DIGEST, Entry
 from formats.errors import Damaged
 from formats.publickey import PublicKeyLine
-from formats.segment import CONTINUED
+from formats.segment import CONTINUED, PreviousSegment
 from tapekit.audit import events as audit
 from tapekit.audit.events import Event
 from tapekit.blocks.cipher import NAMES_ONLY
@@ -74,7 +74,13 @@ class SegmentResult:
     members: int = 0
     bad_members: int = 0
     stored_bytes: int = 0
+    part: int = 0
+    """Of an archive on several cartridges, which of its parts is here."""
+    before: tuple[PreviousSegment, ...] = ()
+    """The parts before it, as its header names them."""
     left_by_crash: bool = False
+    is_torn: bool = False
+    """Its medium took no end of it; the part behind it knows, and has its catalog."""
     closed: str = ""
     """Why content was not decoded, where it was not: its blocks are checked all the same."""
     is_names_only: bool = False
@@ -94,7 +100,9 @@ class SegmentResult:
 
         A segment that a crash cut short, and that the next backup found so, is what it was: no damage came to it since.
         """
-        return (self.left_by_crash or not self.damage) and not (self.comparison and self.comparison.differing)
+        return (self.left_by_crash or self.is_torn or not self.damage) and not (
+            self.comparison and self.comparison.differing
+        )
 
 
 @dataclasses.dataclass
@@ -227,7 +235,10 @@ class _SegmentVerification:
         self._lost_offsets: set[tuple[int, int]] = set()
         """Base and place of the damaged members: what is linked to them is lost too."""
         self._opener: Opener = NO_KEY
-        self.result = SegmentResult(segment.archive, segment.file, segment.state, segment.job)
+        previous = segment.header.previous if segment.header else ()
+        self.result = SegmentResult(
+            segment.archive, segment.file, segment.state, segment.job, part=segment.number, before=previous
+        )  # fmt: skip
         self._cartridge = cartridge
 
     def unlock(self, opener: Opener) -> Segment:

@@ -102,3 +102,26 @@ def test_the_catalog_knows_which_cartridge_a_file_is_on(
     ran = run("restore", drives[2], f"{source}/8", "--to", tmp_path / "to", "--json")
     assert (ran.code, ran.answer["cartridges"], ran.answer["problems"]) == (0, ["C"], []), ran.err
     assert (tmp_path / "to" / str(source)[1:] / "8").read_bytes() == (source / "8").read_bytes()
+
+
+def test_a_first_cartridge_that_is_full_already_is_passed_over(run: Run, drives: list[str], source: Path) -> None:
+    assert run("backup", drives[0], source, "--full").code == 9
+    ran = run("backup", drives[0], source, *then(drives[1:]), "--json")
+    assert ran.code == 0, ran.err
+    assert [part["cartridge"] for part in ran.answer["cartridges"]] == ["B", "C", "D"][: len(ran.answer["cartridges"])]
+    assert ran.answer["cartridges"][0]["part"] == 1
+    assert run("verify", drives[1], *then(drives[2:])).code == 0
+    nobody = run("backup", drives[0], source)
+    assert nobody.code == 9
+    assert "cartridge A is full" in nobody.err
+
+
+def test_verify_names_a_part_that_nobody_showed(run: Run, drives: list[str], source: Path) -> None:
+    archive = run("backup", drives[0], source, *then(drives[1:]), "--json").answer["archive"]
+    ran = run("verify", drives[0], "--then", drives[2], "--json")
+    assert (ran.code, ran.answer["ok"]) == (3, True)
+    assert ran.answer["missing"] == [{"archive": archive, "part": 2, "cartridge": "B"}]
+    ran = run("verify", drives[1])
+    assert ran.code == 0
+    assert f"part 1 of archive {archive[:8]} (cartridge A) is not there" in ran.err + ran.out
+    assert "DAMAGED" not in ran.out

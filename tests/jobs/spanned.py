@@ -70,6 +70,9 @@ class Asking:
         self.asked.append(asked)
         return self.further.next(finished, asked)
 
+    def may_come(self, asked: Asked) -> bool:
+        return self.further.may_come(asked)
+
     def close(self) -> None:
         self.further.close()
 

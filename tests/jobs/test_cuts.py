@@ -60,6 +60,9 @@ def check(folder: Path, source: Path, takes: int) -> tuple[int, int]:
                 found = further.next(inner, asked)
                 return found if found is None or asked.segment > 1 else Small(found, takes)
 
+            def may_come(self, asked: Asked) -> bool:
+                return further.may_come(asked)
+
             def close(self) -> None:
                 pass
 

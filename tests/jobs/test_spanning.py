@@ -156,6 +156,24 @@ def test_exported_without_one_cartridge(spanned: list[Image]) -> None:
         assert len(names) == result.members > 3
 
 
+@pytest.mark.parametrize("is_told_late", (False, True))
+def test_no_zeros_for_a_part_that_is_not_there(tmp_path: Path, is_told_late: bool) -> None:  # noqa: FBT001
+    """Most of a large file is on the others. A person may have them, and turn out not to: then the tar ends there."""
+    images = new_images(tmp_path, 6)
+    source = noise_tree(tmp_path / "large", [100, 4_000_000])
+    span(images, request(source))
+    out = bytearray()
+    with images[0].drive() as drive, asking([]) as further:
+        if is_told_late:
+            further.may_come = lambda asked: True  # type: ignore[method-assign]
+        result = export.run(drive, "latest", out.extend, Silent(), next_cartridge=further)
+    assert len(out) < (2_000_000 if is_told_late else 30_000)
+    ((path, why),) = result.damaged
+    assert path.endswith(b"0001")
+    assert "part 2 of archive" in why
+    assert ("the tar ends in the middle of it" if is_told_late else "left out") in why
+
+
 def test_each_part_is_verified_by_itself(spanned: list[Image]) -> None:
     carried = None
     for of in spanned:

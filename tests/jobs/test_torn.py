@@ -147,6 +147,9 @@ def test_a_power_cut_behind_the_border(tmp_path: Path, source: Path, at: int) ->
             self.drive = next(iter([Failing(open_writable(images[1]), at)]))
             return self.drive
 
+        def may_come(self, _asked: Any) -> bool:  # noqa: ANN401
+            return False
+
         def close(self) -> None:
             self.drive.close()
 

@@ -123,6 +123,8 @@ class _Between:
 
     def next(self, finished: Drive, asked: Asked) -> Drive | None:
         """See NextCartridge. Raises VerificationFailed."""
+        if not self._parts:  # nothing was begun: a night has other ways for that
+            return None
         begun = time.monotonic()
         try:
             self._proving.archive = asked.archive
@@ -135,6 +137,10 @@ class _Between:
         if drive is not None:
             self.drive = drive
         return drive
+
+    def may_come(self, asked: Asked) -> bool:  # noqa: ARG002 - a night reads nothing of others
+        """See NextCartridge."""
+        return False
 
     def close(self) -> None:
         """See NextCartridge."""
