@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
 
-from formats.catalog import NO_DIGEST, REGULAR, Entry
+from formats.catalog import DELTA, NO_DIGEST, REGULAR, Entry
 from tapekit.catalog import bitmap, members
 from tapekit.catalog.pattern import NamePattern
 from tapekit.catalog.tables import archives, cartridges, chunks, copies, directories, labels, paths, versions
@@ -33,7 +33,7 @@ class Version:
     """A member in one state, and every archive in which it is so, the latest first."""
 
     entry: Entry
-    """Offset and the reference of a hard link differ between archives, and are 0 here."""
+    """How it is stored differs between archives: offset, reference and base are 0 here, and it is no delta."""
     holdings: tuple[Holding, ...]
 
 
@@ -108,14 +108,16 @@ def versions_of(connection: Connection, site: int, numbers: Sequence[int]) -> li
         for number, archive_rows in held_by.items() if not _goes_on(entries[number])
         for row in archive_rows if row in known
     }  # fmt: skip
-    found = []
+    held_as: dict[Entry, list[Holding]] = {}
     for number, archive_rows in held_by.items():
         entry = entries[number]
-        held = _together(known[row] for row in archive_rows if row in known)
+        held = [known[row] for row in archive_rows if row in known]
         if _goes_on(entry):
             held = [holding for holding in held if (entry.path, holding.archive) not in final]
         if held:
-            found.append(Version(entry, tuple(held)))
+            stored_anyhow = entry._replace(base=0, reference=0, flags=entry.flags & ~DELTA)
+            held_as.setdefault(stored_anyhow, []).extend(held)
+    found = [Version(entry, tuple(_together(held))) for entry, held in held_as.items()]
     found.sort(key=lambda version: (version.holdings[0].started, version.entry.mtime_ns), reverse=True)
     return sorted(found, key=lambda version: version.entry.path)
 

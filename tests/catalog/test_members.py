@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from formats.catalog import Entry
+from formats.catalog import DELTA, Entry
 from tapekit.catalog import members
 from tapekit.catalog.errors import NotInCatalog
 from tapekit.catalog.store import Store
@@ -121,6 +121,15 @@ def test_versions_of_a_file(labelled: Store) -> None:
     found = labelled.versions(b"/srv/data/Invoice-2024.pdf")
     assert [(v.entry.size, [h.archive for h in v.holdings]) for v in found] == [(7, [THREE, TWO]), (4, [ONE])]
     assert labelled.versions(b"srv/data/nothing") == []
+
+
+def test_what_later_archives_build_upon_is_one_version(labelled: Store) -> None:
+    save(labelled, ONE, tree())
+    save(labelled, TWO, [e._replace(base=1) for e in tree()], 1)
+    save(labelled, THREE, [e._replace(base=2, flags=e.flags | DELTA) for e in tree()], 2)
+    (found,) = labelled.versions(b"srv/data/Invoice-2024.pdf")
+    assert [holding.archive for holding in found.holdings] == [THREE, TWO, ONE]
+    assert (found.entry.base, found.entry.flags & DELTA) == (0, 0)
 
 
 def test_compare(labelled: Store) -> None:
