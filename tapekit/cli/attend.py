@@ -15,6 +15,7 @@ from tapekit.errors import Exit, UsageError
 from tapekit.jobs.attend import Attendant, Happened, Judged
 from tapekit.report.check import line
 from tapekit.report.log import ERROR, INFO, WARNING, is_journal, note_line
+from tapekit.report.said import in_language, said
 from tapekit.report.words import Words, printable
 from tapekit.schedule import install
 from tapekit.units import now_text
@@ -81,8 +82,11 @@ def _show(new: Happened | Judged, language: str) -> None:
 
 def _lines(new: Happened | Judged, language: str) -> list[tuple[int, str]]:
     if isinstance(new, Happened):
-        said = {"in": f"{new.name or new.words} is in", "out": "empty"}.get(new.what, new.words)
-        return [(ERROR if new.what == "problem" else INFO, f"{new.drive}: {printable(said)}")]
+        is_in = said("{cartridge} is in", cartridge=new.name or new.words)
+        happened = {"in": is_in, "out": said("empty")}.get(new.what, new.words)
+        return [
+            (ERROR if new.what == "problem" else INFO, f"{new.drive}: {printable(in_language(happened, language))}")
+        ]
     priority = {Exit.DONE: INFO, Exit.WARNINGS: WARNING}.get(Exit(new.check.exit_code), ERROR)
     words = Words(language)
     if new.is_rest:
@@ -90,9 +94,10 @@ def _lines(new: Happened | Judged, language: str) -> list[tuple[int, str]]:
     told = [(priority, f"{printable(new.job)}: {line(new.check, language)}")]
     told += [(WARNING, note_line(note, words)) for note in new.untold]
     if new.is_started:
-        told.append((INFO, f"{printable(new.job)}: started"))
+        told.append((INFO, f"{printable(new.job)}: {in_language(said('started'), language)}"))
     elif new.why_not_started:
-        told.append((INFO, f"{printable(new.job)}: not started: {new.why_not_started}"))
+        why = said("not started: {why}", why=new.why_not_started)
+        told.append((INFO, f"{printable(new.job)}: {in_language(why, language)}"))
     return told
 
 

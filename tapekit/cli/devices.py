@@ -14,10 +14,19 @@ from tapekit.errors import TapekitError
 from tapekit.jobs import devices
 from tapekit.jobs.devices import Change, Seen
 from tapekit.report import health
+from tapekit.report.said import in_language, said
 from tapekit.report.words import Words
 from tapekit.units import now_text, size_text
 
-COLUMNS = ("kind", "drive or node", "device", "serial number", "medium", "label", ">free", "may")
+COLUMNS = (
+    said("kind"), said("drive or node"), said("device"), said("serial number"), said("medium"), said("label"),
+    said("free"), said("may"),
+)  # fmt: skip
+_MEDIA = {
+    "cartridge": said("cartridge"), "blank": said("blank"), "foreign": said("foreign"), "damaged": said("damaged"),
+    "nothing": said("nothing"), "in use": said("in use"),
+}  # fmt: skip
+_CHANGES = {"came": said("came"), "went": said("went"), "changed": said("changed")}
 
 
 @click.command("devices")
@@ -39,7 +48,11 @@ def command(context: click.Context, watch: bool, no_look: bool, as_json: bool) -
     if as_json:
         print_json({"devices": [_json(seen, words) for seen in found]})
     else:
-        show_table(COLUMNS, [_row(seen) for seen in found], "no drive, no changer, no serial port is connected")
+        language = str(words.language)
+        heads = [in_language(column, language) for column in COLUMNS]
+        columns = (*heads[:-2], f">{heads[-2]}", heads[-1])
+        nothing = in_language(said("no drive, changer or serial port is connected"), language)
+        show_table(columns, [_row(seen, language) for seen in found], nothing)
         for seen in found:
             for line in _notes(seen, words):
                 click.echo(f"{seen.url or seen.device.node}: {line}")
@@ -69,24 +82,31 @@ def _tell(change: Change, words: Words, *, as_json: bool) -> None:
     if as_json:
         print_json({"at": now_text(), "what": change.what, "device": _json(seen, words)})
         return
-    inside = f": {seen.label or seen.medium}" if seen.medium and change.what != "went" else ""
-    click.echo(f"{now_text()}  {change.what}: {seen.url or seen.device.node} ({seen.device.name or 'no name'}){inside}")
+    language = str(words.language)
+    medium = in_language(_MEDIA.get(seen.medium, seen.medium), language)
+    inside = f": {seen.label or medium}" if seen.medium and change.what != "went" else ""
+    what = in_language(_CHANGES.get(change.what, change.what), language)
+    name = seen.device.name or in_language(said("no name"), language)
+    click.echo(f"{now_text()}  {what}: {seen.url or seen.device.node} ({name}){inside}")
 
 
-def _row(seen: Seen) -> tuple[str, ...]:
+def _row(seen: Seen, language: str) -> tuple[str, ...]:
     device = seen.device
     return (
         device.kind.value, seen.url or device.node, path_text(device.name.encode()), path_text(device.serial.encode()),
-        seen.medium, seen.label, size_text(seen.remaining_bytes) if seen.label else "", ", ".join(seen.may),
+        in_language(_MEDIA.get(seen.medium, seen.medium), language), seen.label,
+        size_text(seen.remaining_bytes) if seen.label else "", ", ".join(seen.may),
     )  # fmt: skip
 
 
 def _notes(seen: Seen, words: Words) -> Iterator[str]:
     """What a person should know besides."""
+    language = str(words.language)
     if seen.missing:
-        yield f"no permission for {seen.missing.node}: {seen.missing.remedy}"
+        how = devices.remedy(seen.missing)
+        yield in_language(said("no permission for {node}: {remedy}", node=seen.missing.node, remedy=how), language)
     if seen.is_write_protected:
-        yield "write-protected"
+        yield in_language(said("write-protected"), language)
     if seen.health:
         yield from health.warned(seen.health, words)
     if seen.words and seen.medium != "blank":

@@ -9,8 +9,15 @@ from tapekit.errors import TapekitError
 from tapekit.jobs import past
 from tapekit.jobs.doctor import machine, site
 from tapekit.jobs.doctor.finding import Finding, Gravity, exit_code
+from tapekit.report.said import in_language, said
 from tapekit.units import counted
 
+_KINDS = {
+    "permission": said("permission"), "device": said("device"), "kernel": said("kernel"), "adapter": said("adapter"),
+    "competitor": said("competitor"), "clock": said("clock"), "tool": said("tool"), "state": said("state"),
+    "catalog": said("catalog"), "schedule": said("schedule"), "keys": said("keys"),
+}  # fmt: skip
+"""Where French has another word."""
 _MARKS = {Gravity.PROBLEM: "✗", Gravity.WARNING: "!", Gravity.NOTE: "·", Gravity.GOOD: "✓"}
 
 
@@ -37,22 +44,27 @@ def command(context: click.Context, is_all: bool, as_json: bool) -> None:
     if as_json:
         print_json({"exit_code": int(code), "findings": [_json(finding) for finding in findings]})
     else:
-        _show(findings, is_all=is_all)
+        _show(findings, configuration.site.language if configuration else "en", is_all=is_all)
     context.exit(code)
 
 
-def _show(findings: list[Finding], *, is_all: bool) -> None:
-    """The worst first."""
+def _show(findings: list[Finding], language: str, *, is_all: bool) -> None:
+    """The worst first, in the site's language."""
     shown = [finding for finding in findings if is_all or finding.gravity is not Gravity.GOOD]
     for finding in sorted(shown, key=lambda finding: -finding.gravity):
-        head = f"{_MARKS[finding.gravity]} {finding.kind}: "
-        for line in folded(head, f"{finding.where}: {finding.what}" + (f" ({finding.why})" if finding.why else "")):
+        what, why, to_do = (in_language(text, language) for text in (finding.what, finding.why, finding.to_do))
+        head = f"{_MARKS[finding.gravity]} {in_language(_KINDS.get(finding.kind, finding.kind), language)}: "
+        for line in folded(head, f"{finding.where}: {what}" + (f" ({why})" if why else "")):
             click.echo(line)
-        if finding.to_do:
-            for line in folded("    → ", finding.to_do):
+        if to_do:
+            for line in folded("    → ", to_do):
                 click.echo(line)
     good = sum(finding.gravity is Gravity.GOOD for finding in findings)
-    click.echo(f"{counted(good, 'check')} good, {counted(len(findings) - good, 'finding')}")
+    summary = f"{counted(good, 'check')} good, {counted(len(findings) - good, 'finding')}"
+    if language == "fr":
+        told = said("checks that are good: {good}; findings: {found}", good=str(good), found=str(len(findings) - good))
+        summary = in_language(told, language)
+    click.echo(summary)
 
 
 def _json(finding: Finding) -> dict[str, str]:

@@ -26,6 +26,7 @@ from tapekit.model import night_of
 from tapekit.report.atomic import write_atomically
 from tapekit.report.check import Check
 from tapekit.report.night import Note
+from tapekit.report.said import said
 
 FILE = "attend.json"
 HOLDER = "tapekit attend"
@@ -83,8 +84,10 @@ def inside(drive: Drive) -> Inside:
         label = open_cartridge(drive).label
     except (BlankMedium, ForeignMedium) as error:
         found = error.found if isinstance(error, ForeignMedium) else BLANK
-        return Inside(f"{found} {medium.serial} {medium.capacity_bytes}", words=found)
-    return Inside(label.cartridge, label.name) if label else Inside(f"damaged {medium.serial}", words="damaged")
+        return Inside(
+            f"{found} {medium.serial} {medium.capacity_bytes}", words=said("blank") if found == BLANK else found
+        )
+    return Inside(label.cartridge, label.name) if label else Inside(f"damaged {medium.serial}", words=said("damaged"))
 
 
 class Attendant:
@@ -158,7 +161,7 @@ class Attendant:
         untold = tuple(check.tell(of, found))
         if not is_run:
             return Judged(job, found, untold)
-        why_not = "its night has run" if done else self._why_not(found)
+        why_not = said("its night has run") if done else self._why_not(found)
         if why_not or night is None:
             return Judged(job, found, untold, why_not_started=why_not)
         self._started[job] = night.isoformat()  # before it is: what is started twice is worse than a timer that does it
@@ -182,9 +185,9 @@ class Attendant:
         if found.why_closed is not None:
             return str(found.why_closed)
         if not found.ways or not all(way.is_wanted for way in found.ways):  # other warnings keep no night from running
-            return "the night would not go onto the cartridge that is due"
+            return said("the night would not go onto the cartridge that is due")
         if self._started.get(found.job) == found.night.isoformat():
-            return "it was started already"
+            return said("it was started already")
         return ""
 
     def _keep(self) -> None:

@@ -16,8 +16,13 @@ from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.errors import Busy, TapekitError
 from tapekit.jobs.nightly.lock import locked
 from tapekit.jobs.nightly.reach import Found, found_of
+from tapekit.report.said import Said, said
 
 HOLDER = "tapekit devices"
+_KINDS = {
+    Kind.TAPE: said("tape drive"), Kind.CHANGER: said("changer"), Kind.RDX: said("RDX dock"), Kind.DISK: said("disk"),
+    Kind.SERIAL: said("serial port"),
+}  # fmt: skip
 _DRIVES = frozenset((Kind.TAPE, Kind.RDX, Kind.DISK))
 _MAY: Mapping[Found, tuple[str, ...]] = {
     Found.CARTRIDGE: ("backup", "verify", "list", "restore", "eject"),
@@ -60,6 +65,19 @@ class Seen:
         commands = _MAY.get(found, ()) if found else ()
         writing = {"backup", "label", "label --destroy"} if self.is_write_protected else set()
         return tuple(command for command in commands if command not in writing)
+
+
+def kind_of(kind: Kind) -> Said:
+    """A kind of device for a person."""
+    return _KINDS[kind]
+
+
+def remedy(lacking: Missing) -> str:
+    """How a user gets a permission; a command, and what is to be done behind it."""
+    again = ", and log in again"
+    if lacking.remedy.endswith(again):
+        return said("{command}, and log in again", command=lacking.remedy.removesuffix(again))
+    return lacking.remedy
 
 
 def offered(root: Path = Path("/")) -> list[Seen]:

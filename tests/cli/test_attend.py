@@ -64,3 +64,11 @@ def test_it_goes_on_until_it_is_stopped(run: Run, site: Site, monkeypatch: pytes
     monkeypatch.setattr(command, "UdevEvents", Once)
     ran = run("attend")
     assert (ran.code, ran.out.splitlines()[-1]) == (0, "rdx: empty")
+
+
+def test_lines_in_the_sites_language(run: Run, site: Site) -> None:
+    site.site["language"] = "fr"
+    site.write_configuration()
+    assert run("attend", "--once").out.splitlines()[0] == "rdx: MON-1 est en place"
+    site.put_in(None)
+    assert run("attend", "--once").out.splitlines()[0] == "rdx: vide"

@@ -77,3 +77,13 @@ def test_without_udev_there_is_nothing_to_watch(run: Run, monkeypatch: pytest.Mo
     monkeypatch.setattr(command, "UdevEvents", none)
     ran = run("devices", "--watch")
     assert (ran.code, "systemd-udevd" in ran.err) == (4, True)
+
+
+def test_in_the_sites_language(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tapekit.toml").write_text('[site]\nname = "test"\nlanguage = "fr"\n')
+    shown = run("devices").out
+    assert shown.startswith("genre")
+    assert "pas de droit sur /dev/sg1 : usermod -aG tape USER, puis ouvrez une nouvelle session" in shown.replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+    assert "cartouche" in shown

@@ -90,3 +90,16 @@ def test_a_configuration_that_is_wrong_or_missing(run: Run, tmp_path: Path) -> N
 
 def test_for_a_program(run: Run, site: Site) -> None:
     assert set(keys(run("doctor", "--json").answer)) == documented("doctor")
+
+
+def test_findings_in_the_sites_language(run: Run, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs get what they always got."""
+    monkeypatch.setattr(install, "installed", lambda _root, job: [])
+    site.site["language"] = "fr"
+    site.write_configuration()
+    assert run("doctor").out.replace("\N{NO-BREAK SPACE}", " ").splitlines() == [
+        "! planification: office: rien ne lance ses nuits (tapekit n’a installé ni minuterie ni ligne pour cron)",
+        "    → tapekit schedule install", "contrôles bons : 4 ; constats : 1",
+    ]  # fmt: skip
+    told = [it["what"] for it in run("doctor", "--json").answer["findings"]]
+    assert "nothing starts its nights" in told

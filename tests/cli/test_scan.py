@@ -114,3 +114,11 @@ def test_a_loader_that_is_not_connected(run: Run) -> None:
     os.close(ours)
     assert ran.code == 4
     assert "no such device or file" in ran.err
+
+
+def test_in_the_sites_language(run: Run, typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "tapekit.toml").write_text('[site]\nname = "test"\nlanguage = "fr"\n')
+    typed("TAP001L6\nCLN001CU\n")
+    assert run("scan").out.splitlines() == [
+        "TAP001L6  cartouche de données, LTO-6", "CLN001CU  cartouche de nettoyage, toutes générations",
+    ]  # fmt: skip

@@ -14,6 +14,7 @@ from tapekit.evidence import Evidences, state_directory
 from tapekit.jobs import lookup
 from tapekit.jobs.doctor.finding import Finding, Gravity
 from tapekit.jobs.nightly.setting import setting
+from tapekit.report.said import said
 from tapekit.schedule import install
 from tapekit.units import size_text
 
@@ -37,7 +38,7 @@ def configured(chosen: str | None) -> tuple[Configuration | None, list[Finding]]
         return None, [_of_file(gravity, chosen or "tapekit.toml", why, error.hint)]
     schemes = tuple(scheme for scheme, _ in drives.DRIVERS)
     doubted = [_of_file(Gravity.WARNING, field, why, "tapekit config check") for field, why in doubts(found, schemes)]
-    return found, doubted or [_of_file(Gravity.GOOD, chosen or "tapekit.toml", "good", None)]
+    return found, doubted or [_of_file(Gravity.GOOD, chosen or "tapekit.toml", said("good"), None)]
 
 
 def _of_file(gravity: Gravity, where: str, what: str, to_do: str | None) -> Finding:
@@ -57,11 +58,11 @@ def examine(configuration: Configuration, chosen: str | None) -> Iterator[Findin
     yield from _keys(configuration)
     for job in configuration.jobs:
         if install.installed(None, job):
-            yield Finding(Gravity.GOOD, "schedule", job, "its nights are started")
+            yield Finding(Gravity.GOOD, "schedule", job, said("its nights are started"))
         else:
             yield Finding(
-                Gravity.WARNING, "schedule", job, "nothing starts its nights",
-                "tapekit has installed neither timer nor line for cron", "tapekit schedule install",
+                Gravity.WARNING, "schedule", job, said("nothing starts its nights"),
+                said("tapekit has installed neither timer nor line for cron"), "tapekit schedule install",
             )  # fmt: skip
 
 
@@ -69,23 +70,29 @@ def _state(state: Path) -> Iterator[Finding]:
     there = next(folder for folder in (state, *state.parents) if folder.is_dir())
     if not os.access(there, os.W_OK | os.X_OK):
         yield Finding(
-            Gravity.PROBLEM, "state", str(state), "this user may not write there",
-            "what is proven, what runs and what is where is kept there", "run tapekit as root, or as whose it is",
+            Gravity.PROBLEM, "state", str(state), said("this user may not write there"),
+            said("what is proven, what runs and what is where is kept there"),
+            said("run tapekit as root, or as whose it is"),
         )  # fmt: skip
         return
     about = os.statvfs(there)
     free = about.f_bavail * about.f_frsize
     if free < LEAST_FREE_BYTES:
         yield Finding(
-            Gravity.WARNING, "state", str(state), f"only {size_text(free)} are free",
-            "catalog, journal and dumps of databases grow there", "make room on that disk",
+            Gravity.WARNING, "state", str(state), said("only {size} are free", size=size_text(free)),
+            said("catalog, journal and dumps of databases grow there"), said("make room on that disk"),
         )  # fmt: skip
     elif problem := Evidences(state).problem:
         yield Finding(
-            Gravity.WARNING, "state", str(state), problem, "the proofs of copies are kept there", "look at that file"
+            Gravity.WARNING,
+            "state",
+            str(state),
+            problem,
+            said("the proofs of copies are kept there"),
+            said("look at that file"),
         )
     else:
-        yield Finding(Gravity.GOOD, "state", str(state), "can be written")
+        yield Finding(Gravity.GOOD, "state", str(state), said("can be written"))
 
 
 def _catalog(chosen: str | None) -> Iterator[Finding]:
@@ -94,7 +101,7 @@ def _catalog(chosen: str | None) -> Iterator[Finding]:
         if store is not None:
             with store:
                 known = len(store.stock().cartridges)
-            yield Finding(Gravity.GOOD, "catalog", "catalog", f"opens; cartridges: {known}")
+            yield Finding(Gravity.GOOD, "catalog", "catalog", said("opens; cartridges: {count}", count=str(known)))
     except TapekitError as error:
         yield Finding(
             Gravity.PROBLEM, "catalog", "catalog", str(error), "", error.hint or "tapekit catalog check"
@@ -111,10 +118,10 @@ def _keys(configuration: Configuration) -> Iterator[Finding]:
                 "keys",
                 name,
                 str(refused),
-                "nothing is written that nobody could open",
+                said("nothing is written that nobody could open"),
                 hint or "tapekit keys list",
             )
             return
     folder = configuration.keys.directory
     if folder is not None and any(folder.glob("*.pub")):
-        yield Finding(Gravity.GOOD, "keys", str(folder), "they can be used")
+        yield Finding(Gravity.GOOD, "keys", str(folder), said("they can be used"))
