@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
@@ -18,6 +19,12 @@ _clock: ContextVar[Clock] = ContextVar("clock", default=_system)
 def now() -> datetime.datetime:
     """The time in UTC."""
     return _clock.get()()
+
+
+def now_ns() -> int:
+    """The time as files have it: nanoseconds since 1970."""
+    clock = _clock.get()
+    return time.time_ns() if clock is _system else int(clock().timestamp() * 1_000_000_000)
 
 
 @contextlib.contextmanager

@@ -175,7 +175,7 @@ class Session:
 
     def unchanged(self, known: Known) -> Entry:
         """A file that is stored already; its line in the catalog."""
-        self._remembering.add(dataclasses.replace(known, is_racy=False))
+        self._remembering.add(known._replace(is_racy=False) if known.is_racy else known)
         return known.entry
 
     def saved(
@@ -197,7 +197,7 @@ class Session:
     @staticmethod
     def now_ns() -> int:
         """The time, as files have it."""
-        return int(clock.now().timestamp() * 1_000_000_000)
+        return clock.now_ns()
 
     def finish(self, file: int, trailer_sha256: str) -> "Pending":
         """The archive is whole. Raises OSError."""

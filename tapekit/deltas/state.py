@@ -15,6 +15,7 @@ import urllib.parse
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from formats.catalog import Entry, TableBuilder, parse_table
 from formats.errors import Damaged
@@ -43,9 +44,10 @@ class Base:
     trailer_sha256: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A regular file as it was saved last: its line in the catalog (`base` counts the archives from 1), and its maps.
+
+    A tuple, because one is made for each small file.
 
     `extents` are those of its chain of deltas. `is_racy`: it was written to so shortly before it was read that its
     times alone say nothing. `is_sour`: its last delta was not worth it.

@@ -31,6 +31,7 @@ _TYPES = {
     stat.S_IFBLK: (catalog.BLOCK_DEVICE, pax.BLOCK_DEVICE),
     stat.S_IFSOCK: (catalog.SOCKET, b""),
 }
+_ZEROS = bytes(pax.BLOCK_BYTES)
 _SOCKET_NOTE = "a socket: not saved"
 
 
@@ -92,7 +93,8 @@ class Saver:
         if self._session is not None and kind == catalog.REGULAR:
             entry = self._save_file(thing, status, self._session)
         else:
-            entry = self._save_member(thing, status, kind, type_flag)
+            extents = sparse_extents(thing.fd, status) if thing.fd is not None else None
+            entry = self._save_member(thing, status, kind, type_flag, extents)
         if has_names and not entry.is_absent:
             first = _First(thing.path, entry.offset, entry.base)
             self._linked[status.st_dev, status.st_ino] = first, status.st_nlink - 1
@@ -116,7 +118,7 @@ class Saver:
         extents = sparse_extents(thing.fd, status) if thing.fd is not None else None
         self._recorder = session.recorder(status.st_size, is_sparse=extents is not None)
         try:
-            entry = self._save_member(thing, status, catalog.REGULAR, pax.REGULAR, is_rotten=is_rotten)
+            entry = self._save_member(thing, status, catalog.REGULAR, pax.REGULAR, extents, is_rotten=is_rotten)
             maps = {}
             if self._recorder is not None:
                 self._recorder.finish()
@@ -132,10 +134,10 @@ class Saver:
         return self._begun() if self._begun else None
 
     def _save_member(
-        self, thing: Thing, status: os.stat_result, kind: bytes, type_flag: bytes, *, is_rotten: bool = False
-    ) -> Entry:
+        self, thing: Thing, status: os.stat_result, kind: bytes, type_flag: bytes, extents: Extents | None, *,
+        is_rotten: bool = False,
+    ) -> Entry:  # fmt: skip
         fd, attributes, offset = thing.fd, thing.attributes, self._packer.offset
-        extents = sparse_extents(fd, status) if fd is not None else None
         is_device = type_flag in (pax.CHARACTER_DEVICE, pax.BLOCK_DEVICE)
         member = Member(
             type_flag, thing.path, status.st_mode & 0o7777, status.st_uid, status.st_gid, owner_name(status.st_uid),
@@ -168,7 +170,8 @@ class Saver:
         done, why = self._copy(fd, 0, size, digest)
         if done < size:
             self._fill(digest, size - done)
-        self._packer.zeros(-size % pax.BLOCK_BYTES)
+        if padding := -size % pax.BLOCK_BYTES:
+            self._packer.write(_ZEROS[:padding])
         if done < size:
             return _Content(done, digest.digest(), SHORT, why or shorter(done))
         changed = changed_meanwhile(status, os.fstat(fd))
