@@ -31,7 +31,7 @@ def line(report: NightReport, language: str, zone: tzinfo | None = None) -> str:
 
 
 def next_cartridge(report: NightReport, words: Words, today: date) -> str:
-    """Which cartridge to put in, and when; empty where nothing is known."""
+    """Which cartridge to put in, or where a changer fetches it, and when; empty where nothing is known."""
     if not report.next_cartridges or report.next_night is None:
         return ""
     days = (report.next_night - today).days
@@ -40,7 +40,14 @@ def next_cartridge(report: NightReport, words: Words, today: date) -> str:
     else:
         with_year = report.next_night.year != today.year
         when = words("on", date=words.date(report.next_night, with_year=with_year, with_weekday=True))
-    return words("line.put", cartridges=words.listed([printable(name) for name in report.next_cartridges]), when=when)
+    by_hand = [printable(name) for name in report.next_cartridges if name not in report.next_slots]
+    put = [words("line.put", cartridges=words.listed(by_hand), when=when)] if by_hand else []
+    fetched = [
+        words("line.fetched", cartridge=printable(name), slot=str(report.next_slots[name]), when=when)
+        for name in report.next_cartridges
+        if name in report.next_slots
+    ]
+    return " ".join([*put, *fetched])
 
 
 def _result(report: NightReport, words: Words) -> str:

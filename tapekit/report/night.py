@@ -183,6 +183,8 @@ class NightReport:
     """What a run that was killed had left, and what became of it."""
     overwritten: tuple[Overwritten, ...] = ()
     next_cartridges: tuple[str, ...] = ()
+    next_slots: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Of these, those that a changer brings by itself, and the slots that they are in."""
     next_night: date | None = None
     sizes: tuple[SourceSize, ...] = ()
     nights_left: int | None = None

@@ -496,6 +496,14 @@ NOTES: dict[str, Wording] = {
         _DETAIL,
         ("run the job again", "relancez la tâche"),
     ),
+    "barcode-unreadable": Wording(
+        ("the changer of {drive} cannot read the barcode in slot {slots}",
+         "le robot de {drive} ne peut pas lire le code-barres de l’emplacement {slots}"),
+        ("nothing is fetched from there: nobody knows which cartridge it is",
+         "rien n’y est pris : on ne sait pas quelle cartouche c’est"),
+        ("stick a new label on that cartridge; tapekit changer load and tapekit inspect say which one it is",
+         "recollez une étiquette sur cette cartouche ; tapekit changer load et tapekit inspect disent laquelle c’est"),
+    ),
     "not-locked": Wording(
         ("{cartridge} could be taken out while it was written", "{cartridge} pouvait être retirée pendant l’écriture"),
         _DETAIL,

@@ -90,7 +90,11 @@ def _spool(report: NightReport, words: Words) -> str:
 def _next(report: NightReport, words: Words) -> str:
     if not report.next_cartridges or report.next_night is None:
         return ""
-    names = words.listed([printable(name) for name in report.next_cartridges])
+    names = words.listed([
+        words("next.slot", cartridge=printable(name), slot=str(report.next_slots[name]))
+        if name in report.next_slots else printable(name)
+        for name in report.next_cartridges
+    ])  # fmt: skip
     return words("next.value", cartridges=names, date=words.date(report.next_night, with_weekday=True))
 
 

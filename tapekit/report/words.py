@@ -48,6 +48,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "line.failed": ("Not saved: {first}.", "Pas de sauvegarde : {first}."),
     "line.failed.bare": ("Not saved.", "Pas de sauvegarde."),
     "line.more": ("{first} (and {count} more)", "{first} (et {count} de plus)"),
+    "line.fetched": (
+        "{cartridge} is fetched from slot {slot} {when}.",
+        "{cartridge} sera prise dans l’emplacement {slot} {when}.",
+    ),
     "line.put": ("Put {cartridges} in {when}.", "Mettez {cartridges} {when}."),
     "today": ("today", "aujourd’hui"),
     "tomorrow": ("tomorrow", "demain"),
@@ -120,6 +124,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "source": ("Size", "Taille"),
     "stored": ("Size as an archive", "Taille de l’archive"),
     "next": ("Next", "Ensuite"),
+    "next.slot": ("{cartridge} (slot {slot})", "{cartridge} (emplacement {slot})"),
     "next.value": ("{cartridges}, {date}", "{cartridges}, {date}"),
     "times": ("Times", "Durées"),
     "throughput": ("Throughput", "Débit"),

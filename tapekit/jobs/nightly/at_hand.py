@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from drivers.base import Drive
+from drivers.changer.changer import is_same
 from drivers.errors import DriveError, NoMedium
 from formats.errors import FormatError
 from tapekit import drives
@@ -51,6 +52,8 @@ class AtHand:
         self.health: dict[str, DriveHealth] = {}
         """What drives said of themselves when they had been written to, by their names."""
         self.seen = outlook.Seen((), Stock(()), ())
+        self._fetched: set[str] = set()
+        """Drives into which something was brought that was not looked at yet."""
         self._evidences = evidences
         self._proven = frozenset(cartridge.label for cartridge in keeper.stock().cartridges)
         """Labels that the catalog knew before tonight."""
@@ -66,11 +69,20 @@ class AtHand:
         self.trace.step("look")
         known = self.keeper.stock()
         seen = self.seen = outlook.look(self.setting, self.night, known, self._evidences, self.feeds)
+        self._note_loads(seen.drives, known)
         busy = {name for name, url in self.setting.drives if url in kept}
         return [
             drive for drive in seen.drives
             if drive.drive not in self.failed and not (drive.is_in_slot and drive.drive in busy)
         ], seen.stock  # fmt: skip
+
+    def _note_loads(self, in_reach: Sequence[InReach], known: Stock) -> None:
+        """What was fetched, and is of this site, was loaded once more."""
+        for drive in in_reach:
+            if drive.drive in self._fetched and not drive.is_in_slot:
+                self._fetched.discard(drive.drive)
+                if drive.cartridge and outlook.is_ours(drive.cartridge, known, self.setting.site):
+                    self.keeper.loaded(drive.cartridge)
 
     def choice(self, stock: Stock, count: int = 1, written: Sequence[str] = ()) -> Choice:
         """So many cartridges of the night's turn, beside those that are `written`."""
@@ -111,6 +123,7 @@ class AtHand:
     def fetch(self, way: Way) -> None:
         """Have a cartridge brought, to be looked at; where that fails, another way is taken, and that is told."""
         self.trace.step("fetch")
+        self._fetched.add(way.drive or "")
         self.feeds.bring(self.url(way.drive), way.fetch)
 
     def label(self, way: Way, stock: Stock, recipients: Recipients, block_bytes: int | None = None) -> None:
@@ -176,7 +189,17 @@ class AtHand:
         for url in self.feeds.filled - set(written) if self.setting.job.eject else ():
             self.feeds.put_back(url)
         names = {url: name for name, url in self.setting.drives}
-        return [Note("changer", {"drive": names[url]}, why) for url, why in self.feeds.problems]
+        unread = {url: ", ".join(map(str, slots)) for url, slots in self.feeds.unreadable.items() if slots}
+        return [
+            *(Note("changer", {"drive": names[url]}, why) for url, why in self.feeds.problems),
+            *(Note("barcode-unreadable", {"drive": names[url], "slots": slots}) for url, slots in unread.items()),
+        ]
+
+    def slots_of(self, names: Sequence[str]) -> dict[str, int]:
+        """Of these cartridges, those that lie in a slot, and in which."""
+        return {
+            name: slot for name in names for barcode, slot in self.feeds.slots.items() if is_same(barcode, name)
+        }  # fmt: skip
 
 
 def _ejected(url: str) -> str:

@@ -45,6 +45,10 @@ class Feeds:
         """Drives into which something was brought, and that hold it still."""
         self.problems: list[tuple[str, str]] = []
         """Drive and reason."""
+        self.slots: dict[str, int] = {}
+        """By barcode: the number of the slot that it was in when the changers were looked at last."""
+        self.unreadable: dict[str, list[int]] = {}
+        """By drive: slots with a cartridge whose barcode its changer cannot read; they are left alone."""
         self._feeds = feeds
         self._inside: dict[str, str] = {}
         """Barcode of what is in a drive."""
@@ -60,6 +64,7 @@ class Feeds:
             if inventory is None:
                 yield drive
                 continue
+            self._note_slots(drive.url, inventory)
             spot = inventory.drive(self._feeds[drive.url].number)
             inside = spot.element.barcode if spot else ""
             here = dataclasses.replace(drive, barcode=inside)
@@ -103,6 +108,13 @@ class Feeds:
                     clean(changer, feed.number)
 
     # --- inside -----------------------------------------------------------------------------------------------
+
+    def _note_slots(self, url: str, inventory: Inventory) -> None:
+        full = [spot for spot in inventory.slots if spot.element.is_full and spot.element.place is Place.SLOT]
+        inside = {spot.element.barcode for spot in inventory.drives}
+        self.slots = {barcode: slot for barcode, slot in self.slots.items() if barcode not in inside}
+        self.slots |= {spot.element.barcode: spot.number for spot in full if spot.element.barcode}
+        self.unreadable[url] = [spot.number for spot in full if not spot.element.barcode]
 
     def _may_be_brought(self, spot: Spot) -> bool:
         element = spot.element

@@ -170,7 +170,7 @@ class _Run:
             waiting=waiting, members=gone.members, source_bytes=gone.source_bytes,
             stored_bytes=gone.stored_bytes, timings=tuple(self._ways.timings), problems=tuple(problems),
             warnings=tuple(warnings), left_overs=tuple(self._left), overwritten=tuple(gone.overwritten),
-            next_cartridges=next_names, next_night=following,
+            next_cartridges=next_names, next_slots=self._at.slots_of(next_names), next_night=following,
             sizes=watched, nights_left=nights_left, is_readable_by_anyone=self._is_readable_by_anyone(),
         )  # fmt: skip
 

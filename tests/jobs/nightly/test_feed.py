@@ -1,20 +1,24 @@
 """Nights whose drive a changer fills: the right cartridge is brought and put back, and what goes wrong is told."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
 from drivers.changer import virtual
 from drivers.changer.changer import Changer
-from drivers.errors import DeviceFailure, DriveError
+from drivers.errors import DeviceFailure
 from drivers.tape.drive import TapeDrive
 from drivers.virtual.changer import Plan, add, make
 from drivers.virtual.tape.cartridge import Cartridge
 from tapekit import clock
-from tapekit.jobs import check
+from tapekit.catalog.store import Store
+from tapekit.jobs import check, restoring
 from tapekit.jobs.nightly.rehearsal import rehearse
+from tapekit.report.line import line
 from tapekit.report.night import NightReport, Outcome
+from tapekit.report.text import text
 from tests.jobs.nightly.site import Site
 
 MB = 10**6
@@ -42,6 +46,15 @@ class ChangerSite(Site):
         changer.close()
         spots = (*found.drives, *found.slots)
         return {spot.element.barcode: spot.name for spot in spots if spot.element.is_full}
+
+    def fails(self, script: str) -> None:
+        """What goes wrong at the changer from now on (drivers/virtual/faults.py)."""
+        (self.folder / "faults.txt").write_text(script)
+
+    def failures(self) -> int:
+        """So many commands met the script's first fault."""
+        seen: list[int] = json.loads((self.folder / "faults.json").read_text())
+        return seen[0]
 
     def used(self) -> dict[str, int]:
         """Bytes that are on each tape."""
@@ -147,48 +160,93 @@ def test_a_blank_one_is_named_by_its_barcode(site: ChangerSite) -> None:
     assert site.where() == {"TB0009L6": "slot 4"}
 
 
-def test_a_robot_that_does_not_move_is_told(site: ChangerSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-
-    def stuck(_self: Changer, wanted: str | int, _drive: int = 0) -> None:
-        calls.append(wanted)
-        raise DeviceFailure(f"moving {wanted}: mechanical positioning error")
-
-    monkeypatch.setattr(Changer, "load", stuck)
+def test_a_robot_that_does_not_move_is_told(site: ChangerSite) -> None:
+    site.fails("move medium x99: sense 04/15/01")
     report = site.run()
     assert (written(report), report.outcome) == ([], Outcome.FAILED)
-    assert calls == ["TB0001L6", "TB0001L6", "TB0002L6"]  # and no more: each may take minutes
+    assert site.failures() == 3  # and no more: each may take minutes
     assert kinds(report).count("changer") == 2
     assert site.where() == HOME
 
 
-def test_a_move_that_fails_once_costs_nothing_but_a_note(site: ChangerSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    load, failures = Changer.load, [DeviceFailure("moving TB0001L6: cut off midway")]
-
-    def moody(self: Changer, wanted: str | int, drive: int = 0) -> object:
-        if failures:
-            raise failures.pop()
-        return load(self, wanted, drive)
-
-    monkeypatch.setattr(Changer, "load", moody)
+def test_a_move_that_fails_once_costs_nothing_but_a_note(site: ChangerSite) -> None:
+    site.fails("move medium: sense 04/15/01")
     report = site.run()
     assert (written(report), report.outcome, kinds(report)) == (["TB0001L6"], Outcome.WARNINGS, ["changer"])
 
 
-def test_a_door_that_is_open_leaves_the_drive_as_it_is(site: ChangerSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cartridge_that_does_not_go_back_is_told(site: ChangerSite) -> None:
+    """The night is on it all the same, and it stays in the drive."""
+    site.fails("move medium #2 x9: sense 04/15/01")
+    report = site.run()
+    assert (written(report), kinds(report)) == (["TB0001L6"], ["not-ejected"])
+    assert site.where()["TB0001L6"] == "drive 0"
+
+
+def test_a_door_that_is_open_leaves_the_drive_as_it_is(site: ChangerSite) -> None:
     changer = virtual.open_changer(str(site.folder))
     changer.load("TB0002L6")
     changer.close()
-
-    def shut(*_: object) -> None:
-        raise DriveError("the magazine cannot be reached")
-
-    monkeypatch.setattr(Changer, "inventory", shut)
+    site.fails("read element status x999: sense 02/3B/11")
     report = site.run()
-    assert written(report) == [
-        "TB0001L6"
-    ]  # the blank medium that is in becomes the one that is due, as without a changer
+    # the blank medium that is in becomes the one that is due, as without a changer
+    assert written(report) == ["TB0001L6"]
     assert "changer" in kinds(report)
+
+
+def test_a_barcode_that_cannot_be_read_is_named_by_its_slot(site: ChangerSite) -> None:
+    """What is there is left there: nobody knows which cartridge it is."""
+    settings = site.folder / "changer.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"unreadable": ["TB0001L6"]}))
+    before = site.used()
+    report = site.run()
+    assert (written(report), report.outcome) == (["TB0002L6"], Outcome.WARNINGS)
+    assert "barcode-unreadable" in kinds(report)
+    assert "the changer of rdx cannot read the barcode in slot 1" in text(report, "en")
+    assert site.used()["TB0001L6"] == before["TB0001L6"]
+
+
+def test_what_the_changer_holds_is_fetched_and_nobody_has_to_put_it_in(site: ChangerSite) -> None:
+    report = site.run()
+    assert report.next_slots == {"TB0002L6": 2}
+    assert line(report, "en").endswith("TB0002L6 is fetched from slot 2 tomorrow.")
+    assert line(report, "fr").endswith("TB0002L6 sera prise dans l’emplacement 2 demain.")
+    assert "TB0002L6 (slot 2)" in text(report, "en")
+    site.next_day()
+    (site.folder / "slot-3").unlink()
+    assert line(site.run(), "en").endswith("Put TB0003L6 in tomorrow.")
+
+
+def test_each_load_counts_once_and_what_stays_in_its_slot_has_none(site: ChangerSite) -> None:
+    def loads() -> list[int]:
+        return [cartridge.loads for name in NAMES for cartridge in site.stock().cartridges if cartridge.name == name]
+
+    site.pools = {"daily": {"retention": "1000 days"}}  # nothing expires: what is fetched is added to
+    for expected in ([1], [1, 1], [1, 1, 1], [2, 1, 1], [2, 2, 1]):
+        site.run()
+        assert loads() == expected
+        site.next_day()
+
+
+def test_a_cartridge_that_is_in_for_a_restore_is_not_let_go_by_what_lies_in_slots(site: ChangerSite) -> None:
+    """What is in a slot is in no drive, and says nothing of what is."""
+    site.pools = {"daily": {"retention": "1000 days"}}
+    for _ in NAMES:
+        site.run()
+        site.next_day()
+    changer = virtual.open_changer(str(site.folder))
+    changer.load("TB0001L6")
+    changer.close()
+    with Store.open(site.root / "state" / "catalog.sqlite", "test") as store:
+        restored = store.stock().named("TB0001L6")
+        assert restored is not None
+        restoring.begin(store, restored, site.url, site.now)
+    before = site.used()["TB0001L6"]
+    site.run()
+    after = site.stock().named("TB0001L6")
+    assert after is not None
+    assert after.is_locked
+    assert site.used()["TB0001L6"] == before
 
 
 def test_a_bad_cartridge_is_followed_by_another(site: ChangerSite, monkeypatch: pytest.MonkeyPatch) -> None:
