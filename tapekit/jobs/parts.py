@@ -14,7 +14,7 @@ from tapekit.cartridge.catalog import Catalog, read_catalog
 from tapekit.errors import CartridgeError, VerificationFailed
 from tapekit.jobs.next_cartridge import Asked, NextCartridge
 from tapekit.keys.opener import NO_KEY, Opener
-from tapekit.stream.joined import Joiner, in_best_order, is_joined
+from tapekit.stream.joined import Joiner, in_best_order, is_joined, untold
 from tapekit.stream.read import Hole, PlainStream, Readable, find_layout
 from tapekit.stream.spanned import Missing
 from tapekit.stream.unpack import FoundMember, LostMember, at_offset
@@ -184,12 +184,20 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
             if part.joiner is not None:
                 part.joiner.release()
             return at_offset(stream, entry, entry.offset if offset is None else offset)
+        return self._joiner(part).at(entry, offset)
+
+    def joined(self, part: Part, path: bytes, offset: int) -> FoundMember | LostMember:
+        """A file of which a part holds what changed, from `offset` of its stream on, where no catalog tells of it."""
+        return self._joiner(part).at(untold(path, offset))
+
+    def _joiner(self, part: Part) -> Joiner:
+        """Brings together what does not stand in a part as it is; nothing else has the drive."""
         if self.current is not None and self.current.stream is not None:
             self.current.stream.close()
         if part.joiner is None:
             part.joiner = Joiner(part.cartridge, part.segment, self._sought.opener)
             self._tables.enter_context(part.joiner)
-        return part.joiner.at(entry, offset)
+        return part.joiner
 
     def listed(self, part: Part, held: Entry | None) -> Iterator[Entry]:
         """All that a part's catalog tells and an earlier one did not; `held` is the last member of the part before.

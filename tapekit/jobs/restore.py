@@ -180,15 +180,38 @@ class _Restore:
     def _one_by_one(self, stream: SpannedStream, part: Part) -> None:
         is_inside = stream.offset < part.start or not self._parts.was_read(max(0, part.start - 1))
         stream.seek(max(stream.offset, part.start))
+        joined = b""
         for item in one_by_one(
             stream, lambda offset: self._parts.is_behind(part, offset), is_inside=is_inside and part.number > 0
         ):  # fmt: skip
             self._stop.check()
             if isinstance(item, FoundMember) and (of := delta_of(item.member)) is not None:
-                if self._patterns.match(of):
-                    self.result.damaged.append((of, "of this only what changed is here, and the catalog is damaged"))
+                joined = self._join(part, item.place, *of, joined)
             elif isinstance(item, LostMember) or self._patterns.match(item.member.path):
                 self._take(item)
+
+        self._unchanged(stream, part)
+
+    def _join(self, part: Part, place: int, path: bytes, number: int, joined: bytes) -> bytes:
+        """A part of a delta: with the first of them comes the file, the others stand behind it. Its path."""
+        if path != joined and self._patterns.match(path):
+            first_is_lost = LostMember(path, None, "of what changed in it the first part is lost")
+            self._take(self._parts.joined(part, path, place) if number == 1 else first_is_lost)
+        return path
+
+    def _unchanged(self, stream: SpannedStream, part: Part) -> None:
+        """What stands in earlier archives is in no stream here: as far as the catalog can be read, it says where."""
+        bases = part.segment.header.bases if part.segment.header else ()
+        if not bases:
+            return
+        for entry in part.catalog.tables.entries():
+            self._stop.check()
+            if entry.base and entry.type != catalog.HARD_LINK and self._patterns.match(entry.path):
+                self._take(self._parts.at(part, stream, entry))
+        self.result.problems.append(
+            f"archive {part.segment.archive[:8]}: files that did not change since may be missing here: "
+            f"they are in archive {bases[-1][:8]} (--archive {bases[-1][:8]})"
+        )
 
     def _take(self, item: FoundMember | LostMember) -> None:
         if isinstance(item, LostMember):

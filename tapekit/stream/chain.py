@@ -231,10 +231,10 @@ def _by_offset(piece: Piece) -> int:
     return piece.offset
 
 
-def delta_of(member: Member) -> bytes | None:
-    """The path of the file that a member is a part of a delta of; None where it is none."""
+def delta_of(member: Member) -> tuple[bytes, int] | None:
+    """The path of the file that a member is a part of a delta of, and which; None where it is none."""
     try:
         part = delta.part_of(member.extra)
     except Damaged:
-        return member.path
-    return None if part is None else part.path
+        return member.path, 0
+    return None if part is None else (part.path, part.number)

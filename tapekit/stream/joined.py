@@ -5,14 +5,14 @@ holds bytes of the file, once.
 """
 
 import contextlib
+import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 
 from formats import delta
-from formats.catalog import DELTA, Entry
+from formats.catalog import DELTA, NO_DIGEST, REGULAR, Entry
 from formats.errors import Damaged
-from formats.pax import Member
 from tapekit.cartridge.cartridge import Cartridge, Segment
 from tapekit.errors import KeyNeeded, KeyRefused, TapekitError, VerificationFailed
 from tapekit.keys.opener import Opener
@@ -34,6 +34,14 @@ def is_joined(entry: Entry) -> bool:
 def drafts() -> str | None:
     """The folder for them; None: the system's own choice."""
     return DRAFTS if os.access(DRAFTS, os.W_OK) else None
+
+
+def untold(path: bytes, offset: int) -> Entry:
+    """The entry of a delta that no catalog tells of: size and digest are what it says itself."""
+    return Entry(
+        type=REGULAR, flags=DELTA, mode=0, uid=0, gid=0, owner=b"", group=b"", note=b"", base=0, reference=0, inode=0,
+        size=0, valid=0, mtime_ns=0, ctime_ns=0, offset=offset, sha256=NO_DIGEST, path=path, link=b"",
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -159,19 +167,20 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
         """
         if self._draft is not None:
             self._draft.close()
-        top: Member | None = None
+        top = next(layers)
+        if entry.sha256 == NO_DIGEST:  # there is no catalog: the delta itself says what it comes to
+            entry = entry._replace(size=top.size_bytes, valid=top.size_bytes, sha256=top.sha256)
+        if top.size_bytes != entry.size:
+            raise Damaged(f"delta: comes to {top.size_bytes} bytes, the catalog says {entry.size}")
         with _making_room(), contextlib.closing(Wanted(entry.size, drafts())) as wanted:
             draft = self._draft = Draft(entry.size)
-            for layer in layers:
-                if top is None and layer.size_bytes != entry.size:
-                    raise Damaged(f"delta: comes to {layer.size_bytes} bytes, the catalog says {entry.size}")
-                top = top or layer.member
+            for layer in itertools.chain((top,), layers):
                 self._fill(draft, self._stream(layer.archive), wanted.found(layer))
                 if wanted.is_found:
                     break
-        if top is None or not wanted.is_found:
-            raise Damaged("delta: its chain has no end")
-        return FoundMember(top, entry, b"", draft, entry.size)
+            else:
+                raise Damaged("delta: its chain has no end")
+        return FoundMember(top.member, entry, b"", draft, entry.size)
 
     @staticmethod
     def _fill(draft: Draft, stream: PlainStream, pieces: Iterable[Piece]) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 
 from formats import pax
-from formats.catalog import Entry
+from formats.catalog import NOT_IN_STREAM, Entry
 from formats.errors import Damaged
 from formats.pax import BLOCK_BYTES, Member
 from tapekit.stream.read import Hole, Readable
@@ -24,6 +24,8 @@ class FoundMember:
     prefix: bytes
     stream: Readable
     _content_bytes: int
+    place: int = NOT_IN_STREAM
+    """Of its first header in the stream."""
 
     def content(self) -> Iterator[memoryview]:
         """The stored content behind `prefix`, in pieces. Raises Hole and Damaged."""
@@ -120,6 +122,7 @@ def _resynchronise(stream: Readable, offset: int) -> bool:
 
 def read_member(stream: Readable, entry: Entry | None) -> FoundMember | None:
     """The headers of the member here, or None at the end of the archive. Raises Hole and Damaged."""
+    place = stream.offset
     block = stream.read(BLOCK_BYTES)
     if not any(block):
         return None
@@ -132,11 +135,11 @@ def read_member(stream: Readable, entry: Entry | None) -> FoundMember | None:
         header = pax.parse_header(stream.read(BLOCK_BYTES))
     member, content_bytes = pax.combine(header, records)
     if member.sparse is None:
-        return FoundMember(member, entry, b"", stream, content_bytes)
+        return FoundMember(member, entry, b"", stream, content_bytes, place)
     extents, prefix = _read_sparse_map(stream, member.size_bytes, content_bytes)
     if sum(size for _, size in extents) != content_bytes - len(prefix):
         raise Damaged("sparse map: its extents do not add up to the member's size")
-    return FoundMember(member._replace(sparse=extents), entry, prefix, stream, content_bytes - len(prefix))
+    return FoundMember(member._replace(sparse=extents), entry, prefix, stream, content_bytes - len(prefix), place)
 
 
 def _read_sparse_map(

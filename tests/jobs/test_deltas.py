@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.deltas import state as remembered
 from tapekit.evidence import state_directory
-from tests.jobs.cartridges import Image, new_image, places
-from tests.jobs.deltas import Nights, kit
+from tests.jobs.cartridges import Image, new_image, places, restored
+from tests.jobs.deltas import Nights, kit, read
 
 PAGE = 8192
 PAGES = 40
@@ -66,6 +66,32 @@ def test_an_insertion_costs_little(nights: Nights, tmp_path: Path) -> None:
     assert nights.save().changed_bytes < 3 * 65536
     nights.check(1, tmp_path / "1")
     nights.check(2, tmp_path / "2")
+
+
+def moved(content: bytes) -> bytes:
+    """The middle of it stands somewhere else, both ends stand where they stood."""
+    return content[: 40 * PAGE] + b"inserted" + content[40 * PAGE : 200 * PAGE] + content[200 * PAGE + 8 :]
+
+
+def test_the_way_that_stores_less_is_kept(nights: Nights, tmp_path: Path) -> None:
+    """A look at some pages takes it for a file that is written in place; what came of it says otherwise."""
+    large = nights.source / "database"
+    large.write_bytes(random.Random(8).randbytes(400 * PAGE))
+    nights.save()
+    large.write_bytes(moved(large.read_bytes()))
+    assert nights.save().changed_bytes == 161 * PAGE
+    large.write_bytes(moved(large.read_bytes()))
+    assert nights.save().changed_bytes < 5 * 65536
+    nights.check(2, tmp_path)
+
+
+def test_a_file_of_which_the_end_moved_is_cut_by_content(nights: Nights) -> None:
+    large = nights.source / "database"
+    large.write_bytes(random.Random(8).randbytes(400 * PAGE))
+    nights.save()
+    content = large.read_bytes()
+    large.write_bytes(content[: 340 * PAGE] + b"inserted" + content[340 * PAGE :])
+    assert nights.save().changed_bytes < 2 * 65536
 
 
 def test_times_alone_do_not_say_that_nothing_changed(nights: Nights, tmp_path: Path) -> None:
@@ -205,6 +231,31 @@ def test_a_damaged_base_is_said_of_what_builds_upon_it(nights: Nights, tmp_path:
     assert {path.rpartition(b"/")[2] for path, _ in result.damaged} >= {b"database", b"dump"}
     run = kit(nights.image, "restore", "--to", str(tmp_path / "kit"))
     assert run.returncode == 6, run.stderr
+
+
+def test_without_a_catalog_what_changed_is_brought_together_all_the_same(nights: Nights, tmp_path: Path) -> None:
+    nights.save()
+    for name in ("database", "dump"):
+        change(nights.source / name, 9 * PAGE, b"changed")
+    new = nights.source / "new"
+    new.write_bytes(b"new")
+    nights.save()
+    with nights.image.drive() as drive:
+        segment = open_cartridge(drive).segments()[-1]
+    assert segment.trailer is not None
+    (place,) = (p for p in places(nights.image.path) if (p.file, p.block) == (3, segment.trailer.catalog_block))
+    with nights.image.path.open("r+b") as medium:
+        medium.seek(place.content + 200)
+        medium.write(b"damaged")
+    result = nights.image.restore(tmp_path / "to")
+    assert (result.damaged, result.refused) == ([], [])
+    assert read(restored(tmp_path / "to", nights.source)) == {
+        name: nights.contents[1][name] for name in ("database", "dump", "new")
+    }
+    assert any(f"they are in archive {nights.archives[0][:8]}" in problem for problem in result.problems)
+    damage(nights.image, 2)
+    broken = nights.image.restore(tmp_path / "broken")
+    assert {path.rpartition(b"/")[2] for path, _ in broken.damaged} == {b"database", b"dump"}
 
 
 Edit = tuple[str, int, int, int]
