@@ -11,6 +11,7 @@ from tapekit.errors import UsageError
 
 if TYPE_CHECKING:
     from drivers.discover import Device
+    from drivers.tape.glance import Glance
 
 DRIVERS = (
     ("image", "drivers.image"),
@@ -23,6 +24,9 @@ DRIVERS = (
 
 A module is read in when a drive of it is opened: all of them take a tenth of the start of a command.
 """
+
+TAPES = ("tape", "virtual")
+"""Schemes whose module has a `glance` (drivers.tape.glance) besides."""
 
 Between = Callable[[Drive, bool], Drive]
 """What stands between a job and an open drive; it is told whether the drive was opened to write."""
@@ -71,3 +75,15 @@ def open_drive(drive: str, named: Mapping[str, str], *, writable: bool) -> Drive
     scheme, path = resolve(drive, named)
     opened: Drive = importlib.import_module(dict(DRIVERS)[scheme]).open_drive(path, writable=writable)
     return _between.get()(opened, writable)
+
+
+def glance(url: str) -> "Glance | None":
+    """What a tape drive says without loading or moving anything; None of what is no tape drive: opening it is enough.
+
+    Raises UsageError and DriveError.
+    """
+    scheme, path = resolve(url, {})
+    if scheme not in TAPES:
+        return None
+    found: Glance = importlib.import_module(dict(DRIVERS)[scheme]).glance(path)
+    return found

@@ -6,6 +6,8 @@ import os
 from drivers.errors import Busy, NoPermission, translated
 from drivers.scsi.sg import SgTransport
 from drivers.tape.drive import TapeDrive
+from drivers.tape.glance import Glance
+from drivers.tape.glance import glance as glance_over
 from drivers.tape.nodes import nodes_of
 
 SCHEME = "tape"
@@ -15,12 +17,14 @@ def open_drive(path: str, *, writable: bool) -> TapeDrive:
     """Open a drive for us alone, by its nst or sg node or a link to one; never waits for a cartridge.
 
     Commands and data go through sg. The st node is held open meanwhile, so that nobody else moves the tape: st lets one
-    program in at a time. Raises NoDevice, NoPermission, Busy and what the drive says.
+    program in at a time. Where there is no st node, sg itself lets nobody else in.
+
+    Raises NoDevice, NoPermission, Busy and what the drive says.
     """
     url = f"{SCHEME}:{path}"
     nodes = nodes_of(path)
     # First sg, then st: a kernel from 6.6 to 6.14 takes the first unit attention that st sees for a reset.
-    transport = _transport(nodes.sg, url)
+    transport = _transport(nodes.sg, url, exclusive=not nodes.st)
     held = -1
     try:
         held = _hold(nodes.st, url)
@@ -33,9 +37,18 @@ def open_drive(path: str, *, writable: bool) -> TapeDrive:
     return drive
 
 
-def _transport(node: str, url: str) -> SgTransport:
+def glance(path: str) -> Glance:
+    """See drivers.tape.glance. Raises NoDevice, NoPermission, Busy and what the drive says."""
+    transport = _transport(nodes_of(path).sg, f"{SCHEME}:{path}")
     try:
-        return SgTransport(node)
+        return glance_over(transport)
+    finally:
+        transport.close()
+
+
+def _transport(node: str, url: str, *, exclusive: bool = False) -> SgTransport:
+    try:
+        return SgTransport(node, exclusive=exclusive)
     except NoPermission as error:
         raise NoPermission(
             f"{url}: {node}: permission denied", "put this user into the group tape, or run as root: tapekit doctor"

@@ -2,6 +2,8 @@
 
 from drivers.scsi.link import Patience
 from drivers.tape.drive import TapeDrive
+from drivers.tape.glance import Glance
+from drivers.tape.glance import glance as glance_over
 from drivers.virtual.clock import SimulatedClock
 from drivers.virtual.tape.open import unit_of
 from drivers.virtual.transport import VirtualTransport
@@ -24,3 +26,12 @@ def open_drive(path: str, *, writable: bool) -> TapeDrive:
         raise
     drive.allow_removal()
     return drive
+
+
+def glance(path: str) -> Glance:
+    """See drivers.tape.glance. Raises NoDevice, Busy, ForeignMedium."""
+    unit = unit_of(path, writable=False, clock=SimulatedClock())
+    try:
+        return glance_over(VirtualTransport(path.partition("?")[0], unit))
+    finally:
+        unit.deck.close()

@@ -15,7 +15,7 @@ from tapekit.units import counted
 _KINDS = {
     "permission": said("permission"), "device": said("device"), "kernel": said("kernel"), "adapter": said("adapter"),
     "competitor": said("competitor"), "clock": said("clock"), "tool": said("tool"), "state": said("state"),
-    "catalog": said("catalog"), "schedule": said("schedule"), "keys": said("keys"),
+    "catalog": said("catalog"), "schedule": said("schedule"), "keys": said("keys"), "changer": said("changer"),
 }  # fmt: skip
 """Where French has another word."""
 _MARKS = {Gravity.PROBLEM: "✗", Gravity.WARNING: "!", Gravity.NOTE: "·", Gravity.GOOD: "✓"}

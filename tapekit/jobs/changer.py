@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from drivers.base import Drive
-from drivers.changer.changer import Changer, Inventory, Spot
+from drivers.changer.changer import Changer, Inventory, Spot, is_same
+from drivers.changer.pairing import why_other
 from drivers.errors import BlankMedium, DriveError
 from formats.scsi.elements import Place
+from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.errors import REPORTED, CartridgeError
 from tapekit.jobs.next_cartridge import Asked, anything
 
@@ -39,7 +41,9 @@ class FromChanger:
     """The changer brings the next one: to read the one that is named, else the slots one after the other.
 
     To write, they are tried from the slot behind the last one's on: what passes is written behind what it holds, a
-    blank one is labelled with its barcode, anything else goes back. See NextCartridge.
+    blank one is labelled with its barcode, anything else goes back. Nothing is moved for a drive that is not the
+    changer's of that number, and nothing written on a cartridge that is not the one whose barcode was brought. See
+    NextCartridge.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class FromChanger:
 
     def next(self, finished: Drive, asked: Asked) -> Drive | None:
         """See NextCartridge."""
+        who, url = finished.identify(), finished.url
         finished.close()
         try:
             changer = self._open_changer()
@@ -68,6 +73,9 @@ class FromChanger:
             return None
         try:
             found = changer.inventory()
+            if why := why_other(found, self._number, who, url):
+                self._say(why)
+                return None
             inside = found.drive(self._number)
             if asked.is_to_write and inside is not None:
                 self._written.add(inside.element.barcode)
@@ -127,4 +135,7 @@ class FromChanger:
             self._label_blank(drive, barcode)
             asked.check(drive)
         if asked.is_to_write:
+            name = open_cartridge(drive).name
+            if not is_same(name, barcode):
+                raise CartridgeError(f"{drive.url}: cartridge {name} is in, and its barcode should be its name")
             self._permit(drive)

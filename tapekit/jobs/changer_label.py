@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from drivers.base import Drive
 from drivers.changer.changer import Changer, Inventory, Spot, is_same
+from drivers.changer.pairing import why_other
 from drivers.errors import BlankMedium, DriveError
 from formats.errors import FormatError
 from formats.scsi.elements import Place
@@ -40,9 +41,11 @@ def run(
     """Look at all cartridges that may be blank, one after the other, in drive `number`; each goes back to its place.
 
     `label` labels the medium in a drive; None: nothing is written. Cleaning cartridges and import/export slots are
-    left alone. Raises DriveError where the changer does not move them; what is told of single cartridges is an answer.
+    left alone. Raises DriveError where the changer does not move them, or that is another drive than the one that is
+    opened; what is told of single cartridges is an answer.
     """
     found = changer.inventory()
+    _check_pair(found, number, open_drive)
     drive = found.drive(number)
     inside = drive if drive is not None and drive.element.is_full else None
     for spot in _candidates(found, inside):
@@ -56,6 +59,17 @@ def run(
         changer.load(inside.element.barcode, number)
     elif inside is None and now is not None and now.element.is_full:
         changer.unload(number)
+
+
+def _check_pair(found: Inventory, number: int, open_drive: Callable[[], Drive]) -> None:
+    try:
+        device = open_drive()
+    except DriveError:
+        return  # it is told of each cartridge
+    why = why_other(found, number, device.identify(), device.url)
+    device.close()
+    if why:
+        raise DriveError(why)
 
 
 def _candidates(found: Inventory, inside: Spot | None) -> Iterator[Spot]:

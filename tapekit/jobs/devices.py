@@ -1,8 +1,7 @@
 """The devices of this machine: what is in each, how it is, what may be done with it, and what is lacking to do it."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from drivers import discover
@@ -14,7 +13,7 @@ from formats.errors import FormatError
 from tapekit import drives
 from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.errors import Busy, TapekitError
-from tapekit.jobs.nightly.lock import locked
+from tapekit.jobs.nightly.lock import shared
 from tapekit.jobs.nightly.reach import Found, found_of
 from tapekit.report.said import Said, said
 
@@ -106,7 +105,7 @@ def _look_into(seen: Seen, state: Path) -> Seen:
     if seen.device.kind is not Kind.TAPE and not seen.device.size_bytes:
         return dataclasses.replace(seen, medium=Found.NOTHING.value)
     try:
-        with _shared(state, seen.url):
+        with shared(state, seen.url, HOLDER):
             return _look_inside(seen)
     except (Busy, DriveBusy) as error:
         return dataclasses.replace(seen, medium="in use", words=str(error))
@@ -114,16 +113,6 @@ def _look_into(seen: Seen, state: Path) -> Seen:
         return dataclasses.replace(seen, medium=Found.NOTHING.value)
     except (DriveError, TapekitError) as error:
         return dataclasses.replace(seen, words=str(error))
-
-
-@contextlib.contextmanager
-def _shared(state: Path, url: str) -> Iterator[None]:
-    """The drive's lock, so that no night begins meanwhile; without one where this machine keeps no locks yet."""
-    if not state.is_dir():
-        yield
-        return
-    with locked(state / "locks", [url], HOLDER, 0, is_shared=True):
-        yield
 
 
 def _look_inside(seen: Seen) -> Seen:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from drivers.virtual.changer import Plan, make
 from tapekit import clock
 from tapekit.jobs.doctor import machine
 from tapekit.jobs.doctor.finding import Finding, Gravity
@@ -103,3 +104,15 @@ def test_findings_in_the_sites_language(run: Run, site: Site, monkeypatch: pytes
     ]  # fmt: skip
     told = [it["what"] for it in run("doctor", "--json").answer["findings"]]
     assert "nothing starts its nights" in told
+
+
+@pytest.mark.parametrize(("number", "code"), ((0, 3), (1, 4)))  # 3: no job uses the drive
+def test_a_changer_that_fills_another_drive(run: Run, site: Site, tmp_path: Path, number: int, code: int) -> None:
+    folder = tmp_path / "changer"
+    make(folder, Plan(drives=2, slots=2))
+    path = site.write_configuration()
+    lto = f'lto = {{url = "virtual:{folder}/drive-0", changer = "virtual-changer:{folder}", number = {number}}}'
+    path.write_text(path.read_text().replace("drives = {", f"drives = {{{lto}, "))
+    ran = run("doctor", "--all")
+    assert (ran.code, "its drive 0 is virtual:" in ran.out) == (code, not number)
+    assert ("number = 0 is the right one" in " ".join(ran.out.split())) == bool(number)

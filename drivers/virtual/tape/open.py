@@ -46,13 +46,19 @@ def unit_of(path: str, *, writable: bool, clock: Clock | None = None) -> TapeUni
     is_empty = in_changer is not None and not Path(file).exists()
     medium = None if is_empty else Cartridge(file, writable=writable)
     drive = generation(number) if number else drive_for(medium.recording.media_id if medium else "L6")
+    names = Names(serial=options.get("serial") or _serial(Path(file), in_changer))
     deck = Deck(
-        drive, Names(serial=options.get("serial", "VD00000001")), clock or SimulatedClock(), buffer_bytes=buffer_bytes,
-        largest_block_bytes=largest,
+        drive, names, clock or SimulatedClock(), buffer_bytes=buffer_bytes, largest_block_bytes=largest
     )  # fmt: skip
     if medium is not None:
         deck.insert(medium)
     return TapeUnit(deck, script)
+
+
+def _serial(file: Path, in_changer: int | None) -> str:
+    """As its changer tells it of the drive of that number."""
+    number = file.name.removeprefix("drive-") if in_changer is not None else ""
+    return f"VD{int(number) + 1 if number.isdecimal() else 1:08}"
 
 
 def _generation_in_changer(file: Path) -> int | None:

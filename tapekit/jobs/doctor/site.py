@@ -4,20 +4,26 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tapekit import drives
+from drivers.changer.changer import Inventory
+from drivers.changer.pairing import why_other
+from drivers.errors import Busy as DriveBusy
+from drivers.errors import DriveError
+from tapekit import changers, drives
 from tapekit.config import file
 from tapekit.config.doubts import doubts
 from tapekit.config.load import BadConfiguration, load
 from tapekit.config.schema import Configuration
-from tapekit.errors import TapekitError
+from tapekit.errors import Busy, TapekitError
 from tapekit.evidence import Evidences, state_directory
 from tapekit.jobs import lookup
 from tapekit.jobs.doctor.finding import Finding, Gravity
+from tapekit.jobs.nightly.lock import shared
 from tapekit.jobs.nightly.setting import setting
 from tapekit.report.said import said
 from tapekit.schedule import install
 from tapekit.units import size_text
 
+HOLDER = "tapekit doctor"
 LEAST_FREE_BYTES = 200 << 20
 """The catalog grows by a few MB a night, and has to be copied when it is put right."""
 
@@ -56,6 +62,7 @@ def examine(configuration: Configuration, chosen: str | None) -> Iterator[Findin
     yield from _state(configuration.site.state or state_directory())
     yield from _catalog(chosen)
     yield from _keys(configuration)
+    yield from _changers(configuration)
     for job in configuration.jobs:
         if install.installed(None, job):
             yield Finding(Gravity.GOOD, "schedule", job, said("its nights are started"))
@@ -125,3 +132,43 @@ def _keys(configuration: Configuration) -> Iterator[Finding]:
     folder = configuration.keys.directory
     if folder is not None and any(folder.glob("*.pub")):
         yield Finding(Gravity.GOOD, "keys", str(folder), said("they can be used"))
+
+
+def _changers(configuration: Configuration) -> Iterator[Finding]:
+    """Whether each drive is the one that its changer fills; one that is in use now is not asked."""
+    state = configuration.site.state or state_directory()
+    for name, drive in configuration.drives.items():
+        if drive.changer is None:
+            continue
+        try:
+            with shared(state, drive.url, HOLDER), shared(state, drive.changer, HOLDER):
+                glance, found = drives.glance(drive.url), _inventory(drive.changer)
+        except (Busy, DriveBusy):
+            continue
+        except (DriveError, TapekitError) as error:
+            yield Finding(
+                Gravity.WARNING, "changer", name, str(error), said("a night would have no cartridge brought"),
+                error.hint or "",
+            )  # fmt: skip
+            continue
+        why = why_other(found, drive.number, glance.identity, drive.url) if glance is not None else ""
+        if why:
+            yield Finding(
+                Gravity.PROBLEM, "changer", name, why, said("a night would use neither the drive nor the changer"),
+                said("write the right number into the configuration"),
+            )  # fmt: skip
+        else:
+            yield Finding(
+                Gravity.GOOD,
+                "changer",
+                name,
+                said("its drive {number} is {url}", number=str(drive.number), url=drive.url),
+            )
+
+
+def _inventory(url: str) -> Inventory:
+    changer = changers.open_changer(url, {})
+    try:
+        return changer.inventory()
+    finally:
+        changer.close()

@@ -10,7 +10,9 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
+from drivers.base import Identity
 from drivers.changer.changer import Changer, Inventory, Spot, is_same
+from drivers.changer.pairing import why_other
 from drivers.errors import DriveError, MediumChanged
 from formats.errors import FormatError
 from formats.scsi.elements import Place
@@ -52,6 +54,8 @@ class Feeds:
         self._feeds = feeds
         self._inside: dict[str, str] = {}
         """Barcode of what is in a drive."""
+        self._matching: set[str] = set()
+        """Drives that are the changer's of their number."""
         self._seen: dict[str, InDrive] = {}
         """By barcode: as a cartridge was when it was in a drive."""
         self._brought: collections.Counter[str] = collections.Counter()
@@ -61,8 +65,12 @@ class Feeds:
         """The drives as they were found, each behind all that its changer could bring into it."""
         for drive in found:
             inventory = self._inventory(drive.url) if self._failures[drive.url] < _FAILURES else None
-            if inventory is None:
+            if inventory is None or drive.is_busy:
                 yield drive
+                continue
+            if why := self._why_not(drive.url, inventory, drive.device):
+                self._note(drive.url, why)
+                yield dataclasses.replace(drive, found=Found.NO_DRIVE, cartridge=None, label=None, words=why)
                 continue
             self._note_slots(drive.url, inventory)
             spot = inventory.drive(self._feeds[drive.url].number)
@@ -116,6 +124,18 @@ class Feeds:
         self.slots |= {spot.element.barcode: spot.number for spot in full if spot.element.barcode}
         self.unreadable[url] = [spot.number for spot in full if not spot.element.barcode]
 
+    def _why_not(self, url: str, inventory: Inventory, who: Identity | None = None) -> str:
+        """Why neither drive nor changer is used: they do not belong together. Empty where they do, or nobody knows."""
+        who = who or _identity(url)
+        why = why_other(inventory, self._feeds[url].number, who, url) if who is not None else ""
+        if who is not None and not why:
+            self._matching.add(url)
+        return why
+
+    def _note(self, url: str, why: str) -> None:
+        if (url, why) not in self.problems:
+            self.problems.append((url, why))
+
     def _may_be_brought(self, spot: Spot) -> bool:
         element = spot.element
         is_ours = element.is_full and element.barcode and element.place is Place.SLOT and not spot.is_cleaning
@@ -143,17 +163,17 @@ class Feeds:
         if url not in self._feeds:
             return None
         found = None
-        with self._told(url), self._opened(url) as changer:
-            try:
-                found = changer.inventory()
-            except MediumChanged:  # somebody opened it: that is said once, and the next look finds what is there now
-                found = changer.inventory()
-        return found
+        with self._told(url), self._opened(url, moves=False) as changer:
+            found = _inventory_of(changer)
+        return found  # noqa: RET504 - `_told` lets what goes wrong end here
 
     @contextlib.contextmanager
-    def _opened(self, url: str) -> Iterator[Changer]:
+    def _opened(self, url: str, *, moves: bool = True) -> Iterator[Changer]:
+        """Raises DriveError where something is to move, and would not move for this drive."""
         changer = changers.open_changer(self._feeds[url].changer, {})
         try:
+            if moves and url not in self._matching and (why := self._why_not(url, _inventory_of(changer))):
+                raise DriveError(why)
             yield changer
         finally:
             changer.close()
@@ -165,8 +185,23 @@ class Feeds:
             yield
         except (DriveError, FormatError, TapekitError) as error:
             self._failures[url] += is_counted
-            if (url, str(error)) not in self.problems:
-                self.problems.append((url, str(error)))
+            self._note(url, str(error))
+
+
+def _inventory_of(changer: Changer) -> Inventory:
+    try:
+        return changer.inventory()
+    except MediumChanged:  # somebody opened it: that is said once, and the next look finds what is there now
+        return changer.inventory()
+
+
+def _identity(url: str) -> Identity | None:
+    """Which drive it is that does not open with what is in it; None where it does not tell."""
+    try:
+        glance = drives.glance(url)
+    except (DriveError, TapekitError):
+        return None
+    return glance.identity if glance is not None else None
 
 
 def _asks_for_cleaning(url: str) -> bool:

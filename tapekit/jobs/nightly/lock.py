@@ -45,6 +45,19 @@ def locked(
         yield
 
 
+@contextlib.contextmanager
+def shared(state: Path, url: str, holder: str) -> Iterator[None]:
+    """A drive's lock for a look, so that no night begins meanwhile; none where this machine keeps no locks yet.
+
+    Raises Busy, at once, where somebody works with it.
+    """
+    if not state.is_dir():
+        yield
+        return
+    with locked(state / "locks", [url], holder, 0, is_shared=True):
+        yield
+
+
 def holder(directory: Path, drive: str) -> str | None:
     """Which run holds the lock of a drive, without waiting for it; None where none does, or nobody may know."""
     for path, _ in _places(directory, drive)[1:]:

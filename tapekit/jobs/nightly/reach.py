@@ -4,7 +4,7 @@ import dataclasses
 import enum
 from collections.abc import Sequence
 
-from drivers.base import Drive
+from drivers.base import Drive, Identity
 from drivers.errors import BlankMedium, Busy, DriveError, ForeignMedium, NoMedium
 from formats.errors import FormatError
 from formats.label import Label
@@ -56,6 +56,8 @@ class InDrive:
     """Not in the drive: a changer can bring it there."""
     words: str = ""
     """The message of the error, or what the foreign medium holds."""
+    device: Identity | None = None
+    """Which drive it is; None where it could not be opened."""
 
 
 def look(named: Sequence[tuple[str, str]], stock: Stock, evidences: Evidences) -> list[InDrive]:
@@ -86,13 +88,13 @@ def _look(name: str, url: str, stock: Stock, evidences: Evidences) -> InDrive:
         found = Found.NOTHING if is_empty else Found.NO_DRIVE
         return InDrive(name, url, found, is_busy=isinstance(error, Busy), words=str(error))
     try:
-        return _look_into(name, drive, stock, evidences)
+        return dataclasses.replace(_look_into(name, drive, stock, evidences), device=drive.identify())
     except (FormatError, DriveError) as error:
         medium = drive.medium()
         return InDrive(
             name, url, found_of(error),
             capacity_bytes=medium.capacity_bytes, remaining_bytes=medium.capacity_bytes,
-            is_write_protected=medium.write_protected, words=str(error),
+            is_write_protected=medium.write_protected, words=str(error), device=drive.identify(),
         )  # fmt: skip
     finally:
         drive.close()

@@ -8,11 +8,11 @@ import pytest
 
 from drivers.changer import virtual
 from drivers.changer.changer import Changer
-from drivers.errors import DeviceFailure
+from drivers.errors import Busy, DeviceFailure
 from drivers.tape.drive import TapeDrive
 from drivers.virtual.changer import Plan, add, make
 from drivers.virtual.tape.cartridge import Cartridge
-from tapekit import clock
+from tapekit import clock, drives
 from tapekit.catalog.store import Store
 from tapekit.jobs import check, restoring
 from tapekit.jobs.nightly.rehearsal import rehearse
@@ -319,3 +319,43 @@ def test_what_is_on_its_way_out_is_left_alone(site: ChangerSite) -> None:
     report = site.run()
     assert (written(report), kinds(report)) == (["TB0002L6"], ["another-cartridge"])
     assert site.where()["TB0001L6"] == "import/export slot 5"
+
+
+def paired(site: ChangerSite, drive: int, number: int) -> dict[str, object]:
+    """The table of drives where drive `drive` is said to be the changer's `number`."""
+    url = f"virtual:{site.folder}/drive-{drive}"
+    return {"rdx": {"url": url, "changer": f"virtual-changer:{site.folder}", "number": number}}
+
+
+def test_a_number_that_is_another_drives_moves_and_writes_nothing(
+    site: ChangerSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = site.folder / "changer.json"
+    settings.write_text(settings.read_text().replace('"drives": 1', '"drives": 2'))
+    add(site.folder, "HAND01L6", "drive-0", 64 * MB)
+    add(site.folder, "CLN001CU", "slot-4")
+    content, table = site.content(), paired(site, 0, 1)
+    monkeypatch.setattr(ChangerSite, "content", lambda _: content | {"drives": table})
+    monkeypatch.setattr("drivers.tape.state.alerts", lambda _: frozenset({20}))
+    before, used = site.where(), site.used()
+    report = site.run()
+    assert (written(report), report.outcome, site.where(), site.used()) == ([], Outcome.FAILED, before, used)
+    (told,) = [note for note in report.problems if note.kind == "changer"]
+    assert "number = 0 is the right one" in told.detail
+
+    table |= paired(site, 1, 1)
+    monkeypatch.setattr("drivers.tape.state.alerts", lambda _: frozenset())
+    assert (written(site.run()), site.where()) == (["TB0001L6"], before)
+
+
+def test_a_drive_that_somebody_uses_is_not_emptied(site: ChangerSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    changer = virtual.open_changer(str(site.folder))
+    changer.load("TB0003L6")
+    changer.close()
+
+    def in_use(url: str, *_: object, **__: object) -> None:
+        raise Busy(f"{url}: another program uses the drive")
+
+    monkeypatch.setattr(drives, "open_drive", in_use)
+    report = site.run()
+    assert (written(report), kinds(report), site.where()["TB0003L6"]) == ([], ["busy"], "drive 0")
