@@ -31,10 +31,13 @@ def unit_of(path: str, *, writable: bool, clock: Clock | None = None) -> TapeUni
     Raises BadAddress, NoDevice, Busy, ForeignMedium.
     """
     file, _, query = path.partition("?")
-    options = dict(parse_qsl(query))
+    options = dict(parse_qsl(query, keep_blank_values=True))
     unknown = sorted(options.keys() - set(KEYS))
     if unknown:
         raise BadAddress(f"virtual:{file}: {', '.join(unknown)}: not an option", f"there are {', '.join(KEYS)}")
+    empty = sorted(key for key, value in options.items() if not value)
+    if empty:
+        raise BadAddress(f"virtual:{file}: {', '.join(empty)}: without a value", "write it as generation=6")
     number = _number(file, "generation", options.get("generation"))
     buffer_bytes = _size(file, "buffer", options.get("buffer"))
     largest = _size(file, "largest", options.get("largest")) or LARGEST_BLOCK_BYTES
@@ -84,10 +87,13 @@ def _script(file: str, path: str | None) -> Script | None:
 
 def _create(file: str, options: dict[str, str], number: int) -> None:
     media_id = options.get("medium", generation(number).media_id)
-    if media_id not in {one.media_id for one in RECORDINGS}:
-        raise BadAddress(f"virtual:{file}: medium {media_id}: not known")
+    known = ", ".join(one.media_id for one in RECORDINGS)
+    if media_id not in known.split(", "):
+        raise BadAddress(f"virtual:{file}: medium {media_id}: not known", f"there are {known}")
     if options.get("kind", "data") not in {kind.value for kind in Kind}:
         raise BadAddress(f"virtual:{file}: kind {options['kind']}: not known", "data, worm or cleaning")
+    if not Path(file).parent.is_dir():
+        raise BadAddress(f"virtual:{file}: {Path(file).parent}: no such folder")
     cartridge.create(
         file, recording(media_id), kind=Kind(options.get("kind", "data")),
         capacity=_size(file, "capacity", options.get("capacity")),
@@ -109,6 +115,6 @@ def _size(file: str, key: str, text: str | None) -> int | None:
     if text is None:
         return None
     digits, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "")
-    if not digits.isdecimal():
+    if not digits.isdecimal() or (not int(digits) and key != "warning"):
         raise BadAddress(f"virtual:{file}: {key} {text}: not a size", "write it as 64M or 2G")
     return int(digits) * _UNITS.get(unit, 1)
