@@ -17,7 +17,7 @@ from tapekit.progress import Progress
 from tapekit.stream.joined import is_joined
 from tapekit.stream.read import Hole
 from tapekit.stream.spanned import Missing, SpannedStream
-from tapekit.stream.unpack import FoundMember, LostMember, one_by_one
+from tapekit.stream.unpack import FoundMember, LostMember
 from tapekit.units import counted
 
 COPY_BYTES = 1 << 20
@@ -94,15 +94,8 @@ class _Export:
         self._result = result
 
     def run(self, part: Part) -> None:
-        stream = self._stream
         self._progress.begin("exporting", None if part.end is None else part.end - part.start)
-        if part.catalog.is_whole:
-            members = self._by_catalog(part)
-        else:
-            is_inside = part.number > 0 and stream.offset < part.start
-            stream.seek(max(stream.offset, part.start))
-            members = one_by_one(stream, lambda offset: self._parts.is_behind(part, offset), is_inside=is_inside)
-        for item in members:
+        for item in self._by_catalog(part) if part.catalog.is_whole else self._parts.one_by_one(part, self._stream):
             self._stop.check()
             if isinstance(item, LostMember):
                 self._result.damaged.append((item.path or b"(a member whose name is lost)", item.why))
@@ -133,12 +126,10 @@ class _Export:
     def _export(self, item: FoundMember, part: Part) -> None:
         """One member; left out if it claims to reach beyond the stream: nobody could say how much of it is real."""
         member, size = item.member, item.member.stored_bytes - len(item.prefix)
-        most, entry = self._parts.most_offset(part), item.entry
-        is_told = most < MOST_STREAM_BYTES or (entry is not None and entry.size == member.size_bytes)
-        is_own = entry is None or not is_joined(entry)
-        if is_own and (not is_told or self._stream.offset + size > most):
+        if not self._is_told(item, part, self._stream.offset + size):
             self._result.damaged.append((member.path, "the stream ends in the middle of it: left out"))
             return
+        is_own = item.entry is None or not is_joined(item.entry)
         if is_own and (why := self._parts.why_cut(part, self._stream.offset + size)):
             self._result.damaged.append((member.path, f"{why}: left out"))
             return
@@ -147,6 +138,16 @@ class _Export:
         self._copy_content(item, size)
         self._copy(bytes(pax.padding(member.stored_bytes)))
         self._result.members += 1
+
+    def _is_told(self, item: FoundMember, part: Part, end: int) -> bool:
+        """Whether anybody else says that a member is as long as its own header claims."""
+        entry = item.entry
+        if entry is None:
+            return self._parts.is_told(part, item, end)
+        if is_joined(entry):
+            return True
+        most = self._parts.most_offset(part)
+        return end <= most and (most < MOST_STREAM_BYTES or entry.size == item.member.size_bytes)
 
     def _copy_content(self, item: FoundMember, size: int) -> None:
         """The content from here on, zeros where blocks are damaged."""

@@ -1,11 +1,13 @@
 """The parts of an archive that is read: each on its cartridge, which is asked for when it is needed."""
 
+import array
 import bisect
 import contextlib
 import dataclasses
 from collections.abc import Callable, Collection, Iterator
 
 from drivers.base import Drive
+from formats import pax
 from formats.catalog import NOT_IN_STREAM, Entry
 from formats.segment import COMPLETE, CONTINUED
 from tapekit.blocks.correct import Corrected, CorrectingDrive, correcting
@@ -17,7 +19,7 @@ from tapekit.keys.opener import NO_KEY, Opener
 from tapekit.stream.joined import Joiner, in_best_order, is_joined, untold
 from tapekit.stream.read import Hole, PlainStream, Readable, find_layout
 from tapekit.stream.spanned import Missing
-from tapekit.stream.unpack import FoundMember, LostMember, at_offset
+from tapekit.stream.unpack import FoundMember, LostMember, at_offset, one_by_one
 
 MOST_STREAM_BYTES = 1 << 63
 
@@ -87,6 +89,10 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         self._last: int | None = None
         self._reading: list[CorrectingDrive] = []
         self._most: dict[int, int] = {}
+        self._alone: dict[int, array.array[int]] = {}
+        """Of parts that were read without their catalog: where the members that were found begin."""
+        self._crossing: dict[int, Entry] = {}
+        """Of parts: the member that goes on in them from the part before."""
         self._tables = contextlib.ExitStack()
         reading = correcting(drive)
         cartridge = open_cartridge(reading)
@@ -177,6 +183,30 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
                 yield entry, ""
             elif not self.was_read(entry.offset):
                 yield entry, f"it begins in {self._words(self._owner(entry.offset))}, which is not there"
+            elif self._is_passed_over(entry.offset):
+                yield entry, f"it begins where {self._words(self._owner(entry.offset))} is damaged"
+
+    def one_by_one(self, part: Part, stream: Readable) -> Iterator[FoundMember | LostMember]:
+        """The members of a part whose catalog is not whole, one behind the other.
+
+        Those that a later part's catalog names, and that were not found here, are lost: `entries` of that part tells.
+        """
+        is_inside = part.number > 0 and (stream.offset < part.start or not self.was_read(part.start - 1))
+        begin = max(stream.offset, part.start)  # behind a member that goes on here, what fills it up to a tar block
+        stream.seek(begin + pax.padding(begin))
+        found = self._alone.setdefault(part.number, array.array("Q"))
+        for item in one_by_one(stream, lambda offset: self.is_behind(part, offset), is_inside=is_inside):
+            if isinstance(item, FoundMember):
+                found.append(item.place)
+            yield item
+
+    def _is_passed_over(self, offset: int) -> bool:
+        """Whether the part that a member begins in was read without finding it."""
+        found = self._alone.get(self._owner(offset))
+        if found is None:
+            return False
+        place = bisect.bisect_left(found, offset)
+        return place == len(found) or found[place] != offset
 
     def at(self, part: Part, stream: Readable, entry: Entry, offset: int | None = None) -> FoundMember | LostMember:
         """The member that an entry describes, or links to at `offset`, wherever it stands."""
@@ -240,6 +270,10 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         """Where the stream ends at the latest, as far as this part tells."""
         if self._goes_on(part.number):
             return MOST_STREAM_BYTES
+        return self._end_by_blocks(part)
+
+    def _end_by_blocks(self, part: Part) -> int:
+        """Where a part, which is in the drive, ends at the latest."""
         if part.end is not None or part.stream is None:
             return part.end or 0
         if part.number not in self._most:
@@ -248,6 +282,20 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
             drive.locate(part.segment.file, -1)
             self._most[part.number] = part.start + part.stream.layout.cut * (drive.position().block + 1)
         return self._most[part.number]
+
+    def is_told(self, part: Part, item: FoundMember, end: int) -> bool:
+        """Whether a member that was found without a catalog ends within what is known to be there of the stream.
+
+        Or the catalog of the part that it goes on in says that it is so long.
+        """
+        if part.end is not None and end <= part.end:
+            return True
+        if self._goes_on(part.number) and (start := self._start_behind(part)) is not None:
+            crossing = self._crossing.get(part.number + 1)
+            told = (item.place, item.member.size_bytes)
+            return end <= start or (crossing is not None and (crossing.offset, crossing.size) == told)
+        here = self.bring(part.number)
+        return here is not None and end <= self._end_by_blocks(here)
 
     # --- what the stream asks -----------------------------------------------------------------------------------
 
@@ -293,9 +341,28 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         part.end = offset
         return True
 
-    def is_torn(self) -> bool:
+    def is_again(self, offset: int) -> bool:
         """See StreamParts."""
-        return self.current is not None and self.current.segment.trailer is None
+        part = self.current
+        if part is None or part.segment.trailer is not None or not self._goes_on(part.number):
+            return False
+        start = self._start_behind(part, offset)
+        if start is None or start > offset:
+            return False
+        part.end = offset
+        return True
+
+    def _start_behind(self, part: Part, offset: int = -1) -> int | None:
+        """Where the part behind one begins, None where nothing tells.
+
+        If nothing has told yet, its cartridge is brought, and unless it holds `offset` the other one once more.
+        """
+        behind = part.number + 1
+        if behind not in self._starts:
+            self.bring(behind)
+            if self._starts.get(behind, offset + 1) > offset:
+                self.bring(part.number)
+        return self._starts.get(behind)
 
     def why_cut(self, part: Part, end: int) -> str:
         """Why nothing of a part's stream reaches a later offset, in words; empty where it does, or may."""
@@ -350,6 +417,8 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
             self._problems[opened.number].append(str(error))
         self._learn(opened, cartridge.name, stream)
         self.current = Part(cartridge, opened, found, stream, end)
+        if self.current.number not in self._crossing and (entry := _going_on(self.current)) is not None:
+            self._crossing[self.current.number] = entry
         return self.current
 
     def _learn(self, segment: Segment, name: str, stream: PlainStream | None) -> None:
@@ -403,6 +472,18 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         name = self._names.get(number)
         part = f"part {number + 1} of archive {self.chosen.archive[:8]}"
         return f"{part} (cartridge {name})" if name else part
+
+
+def _going_on(part: Part) -> Entry | None:
+    """The last member in a part's catalog that begins before the part does."""
+    last = None
+    for entry in part.catalog.tables.entries():
+        if entry.offset >= part.start:
+            if entry.offset != NOT_IN_STREAM:
+                break
+        elif not entry.base:
+            last = entry
+    return last
 
 
 def is_whole(parts: Parts) -> bool:

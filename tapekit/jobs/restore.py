@@ -23,7 +23,7 @@ from tapekit.source.put_back import Overwrite, Refused, Skipped, Target
 from tapekit.stream.chain import delta_of
 from tapekit.stream.read import Hole
 from tapekit.stream.spanned import Missing, SpannedStream
-from tapekit.stream.unpack import FoundMember, LostMember, one_by_one
+from tapekit.stream.unpack import FoundMember, LostMember
 from tapekit.units import counted
 
 
@@ -178,18 +178,13 @@ class _Restore:
         self._take(item)
 
     def _one_by_one(self, stream: SpannedStream, part: Part) -> None:
-        is_inside = stream.offset < part.start or not self._parts.was_read(max(0, part.start - 1))
-        stream.seek(max(stream.offset, part.start))
         joined = b""
-        for item in one_by_one(
-            stream, lambda offset: self._parts.is_behind(part, offset), is_inside=is_inside and part.number > 0
-        ):  # fmt: skip
+        for item in self._parts.one_by_one(part, stream):
             self._stop.check()
             if isinstance(item, FoundMember) and (of := delta_of(item.member)) is not None:
                 joined = self._join(part, item.place, *of, joined)
             elif isinstance(item, LostMember) or self._patterns.match(item.member.path):
                 self._take(item)
-
         self._unchanged(stream, part)
 
     def _join(self, part: Part, place: int, path: bytes, number: int, joined: bytes) -> bytes:

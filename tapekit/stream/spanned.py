@@ -21,8 +21,8 @@ class StreamParts(Protocol):
     def ends_at(self, offset: int) -> bool:
         """The part that is read holds nothing from an offset on; whether another one may."""
 
-    def is_torn(self) -> bool:
-        """Whether the part that is read was never closed: what is bad in it may stand in the next one again."""
+    def is_again(self, offset: int) -> bool:
+        """Whether what is bad here in the part that is read stands in the next one again: it was never closed."""
 
 
 class SpannedStream:
@@ -44,7 +44,7 @@ class SpannedStream:
             try:
                 part = stream.take(most)
             except Hole:
-                if not (self._parts.is_torn() and self._parts.ends_at(self.offset)):
+                if not self._parts.is_again(self.offset):
                     raise
                 continue
             if part:

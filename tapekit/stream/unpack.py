@@ -23,13 +23,14 @@ class FoundMember:
     entry: Entry | None
     prefix: bytes
     stream: Readable
-    _content_bytes: int
+    content_bytes: int
+    """Of the stored content behind `prefix`."""
     place: int = NOT_IN_STREAM
     """Of its first header in the stream."""
 
     def content(self) -> Iterator[memoryview]:
         """The stored content behind `prefix`, in pieces. Raises Hole and Damaged."""
-        left = self._content_bytes
+        left = self.content_bytes
         while left:
             part = self.stream.take(min(left, CHUNK_BYTES))
             if not part:
@@ -95,7 +96,7 @@ def one_by_one(
             continue
         if found is None or is_behind(place):
             return
-        behind = stream.offset + found._content_bytes  # noqa: SLF001 - made here
+        behind = stream.offset + found.content_bytes
         behind += pax.padding(behind)
         yield found
         stream.seek(behind)
