@@ -159,6 +159,8 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         if number in self.cartridges:
             return True
         brings = self._sought.next_cartridge
+        if self.current is not None and self.current.stream is not None:
+            self.current.stream.close()  # its drive may be looked at too
         return number not in self._missing and brings is not None and brings.may_come(self._asked(number))
 
     def missing(self) -> list[str]:
