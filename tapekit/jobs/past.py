@@ -130,10 +130,24 @@ def state(configuration: Configuration) -> Path:
 def proofs(copies: Iterable[Copy]) -> tuple[tuple[Rung, datetime], ...]:
     """Each rung that any of the copies has reached, with the time when it was last; the lowest first."""
     found: dict[Rung, datetime] = {}
-    for copy in copies:
-        for rung, at in copy.evidence if copy.failed is None else ():
+    for evidence in _evidence([copy for copy in copies if copy.failed is None]):
+        for rung, at in evidence:
             found[rung] = max(at, found.get(rung, at))
     return tuple(sorted(found.items()))
+
+
+def _evidence(copies: Iterable[Copy]) -> Iterator[Iterable[tuple[Rung, datetime]]]:
+    """Of each copy; of an archive on several cartridges what all of its parts have reached, if they are all there."""
+    sets: dict[str, dict[int, Copy]] = {}
+    for copy in copies:
+        if copy.is_part:
+            sets.setdefault(copy.archive, {})[copy.segment] = copy
+        else:
+            yield copy.evidence
+    for parts in sets.values():
+        if sorted(parts) == list(range(len(parts))) and parts[len(parts) - 1].state == COMPLETE:
+            reached = [dict(copy.evidence) for copy in parts.values()]
+            yield [(rung, min(one[rung] for one in reached)) for rung in set.intersection(*map(set, reached))]
 
 
 def noted(evidences: Evidences, archive: str = "") -> tuple[tuple[Rung, datetime], ...]:

@@ -26,7 +26,8 @@ from tapekit.rotation.retention import Policy
 from tapekit.schedule import install
 from tapekit.scrubs import Advised
 
-_TOLD_ANEW = {"spool-waits", "rest-spooled", "parts-spooled", *RETIRE_KINDS}
+_RESTS = {"rest-spooled", "parts-spooled"}
+_TOLD_ANEW = {"spool-waits", *_RESTS, *RETIRE_KINDS}
 """Warnings of the last report that may have ended since: what is so now is told."""
 Proofs = tuple[tuple[Rung, datetime], ...]
 
@@ -157,7 +158,10 @@ def _notes(of: Setting, job: Job, remembered: Past, policy: Policy, now: datetim
         yield note("cut-off", step=job.trace.step, night=job.trace.night)
     elif job.last and job.last.ended is None and not job.is_running:
         yield note("cut-off", step="?", night=job.last.night.isoformat())
-    if job.waiting:
+    rests = [told for told in job.report.warnings if told.kind in _RESTS] if job.report else []
+    if job.waiting and rests:  # it wants other cartridges than the night to come
+        yield from rests
+    elif job.waiting:
         yield note("spool-waits", count=str(job.waiting), due=due)
     for damaged in job.damaged:
         yield note("damaged-copy", cartridge=damaged.cartridge, night=damaged.night.isoformat())

@@ -68,6 +68,7 @@ class GoingOn:
         if not self._is_in_spool:
             self._leave(last, asked)
         names = tuple(part.cartridge for part in parts)
+        is_first = True
         rest = max(self._needed_bytes - sum(part.stored_bytes for part in parts), outlook.SLACK_BYTES)
         while True:
             asked.stop()
@@ -78,7 +79,8 @@ class GoingOn:
             decision = at.decide(night, in_reach, stock)
             way = decision.way
             if self._may_ask(way):
-                self._ask(wanted(at, decision, night, last.cartridge))
+                self._ask(wanted(at, decision, night, last.cartridge, is_first=is_first))
+                is_first = False
             elif way is None:
                 return None
             elif way.fetch:
@@ -161,7 +163,7 @@ class GoingOn:
             self.warnings.append(Note("rest-elsewhere", values))
 
 
-def wanted(at: AtHand, decision: Decision, asked: Night, full: str) -> Wanted:
-    """What a person is asked for."""
-    why = tuple(f"{name}: {words.en}" for name, words in decision.refused if name != "spool")
+def wanted(at: AtHand, decision: Decision, asked: Night, full: str, *, is_first: bool) -> Wanted:
+    """What a person is asked for; nothing is wrong with what is in before anybody was asked."""
+    why = tuple(f"{name}: {words.en}" for name, words in decision.refused if name != "spool" and not is_first)
     return Wanted(full, asked.choice.names, tuple(name for name, _ in at.setting.drives), why)

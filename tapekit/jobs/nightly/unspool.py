@@ -124,7 +124,7 @@ class Unspooling:
                 at.eject(name, url)
                 del self.inside[url]
         at.failed -= set(dict(at.setting.drives))
-        return self._person.change(wanted(at, decision, asked, full))
+        return self._person.change(wanted(at, decision, asked, full, is_first=bool(full)))
 
 
 def question(at: AtHand, one: spool.Waiting, stock: Stock, others: Sequence[str] = ()) -> Night:

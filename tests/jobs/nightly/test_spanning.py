@@ -15,7 +15,7 @@ from tapekit import clock
 from tapekit.catalog.store import Store
 from tapekit.errors import Exit
 from tapekit.evidence import Evidences
-from tapekit.jobs import backup, label, restore, verify
+from tapekit.jobs import backup, label, restore, status, verify
 from tapekit.jobs.learn import learn
 from tapekit.jobs.next_cartridge import Listed
 from tapekit.jobs.nightly import run, spool
@@ -125,6 +125,12 @@ def same(site: Site, to: Path) -> set[str]:
     return back
 
 
+def asked(site: Site) -> status.Job:
+    """What `tapekit status` says of the job."""
+    (job,) = status.run(site.configuration(), None, site.now).jobs
+    return job
+
+
 def standing(site: Site) -> dict[str, Standing]:
     return {held.archive: held.standing for held in archives(site.stock().cartridges)}
 
@@ -170,6 +176,7 @@ def test_a_night_over_three_cartridges_comes_back(site: Site, tmp_path: Path) ->
 def test_what_must_not_be_written_is_not_taken_for_the_next(site: Site, wrong: str) -> None:
     """It is asked for again, with the reason, and stays as it was."""
     name = {"the same": "A-1", "unexpired": "A-4", "foreign": "B-1"}[wrong]
+    site.options["sample_restore"] = 0
     if wrong == "unexpired":
         earlier(site, name, days=1)
     elif wrong == "foreign":
@@ -179,16 +186,18 @@ def test_what_must_not_be_written_is_not_taken_for_the_next(site: Site, wrong: s
         night(other)
         other.cartridge(name).rename(site.cartridge(name))
     before = site.cartridge(name).read_bytes() if wrong != "the same" else b""
+    fill(site.source, 1, large=4, small=3)
     site.put_in("A-1")
-    hands = Hands(site, [name, "A-2", "A-3"])
+    hands = Hands(site, [name, "A-2"])
     report = night(site, hands)
-    assert (report.outcome, written(report)) == (Outcome.CLEAN, ["A-1", "A-2", "A-3"])
-    assert len(hands.asked) == 3
+    assert (report.outcome, written(report)) == (Outcome.CLEAN, ["A-1", "A-2"])
+    assert len(hands.asked) == 2
     assert hands.asked[1].why
     if before:
         assert site.cartridge(name).read_bytes() == before
 
 
+@pytest.mark.long
 def test_a_full_one_that_has_expired_is_overwritten_and_told(site: Site) -> None:
     earlier(site, "A-2", days=10)
     earlier(site, "A-5", days=9)  # a later verified copy
@@ -230,6 +239,10 @@ def test_the_rest_waits_and_each_cartridge_that_comes_takes_its_part(alone: Site
     assert written(report) == ["A-1"]
     assert waiting(site) == [(1, False), (2, True)]
     assert standing(site) == {report.archive: Standing.PARTIAL}
+    told = asked(site)
+    assert (told.proofs, told.waiting) == ((), 1)
+    (rest,) = [note for note in told.notes if "spool" in note.kind]
+    assert (rest.kind, rest.values["due"]) == ("rest-spooled", "A-2, A-3")
     assert line(report, "en") == (
         "Only the beginning is on A-1, the rest on the server's disk: put A-2, A-3 in, and the night goes on."
     )
@@ -256,11 +269,13 @@ def test_the_rest_waits_and_each_cartridge_that_comes_takes_its_part(alone: Site
     assert written(third) == ["A-1", "A-2", "A-3"]
     assert (third.members, third.waiting, spool.waiting(site.spool, "office")) == (14, 0, [])
     assert standing(site) == {report.archive: Standing.VERIFIED}
+    assert asked(site).proofs[-1][0] is Rung.READ_BACK
     fill(site.source, 1)
     assert restored(site, ("A-1", "A-2", "A-3"), tmp_path / "all").problems == []
     assert same(site, tmp_path / "all") == everything
 
 
+@pytest.mark.long
 def test_the_next_night_takes_a_rest_that_fits_behind_it(alone: Site) -> None:
     site = alone
     fill(site.source, 1, large=4, small=3)
@@ -275,6 +290,7 @@ def test_the_next_night_takes_a_rest_that_fits_behind_it(alone: Site) -> None:
     assert standing(site) == dict.fromkeys((first.archive, report.archive), Standing.VERIFIED)
 
 
+@pytest.mark.long
 def test_a_night_larger_than_any_cartridge_waits_in_parts_that_fit(alone: Site, tmp_path: Path) -> None:
     """No cartridge is in; the sizes of those that are known say how large a part may be."""
     site = alone
@@ -311,6 +327,7 @@ def changer(tmp_path: Path) -> ChangerSite:
 TAPES = tuple(f"TB000{number}L6" for number in range(1, 6))
 
 
+@pytest.mark.long
 def test_a_changer_brings_one_after_the_other(changer: ChangerSite) -> None:
     """And never one that is still needed: the second night has the others, and the third finds too few."""
     first = night(changer)
