@@ -48,6 +48,7 @@ class Evidences:
         self._journal = Journal(directory / "evidence.jsonl")
         self._highest: dict[tuple[str, str], tuple[Rung, str]] = {}
         self._noted: list[Noted] = []
+        self._damaged: set[tuple[str, str]] = set()
         for line in self._journal.lines():
             noted = _parse(line)
             if noted is not None:
@@ -62,6 +63,10 @@ class Evidences:
         """The highest rung that a copy has climbed, and when last; none where it was found damaged since."""
         known = self._highest.get((cartridge, archive))
         return Evidence(known[0].words, known[1]) if known else None
+
+    def is_damaged(self, cartridge: str, archive: str) -> bool:
+        """Whether a copy was found damaged, and not read well since."""
+        return (cartridge, archive) in self._damaged
 
     def lines(self) -> Iterator[Noted]:
         """Everything noted, oldest first, whether it could be written down or not."""
@@ -79,7 +84,11 @@ class Evidences:
         key = (noted.cartridge, noted.archive)
         if noted.rung is None:
             self._highest.pop(key, None)
-        elif key not in self._highest or noted.rung >= self._highest[key][0]:
+            self._damaged.add(key)
+            return
+        if noted.rung >= Rung.READ_BACK:
+            self._damaged.discard(key)
+        if key not in self._highest or noted.rung >= self._highest[key][0]:
             self._highest[key] = (noted.rung, noted.at)
 
 

@@ -20,7 +20,7 @@ FRAME_HEAD_BYTES = _SIZE.size + SEALED_BYTES
 
 
 class FrameWriter:
-    """Writes a new file."""
+    """Writes a new file. Once that fails nothing more is written, and `finish` says so: no backup stops for it."""
 
     def __init__(self, path: Path, name: str, secret: SiteSecret) -> None:
         """`name` says what the file is, whatever it is called. Raises OSError."""
@@ -29,18 +29,25 @@ class FrameWriter:
         """Of the next frame."""
         self._name = name
         self._secret = secret
+        self._failure: OSError | None = None
         self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
     def add(self, plain: bytes) -> int:
-        """Write a frame; its place. Raises OSError."""
+        """Write a frame; its place."""
         place = self.place
         sealed = self._secret.seal(plain, _what(self._name, place))
-        self._file.write(_SIZE.pack(len(sealed)) + sealed)
         self.place += _SIZE.size + len(sealed)
+        if self._failure is None:
+            try:
+                self._file.write(_SIZE.pack(len(sealed)) + sealed)
+            except OSError as error:
+                self._failure = error
         return place
 
     def finish(self) -> None:
         """All is on the disk when this returns. Raises OSError."""
+        if self._failure is not None:
+            raise self._failure
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()

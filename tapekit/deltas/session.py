@@ -15,7 +15,7 @@ from formats.errors import Damaged
 from tapekit import clock
 from tapekit.cartridge.cartridge import Cartridge, Segment
 from tapekit.deltas.cut import CHUNKS, PAGE_BYTES, PAGES, Cutter, kinds
-from tapekit.deltas.differ import Differ, Flush
+from tapekit.deltas.differ import PART_LITERAL_BYTES, Differ, Flush
 from tapekit.deltas.maps import BEFORE, MapMaker, MapWriter, digests_of
 from tapekit.deltas.proof import Proof
 from tapekit.deltas.secret import SiteSecret, site_secret
@@ -24,8 +24,13 @@ from tapekit.source.compare import catalog_time_ns
 
 SMALLEST_BYTES = 64 << 10
 """Below that a file that changed is saved as a whole: a delta takes up to 2 KiB itself."""
-RACY_NS = 2_000_000_000
-"""A clock tick of the coarsest file system, FAT: what was written within it has the same times."""
+RACY_NS = 60_000_000_000
+"""What was written within it may have the same times.
+
+A tick of the coarsest file system, FAT, is 2 s. But through a memory map only the first write to a page sets the time,
+until the kernel has written that page out: up to 35 s later (vm.dirty_expire_centisecs, vm.dirty_writeback_centisecs).
+"""
+KEPT_EXTENTS = 1 << 10
 SOUR_SHARE = 0.5
 PROBES = 64
 LAST_PROBES = 8
@@ -49,9 +54,13 @@ class Session:
     """Asked by the walk and by what saves, in the order of the walk."""
 
     def __init__(
-        self, of: Incremental, cartridge: Cartridge, segments: Sequence[Segment], job: str, archive: str
-    ) -> None:
-        """Look what there is to build upon. Raises OSError where nothing can be remembered."""
+        self, of: Incremental, cartridge: Cartridge, segments: Sequence[Segment], job: str, archive: str,
+        is_damaged: Callable[[str], bool] = lambda _archive: False,
+    ) -> None:  # fmt: skip
+        """Look what there is to build upon; `is_damaged` is asked of each such archive.
+
+        Raises OSError where nothing can be remembered.
+        """
         assert cartridge.label is not None  # noqa: S101 - nothing is written on a cartridge without one
         label = cartridge.label.cartridge
         folder, name = folder_of(of.state, job, label), f"{job}\0{label}"
@@ -59,18 +68,25 @@ class Session:
         self.why_full = ""
         self.changed_bytes = 0
         self._archive = archive
+        self._is_damaged = is_damaged
         self._rehash = of.rehash
-        self._turn = 0
+        self._turn = clock.now().date().toordinal()
+        """Another share of the unchanged files is read again every day, whatever is written upon what."""
         self._secret: SiteSecret = site_secret(of.state / "deltas")
+        self._seen: Remembered | None = None
+        """What is known of the files; a full archive builds upon none of it."""
         self._before: Remembered | None = None
         try:
-            self._before = self._usable(Remembered(folder, name, self._secret), of, segments)
+            self._seen = Remembered(folder, name, self._secret)
+            if not of.is_full and len(self._seen.bases) < of.full_every:
+                self._check_there(self._seen, segments)
+                self._before = self._seen
         except Damaged as error:
             if any(s.job == job and s.is_complete for s in segments):
                 self.why_full = str(error)
         if self._before is not None:
-            self.bases, self._turn = self._before.bases, self._before.turn
-        self._files: Iterator[Known] = self._before.files() if self._before else iter(())
+            self.bases = self._before.bases
+        self._files: Iterator[Known] = self._seen.files() if self._seen else iter(())
         self._next = next(self._files, None)
         self._at: Known | None = None
         self._remembering = Remembering(folder, name, self._secret, archive)
@@ -80,22 +96,19 @@ class Session:
             archives = tuple(base.archive for base in self.bases)
             self._proof = Proof(self._secret, archives, self._before.map_at, self._remembering.map_at)
 
-    def _usable(self, before: Remembered, of: Incremental, segments: Sequence[Segment]) -> Remembered | None:
-        """What is remembered, where the cartridge still holds all that it speaks of. Raises Damaged."""
-        if of.is_full:
-            return None
-        if len(before.bases) >= of.full_every:
-            return None
+    def _check_there(self, before: Remembered, segments: Sequence[Segment]) -> None:
+        """Raises Damaged where the cartridge does not hold all that is remembered, as it was."""
         there = {
             (s.archive, s.file, s.trailer_sha256)
             for s in segments if s.is_complete and s.number == 0 and s.trailer_sha256
         }  # fmt: skip
         for base in before.bases:
+            if self._is_damaged(base.archive):
+                raise Damaged(f"archive {base.archive[:8]}, which it would build upon, was found damaged")
             if (base.archive, base.file, base.trailer_sha256) not in there:
                 raise Damaged(
                     f"archive {base.archive[:8]}, which it would build upon, is not on the cartridge as it was"
                 )
-        return before
 
     # --- what the walk and the saver ask ------------------------------------------------------------------------
 
@@ -105,6 +118,10 @@ class Session:
         return known is not None and not known.is_racy and is_same(known, status) and not self._is_due(path)
 
     def known(self, path: bytes) -> Known | None:
+        """A file as it was saved last, to build upon."""
+        return self.seen(path) if self._before is not None else None
+
+    def seen(self, path: bytes) -> Known | None:
         """A file as it was saved last."""
         if self._at is not None and self._at.entry.path == path:
             return self._at
@@ -125,10 +142,20 @@ class Session:
         """How to cut a file that changed: as the last time, or by a look at a few pages; None: it is not worth it."""
         if known.is_sour or known.entry.flags & SHORT or known.entry.size < SMALLEST_BYTES:
             return None
+        if self._most_extents(known, os.fstat(fd).st_size) <= 0:
+            return None
         there = [kind for kind in known.kinds if kind in kinds()]
         if len(there) < len((PAGES, CHUNKS)):
             return there[0] if there else None
         return PAGES if self._fits_by_place(known, fd) else CHUNKS
+
+    def _most_extents(self, known: Known, size_bytes: int) -> int:
+        """How many extents may be looked for in a file: no chain has more of them, or pieces, than readers take.
+
+        Each archive of a chain may cut each extent behind it once more; and each part has one, which is all literal.
+        """
+        most = min(delta.MOST_CHAIN_EXTENTS, delta.MOST_PIECES // (len(self.bases) + 2))
+        return most - known.extents - size_bytes // PART_LITERAL_BYTES - KEPT_EXTENTS
 
     def _fits_by_place(self, known: Known, fd: int) -> bool:
         """Whether most pages stand where they stood, by a few of them all over the file, and some at its end do."""
@@ -155,16 +182,17 @@ class Session:
         made = (PAGES,) if is_sparse else kinds()
         return Recorder(MapMaker(self._secret, {kind: self._remembering.writer(kind) for kind in made}), self._pool)
 
-    def comparing(self, known: Known, kind: str, flush: Flush) -> "Comparing":
+    def comparing(self, known: Known, kind: str, size_bytes: int, flush: Flush) -> "Comparing":
         """Compares a file with what it was, cut in one way; the first time in both, to see which is better."""
-        ways = [self._way(known, kind, flush)]
-        ways += [self._way(known, other, lambda *_part: None) for other in known.kinds if other != kind]
+        most = self._most_extents(known, size_bytes)
+        ways = [self._way(known, kind, most, flush)]
+        ways += [self._way(known, other, most, lambda *_part: None) for other in known.kinds if other != kind]
         return Comparing(ways, self._secret, self._pool)
 
-    def _way(self, known: Known, kind: str, flush: Flush) -> "Way":
+    def _way(self, known: Known, kind: str, most_extents: int, flush: Flush) -> "Way":
         assert self._before is not None  # noqa: S101 - it is known from there
         before = BEFORE[kind](self._before.map(known, kind), known.entry.size)
-        differ = Differ(before, delta.MOST_CHAIN_EXTENTS - known.extents, flush)
+        differ = Differ(before, most_extents, flush)
         return Way(kind, Cutter(kind), MapWriter(self._remembering.writer(kind), kind), differ)
 
     # --- what is remembered -------------------------------------------------------------------------------------
@@ -173,9 +201,10 @@ class Session:
         """The archive that a file is stored in."""
         return self.bases[known.entry.base - 1].archive
 
-    def unchanged(self, known: Known) -> Entry:
-        """A file that is stored already; its line in the catalog."""
-        self._remembering.add(known._replace(is_racy=False) if known.is_racy else known)
+    def unchanged(self, known: Known, read_ns: int | None = None) -> Entry:
+        """A file that is stored already; its line in the catalog. `read_ns`: when it was read, where it was."""
+        is_racy = known.is_racy if read_ns is None else is_fresh(known.entry, read_ns)
+        self._remembering.add(known if is_racy == known.is_racy else known._replace(is_racy=is_racy))
         return known.entry
 
     def saved(
@@ -183,10 +212,9 @@ class Session:
     ) -> None:
         """A regular file is stored in this archive; `changed` bytes of it are new, read from `read_ns` on."""
         self.changed_bytes += changed
-        is_racy = max(entry.mtime_ns, entry.ctime_ns) > read_ns - RACY_NS
         self._remembering.add(Known(
             entry._replace(base=len(self.bases) + 1), device, maps.get(PAGES, NOWHERE), maps.get(CHUNKS, NOWHERE),
-            extents, is_racy or entry.has_problem, bool(extents) and changed > SOUR_SHARE * entry.size,
+            extents, is_fresh(entry, read_ns) or entry.has_problem, bool(extents) and changed > SOUR_SHARE * entry.size,
         ))  # fmt: skip
 
     def to_prove(self, entry: Entry, known: Known, comparing: "Comparing") -> None:
@@ -205,7 +233,7 @@ class Session:
         self._pool.shutdown()
         bases = (*self.bases, Base(self._archive, file, trailer_sha256))
         remembering = self._remembering
-        return Pending(lambda: remembering.commit(bases, self._turn + 1), remembering.discard, self._proof)
+        return Pending(lambda: remembering.commit(bases), remembering.discard, self._proof)
 
     def discard(self) -> None:
         """The archive came to nothing, or goes on on another cartridge: nothing builds upon it."""
@@ -233,6 +261,11 @@ def is_same(known: Known, status: os.stat_result, *, on_any_device: bool = False
         and entry.inode == status.st_ino
         and (on_any_device or known.device == status.st_dev)
     )
+
+
+def is_fresh(entry: Entry, read_ns: int) -> bool:
+    """Whether a file changed so shortly before it was read that another change may not show."""
+    return max(entry.mtime_ns, entry.ctime_ns) > read_ns - RACY_NS
 
 
 class Recorder:

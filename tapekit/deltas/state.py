@@ -20,7 +20,7 @@ from typing import NamedTuple
 from formats.catalog import Entry, TableBuilder, parse_table
 from formats.errors import Damaged
 from tapekit.blocks.codec import ZstdCompressor, decompress
-from tapekit.deltas.cut import KINDS, PAGES
+from tapekit.deltas.cut import CHUNKS, KINDS, PAGES
 from tapekit.deltas.frames import FrameWriter, frames
 from tapekit.deltas.maps import FRAME_BLOCKS, PAGES_FRAME_BYTES, Table, tables
 from tapekit.deltas.secret import DIGEST_BYTES, SiteSecret
@@ -90,8 +90,6 @@ class Remembered:
             if about["format"] != _FORMAT:
                 raise Damaged("what is remembered was written by another version")
             self.bases = tuple(Base(*base) for base in about["bases"])
-            self.turn = int(about["turn"])
-            """Which share of the unchanged files is read again next."""
         except (ValueError, TypeError, KeyError, StopIteration) as error:
             raise Damaged("what is remembered of an earlier night cannot be read") from error
 
@@ -150,6 +148,8 @@ class Remembering:
         self._zstd = ZstdCompressor()
         self._builder = TableBuilder(0, TABLE_BYTES)
         self._extras: list[bytes] = []
+        self._named: set[tuple[str, int]] = set()
+        """Kinds, and the archives (counted from 1), of the maps that belong to a file."""
 
     def writer(self, kind: str) -> FrameWriter:
         """Where the maps of that kind go."""
@@ -164,6 +164,10 @@ class Remembering:
         if not self._builder.add(known.entry):
             self._flush()
             self._builder.add(known.entry)
+        self._named |= {
+            (kind, known.entry.base)
+            for kind, place in ((PAGES, known.pages), (CHUNKS, known.chunks)) if place != NOWHERE
+        }  # fmt: skip
         flags = known.is_racy * _IS_RACY | known.is_sour * _IS_SOUR
         self._extras.append(_EXTRA.pack(known.device, known.pages, known.chunks, known.extents, flags))
 
@@ -174,9 +178,9 @@ class Remembering:
         for writer in (self._spool, *self._maps.values()):
             writer.finish()
 
-    def commit(self, bases: tuple[Base, ...], turn: int) -> None:
+    def commit(self, bases: tuple[Base, ...]) -> None:
         """From here on this is what is remembered; what no longer belongs to it is removed. Raises OSError, Damaged."""
-        about = {"format": _FORMAT, "bases": [dataclasses.astuple(base) for base in bases], "turn": turn}
+        about = {"format": _FORMAT, "bases": [dataclasses.astuple(base) for base in bases]}
         writer = FrameWriter(self._path, f"{self._name}\0{MEMBERS}", self._secret)
         try:
             writer.add(json.dumps(about).encode())
@@ -187,7 +191,7 @@ class Remembering:
         finally:
             writer.close()
         self._path.replace(self._folder / MEMBERS)
-        kept = {MEMBERS, *(f"{kind}.{base.archive}" for kind in KINDS for base in bases)}
+        kept = {MEMBERS, *(f"{kind}.{bases[number - 1].archive}" for kind, number in self._named)}
         for path in self._folder.iterdir():
             if path.name not in kept:
                 path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from drivers.base import Drive
 from drivers.errors import DriveError, HostFull
@@ -137,7 +138,7 @@ def run(
     header = _header(request, cartridge.label.block_size, packing)
     with StopRequest() as stop, Segments(header, means) as segments:
         options = dataclasses.replace(request.options, own_files=segments.own_files)
-        backup = _Backup(cartridge, dataclasses.replace(request, options=options), segments)
+        backup = _Backup(cartridge, dataclasses.replace(request, options=options), segments, evidences)
         try:
             return backup.run(progress, stop, begun)
         except BaseException:
@@ -156,10 +157,11 @@ def _header(request: Request, block_size: int, packing: Compressor) -> SegmentHe
 class _Backup:
     """One run: the header is written first, the trailer last, whatever happens between."""
 
-    def __init__(self, cartridge: Cartridge, request: Request, segments: Segments) -> None:
+    def __init__(self, cartridge: Cartridge, request: Request, segments: Segments, evidences: Evidences) -> None:
         self._cartridge = cartridge
         self._request = request
         self._segments = segments
+        self._evidences = evidences
         self._source_bytes = 0
         self._session: Session | None = None
         self._pending: Pending | None = None
@@ -201,13 +203,16 @@ class _Backup:
 
     def _build_upon(self, earlier: Sequence[Segment]) -> None:
         """Find what there is to build upon. Where nothing can be remembered, the archive is a full one like any."""
-        wanted, segments = self._request.incremental, self._segments
-        if wanted is None:
+        wanted, segments, label = self._request.incremental, self._segments, self._cartridge.label
+        if wanted is None or label is None:
             return
         if segments.can_go_on and not self._has_room(earlier):
             wanted = dataclasses.replace(wanted, is_full=True)
         try:
-            session = Session(wanted, self._cartridge, earlier, self._request.job, segments.header.archive)
+            session = Session(
+                wanted, self._cartridge, earlier, self._request.job, segments.header.archive,
+                partial(self._evidences.is_damaged, label.cartridge),
+            )  # fmt: skip
         except OSError as error:
             self._why_full = f"{wanted.state}: {(error.strerror or '').lower()}"
             return
@@ -219,7 +224,8 @@ class _Backup:
         if self._request.needed_bytes is not None:
             return self._cartridge.drive.medium().remaining_bytes >= self._request.needed_bytes
         last = max((s.trailer.source_bytes for s in earlier if s.trailer and s.job == self._request.job), default=0)
-        return self._cartridge.drive.medium().remaining_bytes > last + last // 4 + ROOM_BYTES
+        most = max(last, measure(self._request.sources))
+        return self._cartridge.drive.medium().remaining_bytes > most + most // 4 + ROOM_BYTES
 
     def _remember(self) -> None:
         """The archive is whole on one cartridge: it may be built upon."""

@@ -12,7 +12,8 @@ from formats.catalog import CHANGED, NO_DIGEST, NOT_IN_STREAM, SHORT, SPARSE, En
 from formats.errors import TooLarge
 from formats.pax import Member
 from tapekit.cartridge.catalog import CatalogBuilder
-from tapekit.deltas.session import Recorder, Session
+from tapekit.deltas.session import Recorder, Session, is_same
+from tapekit.deltas.state import Known
 from tapekit.jobs.lines import absent, absent_unknown, changed_meanwhile, group_name, line_of, owner_name, shorter
 from tapekit.jobs.save_delta import ROTTEN, DeltaSaver
 from tapekit.source.content import Extents, sparse_extents
@@ -45,6 +46,13 @@ class _Content(NamedTuple):
 
 
 _NO_CONTENT = _Content(-1, NO_DIGEST, 0, "")
+
+
+def _digest_of(before: Known | None, status: os.stat_result) -> bytes:
+    """The digest of a file that is as it was, by all that tells of a change; empty where it may be another."""
+    if before is None or before.is_racy or before.entry.flags & SPARSE:
+        return b""
+    return before.entry.sha256 if is_same(before, status, on_any_device=True) else b""
 
 
 class _First(NamedTuple):
@@ -118,7 +126,11 @@ class Saver:
         extents = sparse_extents(thing.fd, status) if thing.fd is not None else None
         self._recorder = session.recorder(status.st_size, is_sparse=extents is not None)
         try:
-            entry = self._save_member(thing, status, catalog.REGULAR, pax.REGULAR, extents, is_rotten=is_rotten)
+            before = None if known is not None else session.seen(thing.path)
+            entry = self._save_member(
+                thing, status, catalog.REGULAR, pax.REGULAR, extents, is_rotten=is_rotten,
+                expected=_digest_of(before, status),
+            )  # fmt: skip
             maps = {}
             if self._recorder is not None:
                 self._recorder.finish()
@@ -135,8 +147,9 @@ class Saver:
 
     def _save_member(
         self, thing: Thing, status: os.stat_result, kind: bytes, type_flag: bytes, extents: Extents | None, *,
-        is_rotten: bool = False,
+        is_rotten: bool = False, expected: bytes = b"",
     ) -> Entry:  # fmt: skip
+        """`expected`: what nothing tells of a change of; empty where something does, or it is not known."""
         fd, attributes, offset = thing.fd, thing.attributes, self._packer.offset
         is_device = type_flag in (pax.CHARACTER_DEVICE, pax.BLOCK_DEVICE)
         member = Member(
@@ -158,6 +171,7 @@ class Saver:
         else:
             content = self._save_sparse(fd, status, extents)
         valid, sha256, flags, note = content
+        is_rotten = is_rotten or (bool(expected) and extents is None and sha256 != expected)
         if is_rotten and not flags:
             flags, note = CHANGED, ROTTEN
         if thing.problem:

@@ -54,10 +54,11 @@ class DeltaSaver:
 
     def _compare_small(self, fd: int, status: os.stat_result, known: Known) -> Entry | None:
         """A small file that may be as it was is read once for that."""
+        read_ns = self._session.now_ns()
         content = os.pread(fd, status.st_size + 1, 0)
         if hashlib.sha256(content).digest() == known.entry.sha256:
             self._on_bytes(len(content))
-            return self._session.unchanged(known)
+            return self._session.unchanged(known, read_ns)
         self.is_rotten = not known.is_racy and not changed_meanwhile(status, os.fstat(fd))
         return None
 
@@ -73,13 +74,13 @@ class DeltaSaver:
                 self._write_part(thing, status, known, pending.pop(), None)
             pending.append((at, extents, literals))
 
-        comparing = self._session.comparing(known, kind, flush)
+        comparing = self._session.comparing(known, kind, status.st_size, flush)
         why = self._compare(fd, status, comparing, digest)
         maps = comparing.finish()
         differ = comparing.differ
         after = changed_meanwhile(status, os.fstat(fd))
         if is_still and not why and not after and not pending and differ.is_same:
-            return self._session.unchanged(known)
+            return self._session.unchanged(known, read_ns)
         done = differ.size_bytes
         if why:
             differ.add_zeros(status.st_size - done)
