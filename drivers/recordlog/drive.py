@@ -129,8 +129,11 @@ class RecordLogDrive:
                 self._door.let_go()
 
     def lock(self, locked: bool) -> None:  # noqa: FBT001 - the contract's shape
-        """See Drive. The kernel keeps a door locked while the device is open; a dock can be told besides."""
-        if self._door is not None:
+        """See Drive. The kernel keeps a door locked while the device is open; a dock can be told besides.
+
+        It is told to let go when the device is closed: before, that would undo what the kernel has told it.
+        """
+        if self._door is not None and (locked or self._storage is None):
             self._door.lock(locked=locked)
 
     def erase(self) -> None:

@@ -17,6 +17,7 @@ from drivers.virtual.faults import Script, parse
 from drivers.virtual.tape.deck import Deck
 from drivers.virtual.tape.open import unit_of
 from drivers.virtual.transport import VirtualTransport
+from fixtures.rdx import VirtualDock
 from tapekit.jobs import backup, label
 from tapekit.jobs.held import held
 from tapekit.progress import Silent
@@ -129,6 +130,19 @@ def test_closing_lets_go_what_nobody_did(bench: Bench) -> None:
     bench.drive.lock(locked=True)
     bench.drive.close()
     assert not bench.deck.is_removal_prevented
+
+
+def test_a_dock_holds_its_cartridge_until_it_is_closed(tmp_path: Path) -> None:
+    """It is read back while it is open, and the kernel has locked its door as long."""
+    (tmp_path / "source").write_bytes(b"content")
+    dock = VirtualDock(content=bytearray(48 << 20))
+    drive = dock.open()
+    label.run(drive, barcode="RDX-1", pool=None, block_bytes=None, destroy=None)
+    seen = [dock.is_locked]
+    assert backup.run(drive, request(tmp_path / "source"), Silent(), evidences()).not_locked == ()
+    seen.append(dock.is_locked)
+    drive.close()
+    assert [*seen, dock.is_locked] == [False, True, False]
 
 
 def test_a_refusal_is_the_only_error_that_is_passed_over() -> None:
