@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import sys
+import threading
 from typing import Protocol
 
 from formats.errors import Damaged
@@ -54,11 +55,12 @@ class ZstdCompressor:
     name: str = "zstd"
 
     def __post_init__(self) -> None:
-        """Keep one context, used again for each block."""
+        """Keep a context for each thread that compresses, used again for each block."""
         options = {int(zstd.CompressionParameter.compression_level): self.level}
         if self.level > LAST_OF_SMALL_LEVELS:
             options[int(zstd.CompressionParameter.window_log)] = LARGE_LEVELS_WINDOW_LOG
-        self._zstd = zstd.ZstdCompressor(options=options)
+        self._options = options
+        self._contexts = threading.local()
 
     def compress(self, plain: memoryview) -> bytes | None:
         """See Compressor."""
@@ -71,8 +73,11 @@ class ZstdCompressor:
         return frame if len(frame) < len(plain) else None
 
     def _frame(self, plain: memoryview) -> bytes:
-        self._zstd.set_pledged_input_size(len(plain))
-        return self._zstd.compress(plain, zstd.ZstdCompressor.FLUSH_FRAME)
+        context: zstd.ZstdCompressor | None = getattr(self._contexts, "zstd", None)
+        if context is None:
+            context = self._contexts.zstd = zstd.ZstdCompressor(options=self._options)
+        context.set_pledged_input_size(len(plain))
+        return context.compress(plain, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
 def compressor(setting: str) -> Compressor:

@@ -1,4 +1,4 @@
-"""Writing a segment's blocks: one thread compresses, encrypts and seals, one writes, the caller fills buffers.
+"""Writing a segment's blocks: the caller fills buffers, some threads compress, one encrypts and seals, one writes.
 
 The pool of buffers is the only bound that the pipeline needs: who wants to fill another buffer waits until the drive
 has taken one.
@@ -12,11 +12,13 @@ import queue
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 from drivers.base import Buffering, Drive, MediumState
 from formats import block
 from formats.block import HEADER_BYTES, NO_PARITY_GROUP, TAG_BYTES, BlockHead, Flags, Kind
 from formats.segment import BlockCounts, ParityScheme
+from tapekit.blocks.ahead import Ahead
 from tapekit.blocks.cipher import ENCRYPTED_KINDS, BlockCipher
 from tapekit.blocks.codec import Compressor
 from tapekit.blocks.flow import Flow, Flowed
@@ -45,6 +47,8 @@ class Piece:
     frame: bytes | None = None
     is_protected: bool = True
     """Whether it is in a parity group, where there are any."""
+    ahead: "Future[bytes | None] | None" = None
+    """Its frame, where a thread is compressing it."""
 
     @property
     def plain(self) -> memoryview:
@@ -111,6 +115,7 @@ class SegmentWriter:
         self._segment = segment
         self._sequence = sequence_start
         self._compressor = compressor
+        self._ahead = Ahead(compressor, block_size)
         self._cipher = cipher
         self._spare = bytearray(block_size)
         """What the next block that was not compressed is encrypted into; the buffer that it was in is the next one."""
@@ -157,7 +162,8 @@ class SegmentWriter:
     def write_data(self, buffer: bytearray, plain_bytes: int, stream_offset: int) -> None:
         """Take a filled buffer: `plain_bytes` of the stream from `stream_offset`."""
         self._raise_failure()
-        self._pieces.put(Piece(Kind.DATA, buffer, plain_bytes, stream_offset))
+        ahead = self._ahead.begin(memoryview(buffer)[HEADER_BYTES : HEADER_BYTES + plain_bytes])
+        self._pieces.put(Piece(Kind.DATA, buffer, plain_bytes, stream_offset, ahead=ahead))
 
     def write_table(self, stored: bytes, plain_bytes: int, first: int, *, last: bool) -> None:
         """Write a catalog table: a zstd frame, or the plain bytes where that is not shorter."""
@@ -258,6 +264,7 @@ class SegmentWriter:
             self._pieces.put(None)
             for thread in self._threads:
                 thread.join()
+            self._ahead.close()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -303,7 +310,7 @@ class SegmentWriter:
     def _seal(self, piece: Piece) -> SealedBlock:
         frame, flags = piece.frame, piece.flags
         if piece.kind == Kind.DATA:
-            frame = self._compressor.compress(piece.plain)
+            frame = piece.ahead.result() if piece.ahead else self._compressor.compress(piece.plain)
         payload = piece.plain if frame is None else memoryview(frame)
         cipher = self._cipher if piece.kind in ENCRYPTED_KINDS else None
         if frame is not None:
