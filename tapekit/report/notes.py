@@ -190,6 +190,12 @@ NOTES: dict[str, Wording] = {
         ("give the rotation as many cartridges as a night takes",
          "donnez à la rotation autant de cartouches qu’il en faut pour une nuit"),
     ),
+    "exchanged-cartridge": Wording(
+        ("the cartridge in the drive {drive} was exchanged while the night ran",
+         "la cartouche du lecteur {drive} a été changée pendant la nuit"),
+        _DETAIL,
+        ("leave the drive alone while a night runs", "ne touchez pas au lecteur pendant une nuit"),
+    ),
     "not-gone-on": Wording(
         ("the night could not go on on {cartridge}", "la nuit n’a pas pu continuer sur {cartridge}"),
         _DETAIL,

@@ -13,6 +13,7 @@ from tapekit.deltas.state import forget_cartridge
 from tapekit.evidence import Evidences
 from tapekit.jobs import label
 from tapekit.jobs.nightly import outlook
+from tapekit.jobs.nightly.decided import Anew, Decided
 from tapekit.jobs.nightly.feed import Feeds
 from tapekit.jobs.nightly.keep import Keeper
 from tapekit.jobs.nightly.setting import Setting
@@ -27,6 +28,9 @@ from tapekit.rotation.decide import Action, Decision, InReach, Night, Way, decid
 from tapekit.rotation.loss import Kind, Loss
 from tapekit.rotation.retention import Policy
 from tapekit.rotation.turn import Turn
+
+MOST_ANEW = 3
+"""So often a night is decided anew because another cartridge was in than the one that was looked at."""
 
 
 class AtHand:
@@ -48,6 +52,7 @@ class AtHand:
         """Drives that did not do it tonight; `spool` among them."""
         self.can_ask = False
         """Whether somebody is there who changes cartridges."""
+        self.decided = Decided()
         self.overwritten: list[Overwritten] = []
         self.health: dict[str, DriveHealth] = {}
         """What drives said of themselves when they had been written to, by their names."""
@@ -57,6 +62,7 @@ class AtHand:
         self._evidences = evidences
         self._proven = frozenset(cartridge.label for cartridge in keeper.stock().cartridges)
         """Labels that the catalog knew before tonight."""
+        self._times_anew = 0
 
     # --- looking and deciding ---------------------------------------------------------------------------------
 
@@ -102,17 +108,11 @@ class AtHand:
         return outlook.doubted(asked, stock, proven, is_stock_known=self.keeper.is_whole)
 
     def decide(self, asked: Night, in_reach: Sequence[InReach], stock: Stock) -> Decision:
-        """The best way. What goes is written down as gone first; where that fails, nothing goes."""
+        """The best way; what is opened on it must then still be what was decided on."""
         decision = decide(asked, in_reach, stock, self.policy)
-        return dataclasses.replace(decision, way=self._chosen(decision, stock))
-
-    def _chosen(self, decision: Decision, stock: Stock) -> Way | None:
-        for way in (decision.way, *decision.others):
-            is_over = way is not None and way.action is Action.OVERWRITE and not way.fetch
-            before = stock.named(way.cartridge or "") if way and is_over else None
-            if before is None or self.keeper.overwritten(before):
-                return way
-        return None
+        if decision.way is not None and decision.way.drive is not None and not decision.way.fetch:
+            self.decided.on(decision.way, in_reach, self.url(decision.way.drive))
+        return decision
 
     # --- doing ------------------------------------------------------------------------------------------------
 
@@ -127,38 +127,48 @@ class AtHand:
         self.feeds.bring(self.url(way.drive), way.fetch)
 
     def label(self, way: Way, stock: Stock, recipients: Recipients, block_bytes: int | None = None) -> None:
-        """Give a blank or expired cartridge a new label; what it held is no more from here on."""
+        """Give a blank or expired cartridge a new label; what it held is no more from here on.
+
+        What goes is written down as gone first; where that fails, nothing goes. Raises Anew.
+        """
         self.trace.step("label")
         assert way.cartridge is not None  # noqa: S101 - ways over a drive name one
         before = stock.named(way.cartridge) if way.action is Action.OVERWRITE else None
         pool = (before.pool if before is not None else None) or self.turn.pool
-        drive = drives.open_drive(self.url(way.drive), {}, writable=True)
+        url = self.url(way.drive)
+        drive = self.decided.open(url)
         try:
-            label.run(
+            if before is not None and not self.keeper.overwritten(before):
+                raise Anew(f"{url}: cartridge {way.cartridge}: what it holds cannot be written down as gone")
+            made = label.run(
                 drive, barcode=way.cartridge, pool=pool, block_bytes=block_bytes, destroy=way.cartridge,
                 keys=recipients.keys,
             )  # fmt: skip
+            self.decided.labelled(url, made.label.cartridge)
             self.keeper.learn(drive)
         finally:
             drive.close()
-        made = self.stock().named(way.cartridge)
-        if made is not None:
-            self.keeper.loaded(made)
+        loaded = self.stock().labelled(made.label.cartridge)
+        if loaded is not None:
+            self.keeper.loaded(loaded)
         if before is not None:
             forget_cartridge(self.setting.state, before.label)
         if before is not None and before.copies:
             self.overwritten.append(_overwritten(before, way.loss))
 
     def learn(self, url: str, opener: Opener = NO_KEY) -> str:
-        """What is on a cartridge now goes into the catalog; why not, where that fails."""
+        """What is on a cartridge now goes into the catalog; why not, where that fails.
+
+        Another one that was put in meanwhile does not: it would count as this site's from then on.
+        """
         try:
-            drive = drives.open_drive(url, {}, writable=False)
+            drive = self.decided.open(url, writable=False)
             try:
                 self._ask_health(url, drive)
                 self.keeper.learn(drive, opener=opener)
             finally:
                 drive.close()
-        except (DriveError, FormatError) as error:
+        except (DriveError, FormatError, Anew) as error:
             return str(error)
         return ""
 
@@ -168,9 +178,11 @@ class AtHand:
         if told is not None:
             self.health[name] = told
 
-    def failed_at(self, way: Way) -> None:
-        """A way did not lead there; it is not taken again tonight."""
-        if way.action is Action.SPOOL or not self.feeds.may_try_another(self.url(way.drive)):
+    def failed_at(self, way: Way, error: Exception) -> None:
+        """A way did not lead there; it is not taken again tonight, unless nothing but the decision was at fault."""
+        if isinstance(error, Anew) and self._times_anew < MOST_ANEW:
+            self._times_anew += 1
+        elif way.action is Action.SPOOL or not self.feeds.may_try_another(self.url(way.drive)):
             self.failed.add(way.drive or "spool")
 
     # --- letting go -------------------------------------------------------------------------------------------

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from drivers.errors import DriveError
 from formats.errors import FormatError
-from tapekit import drives
 from tapekit.catalog.record import Use
 from tapekit.errors import REPORTED, Exit, Stopped, TapekitError, exit_code
 from tapekit.evidence import Evidences
 from tapekit.jobs import backup, duplicate
 from tapekit.jobs.nightly import outlook, refusals, spool
 from tapekit.jobs.nightly.at_hand import AtHand
+from tapekit.jobs.nightly.decided import Anew, Exchanged
 from tapekit.jobs.nightly.going_on import GoingOn, Person
 from tapekit.jobs.nightly.prove import Means
 from tapekit.jobs.nightly.unspool import Unspooling, rest_note
@@ -72,7 +72,7 @@ class Ways:
         self._progress = progress
         self._person = person
         at.can_ask = person is not None
-        self._writer = Writer(Means(at.setting.depth, progress, evidences, at.trace))
+        self._writer = Writer(Means(at.setting.depth, progress, evidences, at.trace), at.decided)
         self._written: list[tuple[str, str]] = []
         """Name and URL of the cartridges that hold the night, or the last part of it."""
         self._inside: dict[str, str] = {}
@@ -217,8 +217,12 @@ class Ways:
     def _copy(self, url: str) -> None:
         """The same archive on a further cartridge."""
         self._trace.step("copy")
-        source = drives.open_drive(self._written[0][1], {}, writable=False)
-        target = drives.open_drive(url, {}, writable=True)
+        source = self._at.decided.open(self._written[0][1], writable=False)
+        try:
+            target = self._at.decided.open(url)
+        except BaseException:
+            source.close()
+            raise
         try:
             done = duplicate.run(source, target, self._gone.archive, self._progress, self._evidences, self._site_key)
             self._gone.warnings += [Note("not-locked", {"cartridge": done.cartridge}, why) for why in done.not_locked]
@@ -305,12 +309,17 @@ class Ways:
 
     def _tell_failure(self, way: Way, error: Exception) -> None:
         """A way that did not lead there; it is not taken again tonight."""
-        self._at.failed_at(way)
+        self._at.failed_at(way, error)
+        if type(error) is Anew:
+            return  # the catalog's own note says why
         if way.action is Action.SPOOL:
             self._gone.problems.append(Note("spool-full", {}, str(error)))
             return
         self._at.learn(self._at.url(way.drive))
         code = exit_code(error)
+        if isinstance(error, Exchanged):
+            self._gone.problems.append(Note("exchanged-cartridge", {"drive": way.drive or ""}, str(error)))
+            return
         kind = {Exit.VERIFICATION: "verification-failed", Exit.END_OF_MEDIUM: "full-cartridge"}.get(code, "drive")
         self._gone.problems.append(Note(kind, {"cartridge": way.cartridge or "", "drive": way.drive or ""}, str(error)))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 from drivers.base import Drive
-from tapekit import drives
 from tapekit.errors import REPORTED, Stopped
 from tapekit.jobs.next_cartridge import Asked
 from tapekit.jobs.nightly import outlook, spool
@@ -125,7 +124,7 @@ class GoingOn:
         at = self._at
         try:
             url = self._url(way, rest, stock, asked)
-            drive = drives.open_drive(url, {}, writable=True)
+            drive = at.decided.open(url)
             try:
                 asked.check(drive)
             except BaseException:
@@ -134,7 +133,7 @@ class GoingOn:
         except Stopped:
             raise
         except REPORTED as error:
-            at.failed_at(way)
+            at.failed_at(way, error)
             values = {"cartridge": way.cartridge or spool.NAME, "due": ", ".join(self.due) or "–"}
             self.warnings.append(Note("not-gone-on", values, str(error)))
             return None

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drivers.errors import DriveError
-from tapekit import drives
 from tapekit.errors import REPORTED, CartridgeError, MediumFull, Stopped
 from tapekit.evidence import Evidences
 from tapekit.jobs.nightly import spool
@@ -93,7 +92,7 @@ class Unspooling:
         except Stopped:
             raise
         except REPORTED as error:
-            at.failed_at(way)
+            at.failed_at(way, error)
             self.problems.append(Note("not-gone-on", values, str(error)))
             return False
         self.inside[url] = way.cartridge or ""
@@ -104,7 +103,7 @@ class Unspooling:
     def _move(self, path: Path, url: str) -> None:
         at = self._at
         at.trace.step("unspool")
-        drive = drives.open_drive(url, {}, writable=True)
+        drive = at.decided.open(url)
         try:
             done = spool.move(path, drive, self._progress, self._evidences, self._sealing.site_key)
             if done is not None:

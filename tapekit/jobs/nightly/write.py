@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from drivers.base import Drive
 from formats.errors import FormatError
-from tapekit import drives
 from tapekit.deltas.session import Incremental
 from tapekit.jobs import backup, sample, verify
 from tapekit.jobs.next_cartridge import Asked
+from tapekit.jobs.nightly.decided import Decided
 from tapekit.jobs.nightly.prove import BaseDamaged, Means, Proof, Proving, raise_damage
 from tapekit.jobs.save_delta import ROTTEN
 from tapekit.jobs.segments import Part
@@ -38,18 +38,19 @@ class Written:
 class Writer:
     """Writes and proves one night; used again where the night goes to another cartridge."""
 
-    def __init__(self, means: Means) -> None:
-        """Nothing happens yet."""
+    def __init__(self, means: Means, decided: Decided | None = None) -> None:
+        """Nothing happens yet. Written is only what was `decided` on; None: whatever is in the drive."""
         self._means = means
+        self._decided = decided or Decided()
 
     def write(self, url: str, request: backup.Request, bring: Bring | None = None) -> Written:
         """Write and prove the night on the cartridge in a drive, and on those that are brought when it is full.
 
-        Raises what `backup.run` raises, and VerificationFailed where what was read back is not what was written: the
-        night is then not on this cartridge. Everything less is told in the answer. The archive's keys stay in memory
-        until its `forget`: the catalog is still to be read with them.
+        Raises Exchanged, what `backup.run` raises, and VerificationFailed where what was read back is not what was
+        written: the night is then not on this cartridge. Everything less is told in the answer. The archive's keys stay
+        in memory until its `forget`: the catalog is still to be read with them.
         """
-        drive = drives.open_drive(url, {}, writable=True)
+        drive = self._decided.open(url)
         try:
             self._means.trace.step("write")
             try:
