@@ -89,6 +89,7 @@ ROWS = (
     Row(None, 0x00, 0x02, Way.MARK, "early warning, or the end of the medium"),
     Row(None, 0x00, 0x04, Way.MARK, "beginning of the medium"),
     Row(Key.BLANK_CHECK, 0x00, 0x05, Way.MARK, "end of data"),
+    Row(Key.BLANK_CHECK, 0x00, 0x00, Way.MARK, "end of data, of a drive that says no more"),
     Row(None, 0x00, 0x05, Way.MARK, "end of data"),
     Row(None, 0x00, 0x07, Way.MARK, "programmable early warning"),
     # --- done, with something to say

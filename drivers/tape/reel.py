@@ -21,6 +21,7 @@ READ_BYTES = 256 << 10
 """The first room for a block, which every host adapter carries; a larger one is read again with more."""
 _BLOCKS, _FILEMARKS, _END = 0, 1, 3
 _TO_FILE = 1
+_NOTHING_MORE = (0x00, 0x00)
 _FILEMARK, _EARLY_WARNING, _END_OF_DATA, _PROGRAMMABLE = (0x00, 0x01), (0x00, 0x02), (0x00, 0x05), (0x00, 0x07)
 _CHANGED = 0x28
 
@@ -325,4 +326,7 @@ class Reel(Placed):
 
 
 def _is_end(reply: Reply) -> bool:
-    return reply.sense is not None and reply.sense.code == _END_OF_DATA
+    sense = reply.sense
+    return sense is not None and (
+        sense.code == _END_OF_DATA or (sense.key == Key.BLANK_CHECK and sense.code == _NOTHING_MORE)
+    )

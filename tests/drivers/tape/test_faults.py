@@ -103,7 +103,7 @@ def test_it_is_part_of_the_model(machine: Machine, drive: TapeDrive, row: Row) -
         case "../00/01":
             machine.script(Fault(Effect.SENSE, READ, sense=sense_of(row, filemark=True)))
             assert drive.read_block() is Mark.FILEMARK
-        case "08/00/05" | "../00/05":
+        case "08/00/05" | "08/00/00" | "../00/05":
             machine.script(Fault(Effect.SENSE, READ, sense=sense_of(row)))
             assert drive.read_block() is Mark.END_OF_DATA
         case "../00/02" | "../00/07":
