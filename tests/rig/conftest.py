@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.rig.qemu import Qemu, connection
+from tests.cli.conftest import run
+
+__all__ = ("run",)  # as tests/cli has it
 
 HERE = Path(__file__).parent
 

@@ -19,10 +19,11 @@ class UsbSite(Site):
     """See Site. Its nights are Mondays, so that one cartridge is due, and nothing on it expires: it is added to."""
 
     url: str = ""
+    drive_options: dict[str, object] = dataclasses.field(default_factory=dict)
     pools: dict[str, object] = dataclasses.field(default_factory=lambda: {"daily": {"retention": "1000 days"}})
 
     def content(self) -> dict[str, object]:
-        return {**super().content(), "drives": {"rdx": self.url}}
+        return {**super().content(), "drives": {"rdx": {"url": self.url, **self.drive_options}}}
 
     def next_night(self) -> NightReport:
         """The night of the Monday after."""

@@ -6,7 +6,6 @@ import fcntl
 import os
 import re
 import struct
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,8 @@ import pytest
 
 from drivers.scsi import commands
 from drivers.virtual.faults import Effect, Fault
-from fixtures.rig.tape import Station, run
+from fixtures.rig.attach import run as run_well
+from fixtures.rig.tape import Station
 from formats.scsi.sense import Key, Sense
 from tapekit import drives
 from tapekit.catalog.store import Store
@@ -23,7 +23,10 @@ from tapekit.jobs import backup, label, rebuild
 from tapekit.model import Rung
 from tapekit.progress import Silent
 from tapekit.report.night import Outcome
+from tests.cli.conftest import Run
 from tests.jobs.cartridges import evidences, request
+from tests.recorded.sessions import two_nights
+from tests.recorded.ways import recording
 from tests.rig.site import PROVEN, UsbSite
 
 RESCUE = Path(__file__).parents[2] / "tapekit" / "rescue" / "rescue.py"
@@ -47,35 +50,36 @@ def station(attached: Station) -> Iterator[Station]:
 
 @pytest.fixture
 def site(tmp_path: Path, station: Station) -> UsbSite:
-    made = UsbSite(tmp_path, url=f"tape:{station.st}", options={"parity": False, "spool": None, "sample_restore": 2})
+    made = UsbSite(tmp_path, url=f"tape:{station.st}", options={"parity": False, "spool": None, "sample_restore": 0})
     (made.source / "database").write_bytes(os.urandom(2 << 20))
     return made
 
 
-def tapekit(site: UsbSite, *arguments: str) -> str:
-    return run(sys.executable, "-m", "tapekit", "--config", str(site.write_configuration()), *arguments)
-
-
-def test_a_night_and_four_ways_back(site: UsbSite, station: Station, tmp_path: Path) -> None:
-    for _ in range(2):
-        station.insert("TK0001")
-        night = site.next_night()  # which lets the cartridge go in the end
-        assert (night.outcome, frozenset(night.rungs)) == (Outcome.CLEAN, PROVEN | {Rung.SAMPLE_RESTORED}), night
+def test_a_night_and_three_ways_back(site: UsbSite, station: Station, tmp_path: Path) -> None:
+    site.options["sample_restore"] = 2
     station.insert("TK0001")
-    assert site.whole_archives() == 2
-    file = (site.source / "file").read_bytes()
-    tapekit(site, "restore", "rdx", "*/file", "--to", str(tmp_path / "one"))
-    assert next((tmp_path / "one").rglob("file")).read_bytes() == file
-
-    run("python3", str(RESCUE), "restore", station.st, "--to", str(tmp_path / "all"))
-    assert next((tmp_path / "all").rglob("file")).read_bytes() == file
-    assert next((tmp_path / "all").rglob("database")).read_bytes() == (site.source / "database").read_bytes()
+    night = site.next_night()  # which lets the cartridge go in the end
+    assert (night.outcome, frozenset(night.rungs)) == (Outcome.CLEAN, PROVEN | {Rung.SAMPLE_RESTORED}), night
+    station.insert("TK0001")
+    run_well("python3", str(RESCUE), "restore", station.st, "--to", str(tmp_path / "all"))
+    for name in ("file", "database"):
+        assert next((tmp_path / "all").rglob(name)).read_bytes() == (site.source / name).read_bytes()
 
     (tmp_path / "kit").mkdir()
-    run("mt", "-f", station.st, "rewind")
-    run("mt", "-f", station.st, "fsf", "1")
-    run("tar", "-b", "20", "-xf", station.st, cwd=tmp_path / "kit")
+    run_well("mt", "-f", station.st, "rewind")
+    run_well("mt", "-f", station.st, "fsf", "1")
+    run_well("tar", "-b", "20", "-xf", station.st, cwd=tmp_path / "kit")
     assert (tmp_path / "kit" / "rescue.py").read_bytes() == RESCUE.read_bytes()
+
+
+def test_two_nights_read_back_and_a_file_by_locate(run: Run, site: UsbSite, station: Station, shared: Path) -> None:
+    station.insert("MON-1")
+    read = 0
+    with recording(shared / "recorded", "nights", drive=station.sg):
+        for _ in two_nights(run, site):
+            station.insert("MON-1")
+            read = station.deck.totals.host_read
+    assert station.deck.totals.host_read - read < (site.source / "database").stat().st_size
 
 
 def test_the_catalog_comes_back_from_six_cartridges(station: Station, tmp_path: Path) -> None:
@@ -118,23 +122,23 @@ def test_other_tools_see_what_tapekit_sees(station: Station) -> None:
     drive.locate(1, 1)
     drive.close()
 
-    assert "At block 5." in run("mt", "-f", station.st, "tell")
-    status = run("mt", "-f", station.st, "status")
+    assert "At block 5." in run_well("mt", "-f", station.st, "tell")
+    status = run_well("mt", "-f", station.st, "status")
     assert "LTO-6" in status
     assert "WR_PROT" not in status
-    attributes = run("sg_read_attr", station.sg)
+    attributes = run_well("sg_read_attr", station.sg)
     assert re.search(r"Medium serial number: (\S+)", attributes)[1] == medium.serial  # type: ignore[index]
     assert re.search(r"Barcode: (\S+)", attributes)[1] == medium.barcode == "TK0002"  # type: ignore[index]
     assert re.search(r"Media pool: (\S+)", attributes)[1] == "daily"  # type: ignore[index]
-    volume = run("sg_logs", "--page=0x17", station.sg)
+    volume = run_well("sg_logs", "--page=0x17", station.sg)
     assert re.search(r"Volume serial number: (\S+)", volume)[1] == medium.serial  # type: ignore[index]
     assert int(re.search(r"Thread count: (\d+)", volume)[1]) == counters["cartridge: mounts"]  # type: ignore[index]
     station.deck.alerts.add(20)
-    assert "Flag11h: 0  12h: 0  13h: 0  14h: 1" in run("sg_logs", "--page=0x12", station.sg)
+    assert "Flag11h: 0  12h: 0  13h: 0  14h: 1" in run_well("sg_logs", "--page=0x12", station.sg)
     drive = drives.open_drive(f"tape:{station.st}", {}, writable=False)
     assert drive.health().flags
     drive.close()
-    assert identity.serial in run("sg_vpd", "--page=sn", station.sg)
+    assert identity.serial in run_well("sg_vpd", "--page=sn", station.sg)
 
 
 def operate(fd: int, operation: int, count: int = 1) -> None:
