@@ -39,6 +39,7 @@ class Site:
     image: Image
     source: Path
     recipients: Recipients
+    parity: bool = False
 
     @property
     def opener(self) -> Opener:
@@ -47,7 +48,10 @@ class Site:
     def night(self) -> Written:
         now = datetime.now(UTC) + timedelta(hours=1)
         wanted = dataclasses.replace(
-            request(self.source), recipients=self.recipients, incremental=Incremental(state_directory()), parity=False
+            request(self.source),
+            recipients=self.recipients,
+            incremental=Incremental(state_directory()),
+            parity=self.parity,
         )
         trace = Trace(state_directory() / "runs", "office", "night")
         writer = Writer(Means(Depth(samples=3), Silent(), evidences(), trace))
@@ -102,6 +106,25 @@ def test_a_damaged_base_is_noticed_and_all_is_written_anew(site: Site, tmp_path:
     assert site.night().backup.base == third.backup.archive
 
 
+@pytest.mark.long
+def test_a_base_is_built_upon_as_long_as_parity_gives_it_back(site: Site, tmp_path: Path) -> None:
+    site.parity = True
+    first = site.night()
+    assert first.backup.parity_bytes
+    damage(site.image, 1)
+    site.change()
+    second = site.night()
+    assert (second.backup.base, second.proofs[0].rungs[:4]) == (first.backup.archive, PROVEN)
+    assert [note.kind for note in second.warnings] == ["blocks-corrected"]
+    damage(site.image, sum(place.file == 2 for place in places(site.image.path)) - 10)
+    site.change()
+    third = site.night()
+    assert third.backup.base is None
+    assert "base-damaged" in [note.kind for note in third.warnings]
+    assert third.proofs[0].rungs[:4] == PROVEN
+    site.check(tmp_path / "to")
+
+
 def a_bit_flips(differ: Differ) -> None:
     """In what is about to be stored, behind the digest of its page."""
     if differ._literals:
@@ -148,10 +171,10 @@ def test_what_was_remembered_and_is_lost_is_told(site: Site) -> None:
     assert [note.kind for note in second.warnings] == ["base-missing"]
 
 
-def damage(image: Image) -> None:
-    """A few data blocks of the first archive."""
+def damage(image: Image, blocks: int = 4) -> None:
+    """Some blocks of the first archive behind its first two."""
     for place in list(places(image.path)):
-        if place.file == 2 and 1 < place.block < 6:
+        if place.file == 2 and 1 < place.block < 2 + blocks:
             with image.path.open("r+b") as medium:
                 medium.seek(place.content + 200)
                 medium.write(b"damaged")
