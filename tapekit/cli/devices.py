@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -41,8 +41,8 @@ def command(context: click.Context, watch: bool, no_look: bool, as_json: bool) -
     """
     state, words = state_of(context), words_of(context)
 
-    def look() -> list[Seen]:
-        return devices.run(state, is_looking=not no_look)
+    def look(before: Sequence[Seen] = ()) -> list[Seen]:
+        return devices.run(state, is_looking=not no_look, before=before)
 
     found = look()
     if as_json:
@@ -62,7 +62,7 @@ def command(context: click.Context, watch: bool, no_look: bool, as_json: bool) -
             sys.stdout.flush()
 
 
-def _watch(found: list[Seen], look: Any) -> Iterator[Change]:  # noqa: ANN401 - a function without arguments
+def _watch(found: list[Seen], look: Callable[[Sequence[Seen]], list[Seen]]) -> Iterator[Change]:
     """Each change from now on; ends with Ctrl-C. Raises TapekitError."""
     try:
         events = UdevEvents()
@@ -71,7 +71,7 @@ def _watch(found: list[Seen], look: Any) -> Iterator[Change]:  # noqa: ANN401 - 
     try:
         for _ in itertools.count():
             events.wait(LOOK_AGAIN_S)
-            before, found = found, look()
+            before, found = found, look(found)
             yield from devices.changes(before, found)
     except KeyboardInterrupt:
         return

@@ -2,17 +2,22 @@
 
 What is in each drive is compared with what was in it last, which is kept over a restart: the same event twice, or a
 restart of the service, is no new cartridge. A drive that somebody uses, or that fails, is looked at again later.
+
+A person may be at work with a tape: a tape drive is only asked which cartridge is in it, and opened, which winds the
+tape to its beginning, where that is another one than before. Nothing is loaded for a look, or waited for.
 """
 
 import dataclasses
 import json
 from collections.abc import Callable, Collection, Generator, Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from drivers.base import Drive
 from drivers.errors import BlankMedium, DriveError, ForeignMedium, NoDevice, NoMedium
 from drivers.errors import Busy as DriveBusy
+from drivers.tape.glance import Glance
+from drivers.tape.glance import Inside as GlanceInside
 from formats.errors import FormatError
 from tapekit import clock, drives
 from tapekit.cartridge.cartridge import open_cartridge
@@ -27,6 +32,7 @@ from tapekit.report.atomic import write_atomically
 from tapekit.report.check import Check
 from tapekit.report.night import Note
 from tapekit.report.said import said
+from tapekit.units import parse_time
 
 FILE = "attend.json"
 HOLDER = "tapekit attend"
@@ -43,6 +49,10 @@ class Inside:
     name: str = ""
     words: str = ""
     """What it is, where it has no name."""
+    serial: str = ""
+    """The medium's own, where it has one."""
+    labelled: str = ""
+    """When its label was written."""
 
 
 NOTHING = Inside(EMPTY)
@@ -84,10 +94,19 @@ def inside(drive: Drive) -> Inside:
         label = open_cartridge(drive).label
     except (BlankMedium, ForeignMedium) as error:
         found = error.found if isinstance(error, ForeignMedium) else BLANK
-        return Inside(
-            f"{found} {medium.serial} {medium.capacity_bytes}", words=said("blank") if found == BLANK else found
-        )
-    return Inside(label.cartridge, label.name) if label else Inside(f"damaged {medium.serial}", words=said("damaged"))
+        words = said("blank") if found == BLANK else found
+        return Inside(f"{found} {medium.serial} {medium.capacity_bytes}", words=words, serial=medium.serial)
+    if label is None:
+        return Inside(f"damaged {medium.serial}", words=said("damaged"))
+    return Inside(label.cartridge, label.name, serial=medium.serial, labelled=label.labelled)
+
+
+def _opened(url: str) -> Inside:
+    drive = drives.open_drive(url, {}, writable=False)
+    try:
+        return inside(drive)
+    finally:
+        drive.close()
 
 
 class Attendant:
@@ -102,12 +121,16 @@ class Attendant:
         kept = _read(state / FILE)
         self._inside: dict[str, str] = kept["drives"]
         self._started: dict[str, str] = kept["started"]
+        self._keys: dict[str, str] = kept["keys"]
+        """Of tape drives: what told the cartridge that was looked at from another one."""
+        self._blank: dict[str, datetime] = {}
+        """When a medium was first seen to be blank."""
         self._problems: dict[str, str] = {}
 
     def look(self) -> Iterator[Happened | Judged]:
         """Look at every drive once; tell what is new, then what the jobs of those drives say."""
         new: list[str] = []
-        before = dict(self._inside)
+        before = dict(self._inside), dict(self._keys)
         for name, drive in self._configuration.drives.items():
             found = yield from self._look(name, drive.url)
             if found is None or found.key == self._inside.get(name, EMPTY):
@@ -117,9 +140,11 @@ class Attendant:
                 yield Happened(name, "out")
                 continue
             yield Happened(name, "in", found.name, found.words)
-            if not (was.startswith(BLANK) and found.name):  # it was labelled where it is: nobody has put anything in
+            if not self._is_labelled_here(name, was, found):
                 new.append(name)
-        if self._inside != before:
+            if found.key.startswith(f"{BLANK} "):
+                self._blank[name] = clock.now()
+        if (self._inside, self._keys) != before:
             self._keep()
         for job, its in self._configuration.jobs.items():
             if set(its.in_reach) & set(new):
@@ -128,15 +153,26 @@ class Attendant:
                 except REPORTED as error:
                     yield Happened(", ".join(its.in_reach), "problem", words=str(error))
 
+    def _is_labelled_here(self, name: str, was: str, found: Inside) -> bool:
+        """Whether the blank medium was labelled in the drive: then nobody has put anything in."""
+        if not (was.startswith(f"{BLANK} ") and found.labelled):
+            return False
+        serial = was.split(" ")[1]
+        if serial or found.serial:
+            return serial == found.serial
+        since = self._blank.get(name)
+        return since is not None and parse_time(found.labelled) >= since.replace(microsecond=0)
+
     def _look(self, name: str, url: str) -> Generator[Happened, None, Inside | None]:
         """What is in a drive; None where nobody can tell now, which is said once."""
         try:
             with locked(self._state / "locks", [url], HOLDER, 0, is_shared=True):
-                drive = drives.open_drive(url, {}, writable=False)
-                try:
-                    found = inside(drive)
-                finally:
-                    drive.close()
+                glance = drives.glance(url)
+                if glance is not None and not self._may_be_another(name, glance):
+                    return None
+                is_empty = glance is not None and glance.inside is GlanceInside.NOTHING
+                found = NOTHING if is_empty else _opened(url)
+                self._keys[name] = glance.key if glance is not None and found is not NOTHING else ""
         except (NoDevice, NoMedium):  # of disks the device is the cartridge
             found = NOTHING
         except (Busy, DriveBusy):
@@ -148,6 +184,14 @@ class Attendant:
             return None
         self._problems.pop(name, None)
         return found
+
+    def _may_be_another(self, name: str, glance: Glance) -> bool:
+        """Whether the drive itself tells of a change."""
+        if glance.inside is not GlanceInside.LOADED:
+            return glance.inside is GlanceInside.NOTHING
+        if self._inside.get(name, EMPTY) == EMPTY:
+            return True
+        return glance.key != self._keys.get(name, "") or (not glance.key and glance.is_changed)
 
     def _judge(self, job: str) -> Judged:
         """Right or wrong for the coming night, as the evening check has it; said, where it is wrong, as that does."""
@@ -192,7 +236,7 @@ class Attendant:
 
     def _keep(self) -> None:
         """Keep what is known for after a restart. Where it cannot be kept, a restart tells of the cartridges again."""
-        text = json.dumps({"drives": self._inside, "started": self._started})
+        text = json.dumps({"drives": self._inside, "started": self._started, "keys": self._keys})
         try:
             write_atomically(self._state / FILE, text, 0o600)
         except OSError:
@@ -213,6 +257,7 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
     try:
         kept = json.loads(path.read_text("utf-8"))
         found = {table: dict(kept[table]) for table in ("drives", "started")}
+        found["keys"] = dict(kept.get("keys", {}))
     except (OSError, ValueError, KeyError, TypeError):
-        return {"drives": {}, "started": {}}
+        return {"drives": {}, "started": {}, "keys": {}}
     return found

@@ -9,6 +9,7 @@ from drivers.base import Drive, Health
 from drivers.discover import Device, Kind, Missing
 from drivers.errors import Busy as DriveBusy
 from drivers.errors import DriveError, NoMedium
+from drivers.tape.glance import Glance, Inside
 from formats.errors import FormatError
 from tapekit import drives
 from tapekit.cartridge.cartridge import open_cartridge
@@ -50,6 +51,8 @@ class Seen:
     """What device and medium say of themselves; None where nobody asked, or could."""
     words: str = ""
     """Why the medium is what it is, or why nobody could look."""
+    key: str = ""
+    """Of a tape drive: what tells the cartridge in it from another one, without looking."""
     missing: Missing | None = None
     """The permission that this user lacks."""
 
@@ -85,34 +88,51 @@ def offered(root: Path = Path("/")) -> list[Seen]:
     return [Seen(each, drives.url_of(each)) for each in sorted(found, key=lambda each: each.kind is Kind.TAPE)]
 
 
-def run(state: Path, *, is_looking: bool = True, root: Path = Path("/")) -> list[Seen]:
+def run(
+    state: Path, *, is_looking: bool = True, root: Path = Path("/"), before: Sequence[Seen] = ()
+) -> list[Seen]:  # fmt: skip
     """Look at every device, and into every drive that nobody uses unless `is_looking` forbids it.
 
-    What goes wrong with one is an answer, never an error. `state` is where the locks of drives are.
+    What goes wrong with one is an answer, never an error. `state` is where the locks of drives are. Into a tape drive
+    that still holds the cartridge of a look `before`, nobody looks again: that winds the tape to its beginning.
     """
-    return [_look(device, state, root, is_looking=is_looking) for device in discover.devices(root)]
+    known = {each.device.node: each for each in before if each.key}
+    return [
+        _look(device, state, root, known.get(device.node), is_looking=is_looking) for device in discover.devices(root)
+    ]
 
 
-def _look(device: Device, state: Path, root: Path, *, is_looking: bool) -> Seen:
+def _look(device: Device, state: Path, root: Path, before: Seen | None, *, is_looking: bool) -> Seen:
     seen = Seen(device, drives.url_of(device) if device.kind in _DRIVES else "")
     lacking = discover.missing(device, root=root)
     if lacking is not None:
         return dataclasses.replace(seen, missing=lacking)
-    return _look_into(seen, state) if seen.url and is_looking else seen
+    return _look_into(seen, state, before) if seen.url and is_looking else seen
 
 
-def _look_into(seen: Seen, state: Path) -> Seen:
+def _look_into(seen: Seen, state: Path, before: Seen | None) -> Seen:
     if seen.device.kind is not Kind.TAPE and not seen.device.size_bytes:
         return dataclasses.replace(seen, medium=Found.NOTHING.value)
     try:
         with shared(state, seen.url, HOLDER):
-            return _look_inside(seen)
+            glance = drives.glance(seen.url)
+            return _look_inside(seen) if glance is None else _look_at_tape(seen, glance, before)
     except (Busy, DriveBusy) as error:
         return dataclasses.replace(seen, medium="in use", words=str(error))
     except NoMedium:
         return dataclasses.replace(seen, medium=Found.NOTHING.value)
     except (DriveError, TapekitError) as error:
         return dataclasses.replace(seen, words=str(error))
+
+
+def _look_at_tape(seen: Seen, glance: Glance, before: Seen | None) -> Seen:
+    if glance.inside is Inside.NOTHING:
+        return dataclasses.replace(seen, medium=Found.NOTHING.value)
+    if glance.inside is Inside.NOT_NOW:  # nothing is loaded for a look, or waited for
+        return dataclasses.replace(seen, words=said("the drive is not ready"))
+    if before is not None and before.key == glance.key:
+        return dataclasses.replace(before, device=seen.device)
+    return dataclasses.replace(_look_inside(seen), key=glance.key)
 
 
 def _look_inside(seen: Seen) -> Seen:

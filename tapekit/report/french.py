@@ -124,6 +124,7 @@ FRENCH: dict[str, str] = {
     "a night would use neither the drive nor the changer": "une nuit n’utiliserait ni le lecteur ni le robot",
     "write the right number into the configuration": "écrivez le bon numéro dans la configuration",
     "its drive {number} is {url}": "son lecteur {number} est {url}",
+    "the drive is not ready": "le lecteur n’est pas prêt",
     "its nights are started": "ses nuits sont lancées",
     "nothing starts its nights": "rien ne lance ses nuits",
     "tapekit has installed neither timer nor line for cron": "tapekit n’a installé ni minuterie ni ligne pour cron",

@@ -26,7 +26,7 @@ SEEN = [
 
 @pytest.fixture(autouse=True)
 def _found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "run", lambda state, is_looking: SEEN)
+    monkeypatch.setattr(devices, "run", lambda state, is_looking, before: SEEN)
 
 
 def test_a_table(run: Run) -> None:
@@ -51,7 +51,7 @@ def test_for_a_program(run: Run) -> None:
 
 def test_changes_are_told_until_somebody_stops(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = iter((SEEN, SEEN, SEEN[1:]))
-    monkeypatch.setattr(devices, "run", lambda state, is_looking: next(looks))
+    monkeypatch.setattr(devices, "run", lambda state, is_looking, before: next(looks))
 
     class Twice:
         waited = 0

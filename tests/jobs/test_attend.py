@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from drivers.errors import DeviceFailure, NoDevice
+from drivers.scsi import commands as c
+from drivers.virtual.tape.unit import TapeUnit
 from tapekit import clock, drives
 from tapekit.errors import TapekitError
 from tapekit.jobs.attend import FILE, Attendant, Happened, Judged
@@ -225,3 +227,37 @@ def test_state_that_cannot_be_kept_stops_nothing(site: Site, monkeypatch: pytest
     attending = attendant(site)
     assert len(look(attending, site)) == 2
     assert look(attending, site) == []
+
+
+def test_a_tape_is_wound_for_no_look_but_the_first(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person may be at work with it: also after a restart it is asked which one it is, and no more."""
+    url, content = f"virtual:{site.root}/tape?generation=6&capacity=16M", site.content()
+    monkeypatch.setattr(site, "content", lambda: content | {"drives": {"rdx": url}})
+    commands: list[int] = []
+    execute = TapeUnit.execute
+
+    def noted(self: TapeUnit, command: bytes, data_out: bytes, room: int) -> Any:  # noqa: ANN401
+        commands.append(command[0])
+        return execute(self, command, data_out, room)
+
+    monkeypatch.setattr(TapeUnit, "execute", noted)
+    attending = attendant(site)
+    assert look(attending, site)[0] == Happened("rdx", "in", "", "blank")
+    assert c.REWIND.opcode in commands
+    for again in (attending, attending, attendant(site)):
+        commands.clear()
+        assert look(again, site) == []
+        assert {c.REWIND.opcode, c.LOAD_UNLOAD.opcode, c.READ.opcode}.isdisjoint(commands)
+        assert commands
+    drives.open_drive(url.replace("/tape", "/another"), {}, writable=True).close()
+    (site.root / "tape").unlink()
+    (site.root / "tape").symlink_to("another")
+    assert look(attending, site)[0] == Happened("rdx", "in", "", "blank")
+
+
+def test_a_blank_one_exchanged_for_another_ones_cartridge_is_judged(site: Site) -> None:
+    attending = attendant(site)
+    site.put_in("WED-1")
+    assert look(attending, site)[0] == Happened("rdx", "in", "", "blank")
+    site.put_in("MON-1")
+    assert look(attending, site) == [Happened("rdx", "in", "MON-1"), ("office", 3, False, "")]

@@ -1,13 +1,16 @@
 """Every device is an answer: what is in it, what may be done with it, and what is lacking."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from drivers import discover, image
-from drivers.base import Drive
+from drivers.base import Drive, Identity
 from drivers.errors import Busy, DeviceFailure, NoMedium
+from drivers.tape import virtual
+from drivers.tape.glance import Glance, Inside
 from fixtures.sysfs import Tree
 from tapekit import drives
 from tapekit.jobs import devices
@@ -121,3 +124,28 @@ def test_what_is_offered_for_a_configuration(tree: Tree) -> None:
     tree.scsi("sg1", 1, "HP", "Ultrium", "HU1", st="st0")
     tree.scsi("sg2", 8, "HP", "MSL", "M1")
     assert [seen.url for seen in devices.offered(tree.root)] == ["rdx:/dev/sdb", "tape:/dev/nst0"]
+
+
+def test_a_tape_is_opened_only_where_another_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening winds it to its beginning, and somebody may be at work with it; nothing is loaded or waited for."""
+    now, opened = [Glance(Identity("/dev/sg1"), Inside.NOT_NOW)], list[str]()
+    tape = discover.Device(discover.Kind.TAPE, "/dev/nst0", ("/dev/nst0",), "", "", "")
+
+    def open_drive(url: str, _: object, *, writable: bool) -> Drive:
+        opened.append(url)
+        return virtual.open_drive(f"{tmp_path}/tape?generation=6&capacity=16M", writable=writable)
+
+    monkeypatch.setattr(discover, "devices", lambda _: [tape])
+    monkeypatch.setattr(discover, "missing", lambda *_, **__: None)
+    monkeypatch.setattr(drives, "glance", lambda _: now[0])
+    monkeypatch.setattr(drives, "open_drive", open_drive)
+    seen = devices.run(tmp_path)
+    assert (seen[0].words, seen[0].medium, opened) == ("the drive is not ready", "", [])
+    now[0] = dataclasses.replace(now[0], inside=Inside.LOADED, key="S1")
+    for _ in range(3):
+        seen = devices.run(tmp_path, before=seen)
+        assert (seen[0].medium, len(opened)) == ("blank", 1)
+    now[0] = dataclasses.replace(now[0], key="S2")
+    assert (devices.run(tmp_path, before=seen)[0].key, len(opened)) == ("S2", 2)
+    now[0] = dataclasses.replace(now[0], inside=Inside.NOTHING)
+    assert (devices.run(tmp_path, before=seen)[0].medium, len(opened)) == ("nothing", 2)
