@@ -37,6 +37,8 @@ LAST_PROBES = 8
 MOST_WAITING = 8
 READ_AHEAD = 4
 """Pieces of a file that are hashed later than they are compared, at most."""
+SMALLEST_BESIDE_BYTES = 1 << 20
+"""The maps of a smaller file are made sooner than another thread has done so and said it."""
 PERCENT = 100
 
 
@@ -180,7 +182,8 @@ class Session:
         if size_bytes < SMALLEST_BYTES:
             return None
         made = (PAGES,) if is_sparse else kinds()
-        return Recorder(MapMaker(self._secret, {kind: self._remembering.writer(kind) for kind in made}), self._pool)
+        maker = MapMaker(self._secret, {kind: self._remembering.writer(kind) for kind in made})
+        return Recorder(maker, self._pool if size_bytes > SMALLEST_BESIDE_BYTES else None)
 
     def comparing(self, known: Known, kind: str, size_bytes: int, flush: Flush) -> "Comparing":
         """Compares a file with what it was, cut in one way; the first time in both, to see which is better."""
@@ -269,9 +272,9 @@ def is_fresh(entry: Entry, read_ns: int) -> bool:
 
 
 class Recorder:
-    """Takes the content of a file while it is saved; the maps are made beside."""
+    """Takes the content of a file while it is saved; the maps are made beside, where there is a `pool` for that."""
 
-    def __init__(self, maker: MapMaker, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, maker: MapMaker, pool: ThreadPoolExecutor | None) -> None:
         """Nothing was seen yet."""
         self._maker = maker
         self._pool = pool
@@ -279,7 +282,10 @@ class Recorder:
         self.places = maker.places
 
     def add(self, piece: memoryview) -> None:
-        """The next piece; it is copied. Raises OSError."""
+        """The next piece; nothing of it is needed afterwards. Raises OSError."""
+        if self._pool is None:
+            self._maker.add(piece)
+            return
         if len(self._waiting) >= MOST_WAITING:
             self._waiting.pop(0).result()
         self._waiting.append(self._pool.submit(self._maker.add, bytes(piece)))
