@@ -148,7 +148,7 @@ class Trailer:
     first_member: int = 0
     """Ordinal of the first member in the segment's catalog."""
     header: str | None = None
-    """The header document once more, base64, where the archive is encrypted."""
+    """The header document once more, base64, where the archive is encrypted or builds upon others."""
     audit: AuditHead | None = None
     signature: Signature | None = None
 

@@ -197,8 +197,9 @@ class Cartridge:
         raise Damaged(f"header of file {found.file}: reads differently each time")
 
     def header_copy(self, found: Segment) -> str | None:
-        """The header for a trailer, where the archive is encrypted. Raises Damaged."""
-        return base64.b64encode(self._header_document(found)).decode() if found.is_encrypted else None
+        """The header for a trailer, where the archive is encrypted or builds upon others. Raises Damaged."""
+        is_needed = found.is_encrypted or (found.header is not None and found.header.bases)
+        return base64.b64encode(self._header_document(found)).decode() if is_needed else None
 
     def _read_header(self, file: int) -> tuple[SegmentHeader, int]:
         """The header of a file, and how many blocks it takes."""

@@ -287,7 +287,7 @@ class Segments:
         self._cartridge, self._drive, self._earlier = cartridge, cartridge.drive, earlier
         self.cartridge_name = cartridge.name
         document = segment.build_header(header)
-        self._header_copy = base64.b64encode(document).decode() if self._keys else None
+        self._header_copy = base64.b64encode(document).decode() if self._keys or header.bases else None
         self._file = self._find_place()
         self._door.enter_context(held(self._drive, self.not_locked.append))
         cipher = BlockCipher(self._keys[header.segment]) if self._keys else None

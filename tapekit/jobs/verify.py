@@ -235,6 +235,8 @@ class _SegmentVerification:
         self._lost_offsets: set[tuple[int, int]] = set()
         """Base and place of the damaged members: what is linked to them is lost too."""
         self._opener: Opener = NO_KEY
+        self._is_building = False
+        """Whether a member stands in an earlier archive, whatever the header says."""
         previous = segment.header.previous if segment.header else ()
         self.result = SegmentResult(
             segment.archive, segment.file, segment.state, segment.job, part=segment.number, before=previous
@@ -306,11 +308,11 @@ class _SegmentVerification:
 
     def _verify_bases(self, found: Catalog) -> None:
         """What stands in earlier archives: brought together, or their blocks alone where no key opens them."""
-        header = self._segment.header
-        if header is None or not header.bases:
+        bases = self._segment.header.bases if self._segment.header else ()
+        if not bases and not self._is_building:
             return
         with Joiner(self._cartridge, self._segment, self._opener) as joiner:
-            for entry in in_best_order(found.tables.entries, len(header.bases)) if found.is_whole else ():
+            for entry in in_best_order(found.tables.entries, len(bases)) if found.is_whole else ():
                 self._stop.check()
                 if not is_joined(entry) or entry.is_absent:
                     continue
@@ -328,7 +330,7 @@ class _SegmentVerification:
                     self._verify_content(item)
                 self.result.is_base_damaged |= self.result.bad_members > before
         if joiner.closed or not found.is_whole:
-            self._verify_blocks_of_bases(header.bases)
+            self._verify_blocks_of_bases(bases)
 
     def _verify_blocks_of_bases(self, bases: Sequence[str]) -> None:
         """Every block of the archives that this one builds upon: their digests need no key."""
@@ -369,6 +371,7 @@ class _SegmentVerification:
         for entry in entries:
             self.result.members += 1
             if is_joined(entry):
+                self._is_building = True
                 if self._proof is not None and not entry.base:
                     self._prove_delta(self._proof, entry, stream)
                 continue

@@ -2763,7 +2763,8 @@ class Joiner:
                 self.bases = [bytes.fromhex(str(base)) for base in bases] if isinstance(bases, list) else []
             except (Damaged, ValueError):
                 report.damage(f"file {segment.file}: which archives it builds upon cannot be read")
-        self._known = {other.id: other for other in archives if other.id in self.bases}
+        self.may_build = bool(self.bases) or not segment.header  # with a lost header anything may stand elsewhere
+        self._known = {other.id: other for other in archives if other.id in self.bases or not segment.header}
         self._known[archive.id] = archive
 
     def entries(self, report: Report, wanted: Callable[[bytes], bool] = everything) -> Iterator[Entry]:
@@ -3424,7 +3425,7 @@ def command_restore(
     restorer = Restorer(Target(to), report, devices=devices, by_name=by_name)
     found = False
     try:
-        if joiner.bases:  # first, so that further names of these files find them
+        if joiner.may_build:  # first, so that further names of these files find them
             for joined in joiner.entries(report, wanted):
                 found, before = True, report.damages
                 restorer.put_joined(joiner, joined)
@@ -3469,7 +3470,7 @@ def command_check(
                 if trouble:
                     report.damage(f"damaged: {show(member.name)}: {trouble}")
         joiner = Joiner(there, archive, key, report)
-        if joiner.bases:
+        if joiner.may_build:
             count += check_joined(joiner, report)
         if not archive.complete:
             report.damage(f"archive {number}: {archive.state()}")

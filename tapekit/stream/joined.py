@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from formats import delta
 from formats.catalog import DELTA, NO_DIGEST, REGULAR, Entry
 from formats.errors import Damaged
-from tapekit.cartridge.cartridge import Cartridge, Segment
+from tapekit.cartridge.cartridge import Cartridge, Segment, by_archive
 from tapekit.errors import KeyNeeded, KeyRefused, TapekitError, VerificationFailed
 from tapekit.keys.opener import Opener
 from tapekit.stream.chain import Layer, Piece, Wanted, read_layer
@@ -129,9 +129,13 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
         """The member that an entry describes, or links to at `offset`. Raises DriveError and TapekitError."""
         place = entry.offset if offset is None else offset
         try:
-            archive = self._bases[entry.base - 1] if entry.base else self._segment.archive
             if entry.base > len(self._bases):
-                raise Damaged("it refers to an archive that its header does not name")
+                raise Damaged(
+                    "it refers to an archive that its header does not name"
+                    if self._segment.header
+                    else "it is in an earlier archive, and which one the damaged header does not tell"
+                )
+            archive = self._bases[entry.base - 1] if entry.base else self._segment.archive
             if not entry.flags & DELTA:
                 return at_offset(self._stream(archive), entry, place)
             return self._joined(entry, self._layers(archive, place, entry.path))
@@ -201,15 +205,13 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
         return self._base(archive).file
 
     def _base(self, archive: str) -> Segment:
-        if archive not in self._bases:
+        if archive not in self._bases and self._segment.header is not None:
             raise Damaged(f"delta: archive {archive[:8]}, which the header does not name")
-        if self._found is None:
+        if self._found is None:  # a damaged trailer is no reason: digests tell what is good
             self.release()
-            self._found = {
-                s.archive: s for s in self._cartridge.segments()
-                if s.archive in self._bases and s.file < self._segment.file
-                and s.number == 0 and s.is_complete
-            }  # fmt: skip
+            self._found = by_archive(
+                s for s in self._cartridge.segments() if s.number == 0 and s.file < self._segment.file
+            )
         segment = self._found.get(archive)
         if segment is None:
             raise Damaged(f"archive {archive[:8]}, which it builds upon, is not on the cartridge before it")

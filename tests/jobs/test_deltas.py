@@ -11,9 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from formats.segment import Trailer
 from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.deltas import state as remembered
 from tapekit.evidence import state_directory
+from tapekit.jobs import export, segments
+from tapekit.jobs.verify import members_hit
+from tapekit.progress import Silent
 from tests.jobs.cartridges import Image, new_image, places, restored
 from tests.jobs.deltas import Nights, kit, read
 
@@ -256,6 +260,58 @@ def test_without_a_catalog_what_changed_is_brought_together_all_the_same(nights:
     damage(nights.image, 2)
     broken = nights.image.restore(tmp_path / "broken")
     assert {path.rpartition(b"/")[2] for path, _ in broken.damaged} == {b"database", b"dump"}
+
+
+def hit(image: Image, file: int, block: int) -> None:
+    """One block of a file; the last is -1."""
+    place = [place for place in places(image.path) if place.file == file][block]
+    with image.path.open("r+b") as medium:
+        medium.seek(place.content + 200)
+        medium.write(b"damaged")
+
+
+@pytest.mark.parametrize(("file", "block"), ((4, 0), (2, 0), (2, -1), (3, -1)))
+def test_a_damaged_header_or_trailer_in_the_chain_costs_no_file(
+    nights: Nights, tmp_path: Path, file: int, block: int
+) -> None:  # fmt: skip
+    nights.save()
+    for place in (0, 9 * PAGE):
+        change(nights.source / "database", place, b"changed")
+        nights.save()
+    hit(nights.image, file, block)
+    result = nights.image.restore(tmp_path / "to")
+    assert (result.damaged, result.refused) == ([], [])
+    assert read(restored(tmp_path / "to", nights.source)) == nights.contents[2]
+    run = kit(nights.image, "restore", "--to", str(tmp_path / "kit"))
+    assert run.returncode in {0, 6}, run.stderr
+    assert read(restored(tmp_path / "kit", nights.source)) == nights.contents[2]
+    assert nights.image.verify(nights.archives[2]).segments[0].bad_members == 0
+
+
+def test_without_any_header_what_stands_in_earlier_archives_is_named(
+    nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """What changed comes back all the same: its own headers say what it builds upon."""
+    nights.save()
+    change(nights.source / "database", 0, b"changed")
+    monkeypatch.setattr(segments, "Trailer", lambda **kept: Trailer(**{**kept, "header": None}))
+    nights.save()
+    hit(nights.image, 3, 0)
+    result = nights.image.restore(tmp_path / "to")
+    lost = {b"dump", b"note"}
+    assert {path.rpartition(b"/")[2] for path, _ in result.damaged} >= lost
+    database = restored(tmp_path / "to", nights.source) / "database"
+    assert database.read_bytes() == nights.contents[1]["database"]
+    checked = nights.image.verify(nights.archives[1])
+    assert {path.rpartition(b"/")[2] for path in members_hit(checked)} >= lost
+    with nights.image.drive() as drive:
+        assert {path.rpartition(b"/")[2] for path, _ in export.run(drive, "latest", len, Silent()).damaged} >= lost
+    run = kit(nights.image, "restore", "--to", str(tmp_path / "kit"))
+    assert run.returncode == 6
+    assert all(name.decode() in run.stderr for name in lost)
+    database = restored(tmp_path / "kit", nights.source) / "database"
+    assert database.read_bytes() == nights.contents[1]["database"]
+    assert kit(nights.image, "check", "--archive", nights.archives[1]).stderr.count("not named") >= len(lost)
 
 
 Edit = tuple[str, int, int, int]
