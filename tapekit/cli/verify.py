@@ -162,7 +162,7 @@ def _segment_json(segment: SegmentResult) -> dict[str, Any]:
 
 def _show(result: verify.Result) -> None:
     show_list("cartridge", [item.why for item in result.damage])
-    show_list("signature", result.doubts)
+    show_list("doubt", result.doubts)
     show_corrected(result.corrected)
     for segment in result.segments:
         lines = [f"{path_text(d.member)}: {d.why}" if d.member is not None else _place(d) for d in segment.damage]

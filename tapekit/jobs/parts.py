@@ -62,6 +62,8 @@ class Sought:
     needed: Callable[[str], Collection[int] | None] = lambda _archive: None
     """The parts of an archive that are known to be enough; None: all may be needed."""
     for_data: bool = True
+    to: str | None = None
+    """The folder that files are to go to."""
     begins: Callable[[Drive], object] = lambda _drive: None
     """Told of each drive whose cartridge is read."""
 
@@ -227,7 +229,7 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         if self.current is not None and self.current.stream is not None:
             self.current.stream.close()
         if part.joiner is None:
-            part.joiner = Joiner(part.cartridge, part.segment, self._sought.opener)
+            part.joiner = Joiner(part.cartridge, part.segment, self._sought.opener, self._sought.to)
             self._tables.enter_context(part.joiner)
         return part.joiner
 

@@ -74,7 +74,7 @@ def run(
     patterns = Patterns(request.patterns)
     sought = Sought(
         request.archive, request.opener, quiet(next_cartridge, progress, "restoring"), request.needed,
-        begins=begins or (lambda _drive: None)
+        to=request.to, begins=begins or (lambda _drive: None),
     )  # fmt: skip
     with StopRequest() as stop, Parts(drive, sought) as parts:
         result = _Restore(parts, request, patterns, progress, stop).run()

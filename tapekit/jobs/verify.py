@@ -87,6 +87,8 @@ class SegmentResult:
     """The list was decoded, with a key that opens no more."""
     signed_by: str | None = None
     """The site whose signature the trailer bears."""
+    not_joined: str = ""
+    """Why files were not brought together, where they were not: the blocks that they are made of are checked."""
     is_base_damaged: bool = False
     """What it builds upon is damaged, or does not fit to what is built upon it; itself it may be good."""
     damage: list[Damage] = dataclasses.field(default_factory=list)
@@ -168,7 +170,7 @@ def run(
             result = verification.run()
             result.left_by_crash = was_incomplete(segment, known)
             result.signed_by, doubt = signed_by(segment, trust.sites)
-            doubts += [doubt] if doubt else []
+            doubts += [why for why in (doubt, result.not_joined) if why]
             if with_source and segment.header is not None and segment.trailer is not None and not result.closed:
                 result.comparison = _compare(cartridge, segment, stop)
             if segment.is_closed and cartridge.label:
@@ -321,7 +323,7 @@ class _SegmentVerification:
                         self._hit(f"is a link to {os.fsdecode(entry.link)!r}, which is damaged", entry.path)
                     continue
                 item = joiner.at(entry)
-                if joiner.closed:
+                if joiner.closed or joiner.no_room:
                     break
                 before = self.result.bad_members
                 if isinstance(item, LostMember):
@@ -329,7 +331,9 @@ class _SegmentVerification:
                 else:
                     self._verify_content(item)
                 self.result.is_base_damaged |= self.result.bad_members > before
-        if joiner.closed or not found.is_whole:
+        if joiner.no_room:
+            self.result.not_joined = f"archive {self._segment.archive[:8]}: {joiner.no_room}"
+        if joiner.closed or joiner.no_room or not found.is_whole:
             self._verify_blocks_of_bases(bases)
 
     def _verify_blocks_of_bases(self, bases: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from formats import delta
 from formats.catalog import DELTA, NO_DIGEST, REGULAR, Entry
 from formats.errors import Damaged
 from tapekit.cartridge.cartridge import Cartridge, Segment, by_archive
-from tapekit.errors import KeyNeeded, KeyRefused, TapekitError, VerificationFailed
+from tapekit.errors import KeyNeeded, KeyRefused, VerificationFailed
 from tapekit.keys.opener import Opener
 from tapekit.stream.chain import Layer, Piece, Wanted, read_layer
 from tapekit.stream.read import Hole, PlainStream, find_layout
@@ -31,9 +31,15 @@ def is_joined(entry: Entry) -> bool:
     return bool(entry.base or entry.flags & DELTA)
 
 
-def drafts() -> str | None:
-    """The folder for them; None: the system's own choice."""
-    return DRAFTS if os.access(DRAFTS, os.W_OK) else None
+def drafts(size_bytes: int, near: str | None = None) -> str:
+    """The folder for a draft: where the file is to go, or the system's own, whichever first has room for it."""
+    folders = [folder for folder in (near, DRAFTS, tempfile.gettempdir()) if folder and os.access(folder, os.W_OK)]
+    return next((folder for folder in folders if _free_bytes(folder) >= size_bytes), folders[0])
+
+
+def _free_bytes(folder: str) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
 
 
 def untold(path: bytes, offset: int) -> Entry:
@@ -44,33 +50,32 @@ def untold(path: bytes, offset: int) -> Entry:
     )  # fmt: skip
 
 
+class _NoRoom(Exception):
+    """A file cannot be brought together here, though nothing of it may be damaged."""
+
+
 @contextlib.contextmanager
-def _making_room() -> Iterator[None]:
+def _making_room(folder: str) -> Iterator[None]:
     """What the file system says, in words."""
     try:
         yield
     except OSError as error:
-        where = drafts() or tempfile.gettempdir()
-        raise TapekitError(
-            f"{where}: a file cannot be brought together: {(error.strerror or '').lower()}", ROOM
-        ) from error
+        raise _NoRoom(f"{folder}: no place to bring it together: {(error.strerror or '').lower()}: {ROOM}") from error
 
 
 class Draft:
     """The content of a file while it is brought together; read as a stream."""
 
-    def __init__(self, size_bytes: int) -> None:
+    def __init__(self, size_bytes: int, folder: str) -> None:
         """Nothing but a hole. Raises OSError, and Damaged for a size that no file can have here."""
         self.offset = 0
         self._size = size_bytes
-        self._file = tempfile.TemporaryFile(dir=drafts())  # noqa: SIM115 - closed by `close`
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
         try:
             os.ftruncate(self._file.fileno(), size_bytes)
         except (OSError, OverflowError) as error:
             self._file.close()
-            raise Damaged(
-                f"delta: a file of {size_bytes} bytes, more than {drafts() or 'this computer'} takes"
-            ) from error
+            raise Damaged(f"delta: a file of {size_bytes} bytes, more than {folder} takes") from error
 
     def write(self, start: int, data: memoryview) -> None:
         """Put bytes in their place. Raises OSError."""
@@ -103,10 +108,13 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
     Whoever reads the same drive must let go of it before (`PlainStream.close`).
     """
 
-    def __init__(self, cartridge: Cartridge, segment: Segment, opener: Opener) -> None:
-        """`segment` is the archive's first one, and open already."""
+    def __init__(self, cartridge: Cartridge, segment: Segment, opener: Opener, near: str | None = None) -> None:
+        """`segment` is the archive's first one, and open already. `near` is the folder that files are to go to."""
         self.closed = ""
         """Why an archive that is needed is not opened, where that is so."""
+        self.no_room = ""
+        """Why a file was not brought together though its blocks may be good, where that is so."""
+        self._near = near
         self._cartridge = cartridge
         self._segment = segment
         self._opener = opener
@@ -126,7 +134,7 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
             stream.close()
 
     def at(self, entry: Entry, offset: int | None = None) -> FoundMember | LostMember:
-        """The member that an entry describes, or links to at `offset`. Raises DriveError and TapekitError."""
+        """The member that an entry describes, or links to at `offset`. Raises DriveError."""
         place = entry.offset if offset is None else offset
         try:
             if entry.base > len(self._bases):
@@ -141,6 +149,9 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
             return self._joined(entry, self._layers(archive, place, entry.path))
         except (KeyNeeded, KeyRefused) as error:
             self.closed = str(error)
+            return LostMember(entry.path, entry, str(error))
+        except _NoRoom as error:
+            self.no_room = str(error)
             return LostMember(entry.path, entry, str(error))
         except (Hole, Damaged, VerificationFailed) as error:
             return LostMember(entry.path, entry, str(error))
@@ -167,7 +178,7 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
     def _joined(self, entry: Entry, layers: Iterator[Layer]) -> FoundMember:
         """Each layer is read, gives what it has of the file, and is forgotten, from the newest down.
 
-        Raises what `_layers` raises, and TapekitError where there is no room.
+        Raises what `_layers` raises, and _NoRoom.
         """
         if self._draft is not None:
             self._draft.close()
@@ -176,8 +187,9 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
             entry = entry._replace(size=top.size_bytes, valid=top.size_bytes, sha256=top.sha256)
         if top.size_bytes != entry.size:
             raise Damaged(f"delta: comes to {top.size_bytes} bytes, the catalog says {entry.size}")
-        with _making_room(), contextlib.closing(Wanted(entry.size, drafts())) as wanted:
-            draft = self._draft = Draft(entry.size)
+        folder = drafts(entry.size, self._near)
+        with _making_room(folder), contextlib.closing(Wanted(entry.size, folder)) as wanted:
+            draft = self._draft = Draft(entry.size, folder)
             for layer in itertools.chain((top,), layers):
                 self._fill(draft, self._stream(layer.archive), wanted.found(layer))
                 if wanted.is_found:

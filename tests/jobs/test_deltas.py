@@ -1,5 +1,6 @@
 """Archives that build upon each other: what is stored, what comes back, and what happens where the chain is broken."""
 
+import errno
 import os
 import random
 import shutil
@@ -18,6 +19,7 @@ from tapekit.evidence import state_directory
 from tapekit.jobs import export, segments
 from tapekit.jobs.verify import members_hit
 from tapekit.progress import Silent
+from tapekit.stream import joined
 from tests.jobs.cartridges import Image, new_image, places, restored
 from tests.jobs.deltas import Nights, kit, read
 
@@ -312,6 +314,41 @@ def test_without_any_header_what_stands_in_earlier_archives_is_named(
     database = restored(tmp_path / "kit", nights.source) / "database"
     assert database.read_bytes() == nights.contents[1]["database"]
     assert kit(nights.image, "check", "--archive", nights.archives[1]).stderr.count("not named") >= len(lost)
+
+
+def test_no_room_to_bring_a_file_together(
+    nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """It costs that file alone, and verify checks the blocks that it is made of."""
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    nights.save()
+    change(nights.source / "database", 0, b"changed")
+    nights.save()
+    monkeypatch.setattr(joined.Draft, "write", full)
+    result = nights.image.restore(tmp_path / "to")
+    ((path, why),) = result.damaged
+    assert path.endswith(b"/database")
+    assert "no space left on device" in why
+    there = read(restored(tmp_path / "to", nights.source))
+    assert there == {name: data for name, data in nights.contents[1].items() if name != "database"}
+    with nights.image.drive() as drive:
+        assert [path for path, _ in export.run(drive, "latest", len, Silent()).damaged] == [path]
+    checked = nights.image.verify(nights.archives[1])
+    assert checked.ok
+    assert ["no space left on device" in why for why in checked.doubts] == [True]
+    damage(nights.image, 2)
+    assert not nights.image.verify(nights.archives[1]).ok
+
+
+def test_a_file_is_brought_together_where_it_goes_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = {str(tmp_path): 10, joined.DRAFTS: 100}
+    monkeypatch.setattr(joined, "_free_bytes", lambda folder: free.get(folder, 0))
+    near = str(tmp_path)
+    assert [joined.drafts(size, near) for size in (10, 11, 101)] == [near, joined.DRAFTS, near]
+    assert joined.drafts(10) == joined.DRAFTS
 
 
 Edit = tuple[str, int, int, int]
