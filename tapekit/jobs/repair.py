@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from drivers.base import Drive, Rewriting
 from drivers.errors import MediumError
 from tapekit.blocks.correct import Corrected, correcting
-from tapekit.blocks.read import GoodBlock, read_one
+from tapekit.blocks.read import Expected, GoodBlock, read_one
+from tapekit.cartridge.cartridge import FIRST_SEGMENT_FILE, open_cartridge
 from tapekit.errors import UsageError
 from tapekit.jobs.interrupt import StopRequest
 
+NOT_BAD = "it reads well now: nothing was written"
 STILL_BAD = "it was written again, and is not good on the medium all the same"
 
 
@@ -37,15 +39,17 @@ def check(drive: Drive) -> Rewriting:
 def run(drive: Drive, corrected: Sequence[Corrected]) -> Result:
     """Write what was corrected again, and read it back. Raises UsageError, WriteProtected and DriveError."""
     writing, reading, result = check(drive), correcting(drive), Result()
+    expected = {file: _expected(reading, file) for file in {lost.file for lost in corrected}}
     with StopRequest() as stop:
         for lost in corrected:
             stop.check()
             try:
-                good = _read(reading, lost)
+                good = _read(reading, lost, expected[lost.file])
                 if good is None or not good.corrected:
-                    continue  # it reads well this time
+                    result.failed.append((lost, NOT_BAD if good else lost.why))
+                    continue
                 writing.rewrite_block(lost.file, lost.block, good.data)
-                again = _read(drive, lost)
+                again = _read(drive, lost, expected[lost.file])
             except MediumError as error:
                 result.failed.append((lost, str(error)))
                 continue
@@ -56,7 +60,12 @@ def run(drive: Drive, corrected: Sequence[Corrected]) -> Result:
     return result
 
 
-def _read(drive: Drive, lost: Corrected) -> GoodBlock | None:
+def _expected(drive: Drive, file: int) -> Expected | None:
+    """Which blocks belong in a file: a good one in the wrong place is bad there."""
+    return open_cartridge(drive).read_segment(file).expected() if file >= FIRST_SEGMENT_FILE else None
+
+
+def _read(drive: Drive, lost: Corrected, expected: Expected | None) -> GoodBlock | None:
     drive.locate(lost.file, lost.block)
-    item = read_one(drive, lost.block, None)
+    item = read_one(drive, lost.block, expected)
     return item if isinstance(item, GoodBlock) else None

@@ -257,6 +257,25 @@ def test_repair(made: Made, tmp_path: Path) -> None:
         made.check("repaired", [], tmp_path / "to")
 
 
+def test_repair_of_a_block_in_another_ones_place(made: Made) -> None:
+    """It is good in itself: only what belongs there tells."""
+    pairs = itertools.combinations(made.places(2)[5:40], 2)
+    right, other = next((one, two) for one, two in pairs if one.size_bytes == two.size_bytes)
+    with made.as_it_was() as path:
+        whole = path.read_bytes()
+        with path.open("r+b") as file:
+            file.seek(right.content)
+            file.write(whole[other.content : other.content + other.size_bytes])
+        with made.image.drive(writable=True) as drive:
+            found = verify.run(drive, "all", Silent(), evidences())
+            result = repair.run(drive, found.corrected)
+            again = repair.run(drive, found.corrected)
+        assert ([lost.block for lost in result.repaired], result.failed) == ([right.block], [])
+        assert (again.repaired, again.failed) == ([], [(found.corrected[0], repair.NOT_BAD)])
+        verified = made.image.verify()
+        assert (verified.ok, verified.corrected) == (True, [])
+
+
 def test_repair_of_a_place_that_is_lost(made: Made) -> None:
     """Without the table of places, a lost record is corrected on reading and not written."""
     image, blocks = made.image, made.places(2)
