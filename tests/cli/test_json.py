@@ -37,7 +37,7 @@ def test_verify(run: Run, saved: str) -> None:
     answer = run("verify", saved, "--source", "--json").answer
     assert answer.keys() == {
         "cartridge", "ok", "blocks", "bad_blocks", "members", "bad_members", "members_hit", "damage", "archives",
-        "corrected", "repaired", "not_repaired", "doubts", "then", "catalog_problem",
+        "corrected", "repaired", "not_repaired", "doubts", "missing", "then", "catalog_problem",
     }  # fmt: skip
     (archive,) = answer["archives"]
     assert archive.keys() == {
