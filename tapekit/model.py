@@ -11,6 +11,9 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from formats.segment import COMPLETE, CONTINUED
 
 NOON = 12
+SPOOL = "SPOOL"
+"""Name of what waits in the spool, as its label has it, and the headers of the parts behind it: where it is by now, the
+catalog knows."""
 
 
 class Rung(enum.IntEnum):

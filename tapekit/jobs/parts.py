@@ -16,6 +16,7 @@ from tapekit.cartridge.catalog import Catalog, read_catalog
 from tapekit.errors import CartridgeError, VerificationFailed
 from tapekit.jobs.next_cartridge import Asked, NextCartridge
 from tapekit.keys.opener import NO_KEY, Opener
+from tapekit.model import SPOOL
 from tapekit.stream.joined import Joiner, in_best_order, is_joined, untold
 from tapekit.stream.read import Hole, PlainStream, Readable, find_layout
 from tapekit.stream.spanned import Missing
@@ -428,7 +429,8 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
     def _learn(self, segment: Segment, name: str, stream: PlainStream | None) -> None:
         number = segment.number
         for earlier, before in enumerate(segment.header.previous if segment.header else ()):
-            self._names[earlier], self._starts[earlier] = before.name, before.stream_start
+            known = self._names.get(earlier, "") if before.name == SPOOL else before.name
+            self._names[earlier], self._starts[earlier] = known, before.stream_start
             if before.trailer_sha256 is None:
                 self._torn.add(earlier)
         self._names[number] = self.cartridges[number] = name

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from formats.segment import CONTINUED, INCOMPLETE
 from tapekit.jobs.verify import Result, SegmentResult
+from tapekit.model import SPOOL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,6 @@ def _missing(found: Sequence[SegmentResult]) -> Iterator[MissingPart]:
     last = max(found, key=lambda one: one.part)
     for number, before in enumerate(last.before):
         if number not in there:
-            yield MissingPart(last.archive, number, before.name)
+            yield MissingPart(last.archive, number, "" if before.name == SPOOL else before.name)
     if last.state == CONTINUED:
         yield MissingPart(last.archive, last.part + 1, "")

@@ -68,6 +68,7 @@ MOST_DOCUMENT_BLOCKS = 2048
 MOST_PARTS = 1 << 17  # bytes [ { , of a document
 MOST_LEVELS = 64  # of lists and objects in it
 LARGEST_TEXT = 4096  # characters of what is only shown
+SPOOL = "SPOOL"  # no cartridge: a part was written into an image on the server's disk, and copied to one later
 MOST_MEMBERS = 1 << 15  # of a catalog table
 LARGEST_PAX_HEADER = MIB
 MOST_EXTENTS = 1 << 17  # of a sparse file
@@ -2067,9 +2068,9 @@ class Archive:
         last = self.segments[-1]
         missing = self.missing()
         if missing:
-            before = self.before()
+            names = [part.name if part.name != SPOOL else "" for part in self.before()] + [""] * (missing[-1] + 1)
             parts = [
-                f"part {number + 1}" + (f" (on cartridge {show(before[number].name)})" if number < len(before) else "")
+                f"part {number + 1}" + (f" (on cartridge {show(names[number])})" if names[number] else "")
                 for number in missing
             ]
             return f"{', '.join(parts)} of it {'is' if len(parts) == 1 else 'are'} missing"

@@ -1,5 +1,6 @@
 """A cartridge that is put in is told once, right from wrong, and starts its job at most once."""
 
+import random
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,6 +16,7 @@ from tapekit import clock, drives
 from tapekit.errors import TapekitError
 from tapekit.jobs.attend import FILE, Attendant, Happened, Judged
 from tapekit.jobs.nightly.lock import locked
+from tapekit.report.night import Outcome
 from tapekit.schedule import install
 from tests.jobs.nightly.site import Site
 from tests.report.sinks import WebSink, serving
@@ -261,3 +263,29 @@ def test_a_blank_one_exchanged_for_another_ones_cartridge_is_judged(site: Site) 
     assert look(attending, site)[0] == Happened("rdx", "in", "", "blank")
     site.put_in("MON-1")
     assert look(attending, site) == [Happened("rdx", "in", "MON-1"), ("office", 3, False, "")]
+
+
+def test_the_cartridge_that_a_waiting_rest_wants_starts_its_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no other one does: what is put in for the coming night is judged as ever."""
+    monkeypatch.setenv("TAPEKIT_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(install, "installed", lambda _root, job: [Path(job)])
+    site = Site(tmp_path, 16 << 20, OPTIONS | {"time": "21:30"}, {
+        "scheme": "round-robin", "pool": "daily", "cartridges": ["A-1", "A-2", "A-3"], "reuse": "overwrite",
+    })  # fmt: skip
+    (site.source / "file").write_bytes(random.Random(1).randbytes(10_000_000))
+    site.put_in("A-1")
+    assert site.run().outcome is Outcome.SPOOLED
+    site.put_in(None)
+    site.now += timedelta(hours=10)
+    starts = Starts()
+    attending = attendant(site, starts)
+    look(attending, site)
+    site.put_in("A-1")
+    assert [each[2] for each in look(attending, site) if not isinstance(each, Happened)] == [False]
+    assert starts.jobs == []
+    site.put_in("A-2")
+    assert look(attending, site)[-1] == ("office", 0, True, "")
+    assert starts.jobs == ["office"]
+    assert site.run().outcome is Outcome.CLEAN

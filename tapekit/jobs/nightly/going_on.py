@@ -16,7 +16,7 @@ from tapekit.jobs.nightly import outlook, spool
 from tapekit.jobs.nightly.at_hand import AtHand
 from tapekit.jobs.segments import Part
 from tapekit.keys.seal import Recipients
-from tapekit.model import Stock
+from tapekit.model import SPOOL, Stock
 from tapekit.report.night import Note
 from tapekit.rotation.decide import Action, Decision, Night, Way
 from tapekit.rotation.forecast import smallest_bytes
@@ -134,7 +134,7 @@ class GoingOn:
             raise
         except REPORTED as error:
             at.failed_at(way, error)
-            values = {"cartridge": way.cartridge or spool.NAME, "due": ", ".join(self.due) or "–"}
+            values = {"cartridge": way.cartridge or SPOOL, "due": ", ".join(self.due) or "–"}
             self.warnings.append(Note("not-gone-on", values, str(error)))
             return None
         self.places.append(url)

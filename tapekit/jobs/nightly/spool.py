@@ -23,13 +23,11 @@ from tapekit.errors import REPORTED, MediumFull, VerificationFailed
 from tapekit.evidence import Evidences
 from tapekit.jobs import duplicate, label, verify
 from tapekit.keys.site import SiteKey
-from tapekit.model import night_of
+from tapekit.model import SPOOL, night_of
 from tapekit.progress import Progress
 from tapekit.units import parse_time, size_text
 
 SUFFIX = ".tkc"
-NAME = "SPOOL"
-"""Of the label that a waiting night has."""
 BLOCK_BYTES = 256 << 10
 """As on tape, which is the smallest of the sizes that cartridges have unasked: the archive fits all of them."""
 SLACK_BYTES = 64 << 20
@@ -119,7 +117,7 @@ def make(
     path = _unused(directory, f"{_stem(job)}.{night.isoformat()}", f"+{part + 1}" if part else "")
     image.create(str(path), size)
     with opened(path, writable=True) as drive:
-        label.run(drive, barcode=NAME, pool=None, block_bytes=block_bytes, destroy=None)
+        label.run(drive, barcode=SPOOL, pool=None, block_bytes=block_bytes, destroy=None)
     return path
 
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,10 @@ from tapekit.jobs.learn import learn
 from tapekit.jobs.next_cartridge import Listed
 from tapekit.jobs.nightly import run, spool
 from tapekit.jobs.nightly.going_on import Wanted
+from tapekit.keys import ring
+from tapekit.keys.opener import NO_KEY, InHand, Opener
+from tapekit.keys.pair import Pair
+from tapekit.keys.slot import PrivateKey
 from tapekit.model import Rung
 from tapekit.progress import Silent
 from tapekit.report.line import line
@@ -102,16 +107,16 @@ def kinds(report: NightReport) -> list[str]:
     return [note.kind for note in (*report.problems, *report.warnings)]
 
 
-def opener(path: Path) -> Drive:
+def opened(path: Path) -> Drive:
     return image.open_drive(str(path), writable=False)
 
 
-def restored(site: Site, names: Sequence[str], to: Path, *patterns: str) -> restore.Result:
+def restored(site: Site, names: Sequence[str], to: Path, *patterns: str, opener: Opener = NO_KEY) -> restore.Result:
     first, *others = [site.cartridge(name) for name in names]
-    drive = opener(first)
-    further = Listed([lambda path=path: opener(path) for path in others])  # type: ignore[misc]
+    drive = opened(first)
+    further = Listed([lambda path=path: opened(path) for path in others])  # type: ignore[misc]
     try:
-        return restore.run(drive, restore.Request(str(to), patterns), Silent(), next_cartridge=further)
+        return restore.run(drive, restore.Request(str(to), patterns, opener=opener), Silent(), next_cartridge=further)
     finally:
         further.close()
         drive.close()
@@ -273,6 +278,8 @@ def test_the_rest_waits_and_each_cartridge_that_comes_takes_its_part(alone: Site
     fill(site.source, 1)
     assert restored(site, ("A-1", "A-2", "A-3"), tmp_path / "all").problems == []
     assert same(site, tmp_path / "all") == everything
+    without = restored(site, ("A-1", "A-3"), tmp_path / "without").problems
+    assert without == [f"part 2 of archive {report.archive[:8]} is not there"]  # not that it is in the spool, once
 
 
 @pytest.mark.long
@@ -308,6 +315,53 @@ def test_a_night_larger_than_any_cartridge_waits_in_parts_that_fit(alone: Site, 
     assert standing(site)[report.archive] is Standing.VERIFIED
     restored(site, written(done), tmp_path / "all")
     assert same(site, tmp_path / "all") == {path.name for path in site.source.iterdir()}
+
+
+# --- encrypted, and over two drives -----------------------------------------------------------------------------------
+
+
+def test_an_encrypted_night_goes_on_and_waits_without_a_private_key(alone: Site, tmp_path: Path) -> None:
+    """The site has the public key alone: the second part is proven, and moved later, all the same."""
+    site, owner = alone, Pair.new("owner", "Marie")
+    ring.add(site.root / "keys", owner.public_line)
+    fill(site.source, 1, large=4, small=3)
+    site.options["sample_restore"] = 1
+    site.put_in("A-1")
+    report = night(site)
+    assert (written(report), waiting(site), report.problems) == (["A-1"], [(1, True)], ())
+    assert report.cartridges[0].rungs == PROVEN
+    site.now += timedelta(hours=1)
+    site.put_in("A-2")
+    done = night(site)
+    assert (done.outcome, written(done), done.problems) == (Outcome.CLEAN, ["A-1", "A-2"], ())
+    assert standing(site) == {report.archive: Standing.VERIFIED}
+    result = restored(site, ("A-1", "A-2"), tmp_path / "all", opener=InHand(PrivateKey(owner)))
+    assert result.problems == []
+    assert same(site, tmp_path / "all") == {path.name for path in site.source.iterdir()}
+
+
+class TwoDrives(Site):
+    """The same, with a second drive."""
+
+    def content(self) -> dict[str, Any]:
+        content = super().content()
+        drives = {"rdx": f"image:{self.drive}", "other": f"image:{self.root / 'other'}"}
+        job = {name: value for name, value in content["jobs"]["office"].items() if name != "drive"}  # type: ignore[index]
+        return content | {"drives": drives, "jobs": {"office": job | {"drives": ["rdx", "other"]}}}
+
+
+def test_the_night_goes_on_in_the_other_drive(tmp_path: Path) -> None:
+    site = TwoDrives(
+        tmp_path, SIZE, {"sample_restore": 0, "spool": None},
+        {"scheme": "round-robin", "pool": "daily", "cartridges": list(NAMES)},
+    )  # fmt: skip
+    fill(site.source, 1, large=4, small=3)
+    site.put_in("A-1")
+    image.create(str(site.root / "other"), SIZE)
+    report = night(site)
+    assert (report.outcome, kinds(report)) == (Outcome.CLEAN, [])
+    assert written(report) == ["A-1", "A-2"]
+    assert standing(site) == {report.archive: Standing.VERIFIED}
 
 
 # --- from a changer ---------------------------------------------------------------------------------------------------
