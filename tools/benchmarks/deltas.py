@@ -164,7 +164,7 @@ class _Nights:
     def _prepare(self, archiver: Archiver) -> bool:
         target = self._target(archiver)
         target.mkdir()
-        size_bytes = self._data.size_bytes * 3 // 2 + 512 * MIB
+        size_bytes = self._data.size_bytes * (self._rounds + 2) + 512 * MIB  # a change may leave nothing as it was
         for command in (
             archiver.prepare(target, size_bytes // MIB * MIB), archiver.backup(self._source, target, 0),
         ):  # fmt: skip
