@@ -185,23 +185,34 @@ def test_a_bad_sector_is_one_bad_block(dock: Dock, medium: Medium, error: int) -
     drive.close()
 
 
-@pytest.mark.parametrize("error", (MEDIUM_ERROR, IO_ERROR))
-def test_a_night_that_meets_a_sector_that_takes_no_data_is_saved_elsewhere(
-    site: UsbSite, dock: Dock, medium: Medium, error: int
+@pytest.mark.parametrize(
+    ("is_for_writing", "error", "why"),
+    (
+        (True, MEDIUM_ERROR, "cannot be written: "),
+        (True, IO_ERROR, "cannot be written: "),
+        (False, MEDIUM_ERROR, "medium error"),
+    ),
+)
+def test_a_night_that_meets_bad_sectors_is_saved_elsewhere(
+    site: UsbSite,
+    dock: Dock,
+    medium: Medium,
+    is_for_writing: bool,  # noqa: FBT001
+    error: int,
+    why: str,
 ) -> None:
+    """They take no data; or they took it, and reading back shows that it is lost."""
     dock.plug(medium)
     assert site.run().outcome is Outcome.CLEAN
     dock.unplug()
-    dock.plug(
-        Medium(
-            medium.path,
-            bad=tuple(BadSector(number, is_for_writing=True, error=error) for number in range(23000, 23100)),
-        )
-    )
+    bad = (BadSector(number, is_for_writing, error) for number in range(23000, 23100))
+    dock.plug(Medium(medium.path, bad=tuple(bad)))
     report = site.next_night()
     assert report.outcome is Outcome.SPOOLED, report
-    assert ["cannot be written: " in problem.detail for problem in report.problems] == [True], report
-    assert site.whole_archives() == 1
+    assert [why in problem.detail for problem in report.problems] == [True], report
+    dock.unplug()
+    dock.plug(medium)
+    assert site.whole_archives() == (1 if is_for_writing else 2)
 
 
 def test_a_protected_disk_is_read_and_not_changed(site: UsbSite, dock: Dock, medium: Medium) -> None:
