@@ -16,11 +16,12 @@ from tapekit import clock
 from tapekit.catalog.store import Store
 from tapekit.errors import Exit
 from tapekit.evidence import Evidences
-from tapekit.jobs import backup, label, restore, status, verify
+from tapekit.jobs import backup, check, label, restore, status, verify
 from tapekit.jobs.learn import learn
 from tapekit.jobs.next_cartridge import Listed
 from tapekit.jobs.nightly import run, spool
 from tapekit.jobs.nightly.going_on import Wanted
+from tapekit.jobs.nightly.rehearsal import rehearse
 from tapekit.keys import ring
 from tapekit.keys.opener import NO_KEY, InHand, Opener
 from tapekit.keys.pair import Pair
@@ -29,6 +30,7 @@ from tapekit.model import Rung
 from tapekit.progress import Silent
 from tapekit.report.line import line
 from tapekit.report.night import NightReport, Outcome
+from tapekit.rotation.decide import Action
 from tapekit.rotation.loss import Standing, archives
 from tests.jobs.cartridges import request
 from tests.jobs.nightly.site import Site
@@ -315,6 +317,19 @@ def test_a_night_larger_than_any_cartridge_waits_in_parts_that_fit(alone: Site, 
     assert standing(site)[report.archive] is Standing.VERIFIED
     restored(site, written(done), tmp_path / "all")
     assert same(site, tmp_path / "all") == {path.name for path in site.source.iterdir()}
+
+
+def test_dry_run_and_evening_check_foresee_it(alone: Site) -> None:
+    """With the due cartridge in, nobody need do anything in the evening."""
+    site = alone
+    site.put_in("A-1")
+    with clock.running(lambda: site.now):
+        rehearsed = rehearse(site.setting(), site.now.date())
+        evening = check.run(site.setting(), site.now.date())
+    assert [(way.action, way.goes_on) for way in rehearsed.ways] == [(Action.LABEL, True), (Action.SPOOL, False)]
+    assert (rehearsed.exit_code, rehearsed.refused) == (Exit.CARTRIDGE, ())
+    assert [way.cartridge for way in evening.ways] == ["A-1"]
+    assert [note.kind for note in evening.notes] == ["never"]  # of the cartridge there is nothing to say
 
 
 # --- encrypted, and over two drives -----------------------------------------------------------------------------------
