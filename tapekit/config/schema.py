@@ -340,7 +340,7 @@ class Job(Table):
     overdue_after: Period = Duration(2, "day")
     """Without a success for that long, the job is overdue."""
     wait: Period = Duration(2, "hour")
-    """How long to wait for another run on the drive."""
+    """How long to wait for another run on the drive; then another drive takes the night, or the spool."""
     before: tuple[Hook, ...] = ()
     """Commands before anything is read; one that fails is told, and the night goes on."""
     after: tuple[Hook, ...] = ()

@@ -31,18 +31,51 @@ def locked(
 
     Raises Busy where another run holds one of them for longer than `wait_s`, TapekitError where no lock can be kept.
     """
+    with _held(directory, sorted(set(drives)), holder, wait_s, sleep, waiting, is_shared=is_shared) as busy:
+        if busy:
+            raise next(iter(busy.values()))
+        yield
+
+
+@contextlib.contextmanager
+def locked_where_free(
+    directory: Path, job: str, drives: Sequence[str], wait_s: float, sleep: Callable[[float], None] = time.sleep,
+    waiting: Callable[[str], None] | None = None,
+) -> Iterator[dict[str, Busy]]:  # fmt: skip
+    """Hold the locks of a job and of those of its drives that come free in time; why it does not hold the others.
+
+    Raises Busy where another run of the job itself holds its lock for longer than `wait_s`, TapekitError.
+    """
+    own = f"job:/{job}"
+    with _held(directory, [own, *sorted(set(drives))], f"job {job}", wait_s, sleep, waiting) as busy:
+        if own in busy:
+            raise busy[own]
+        yield busy
+
+
+@contextlib.contextmanager
+def _held(
+    directory: Path, things: Sequence[str], holder: str, wait_s: float, sleep: Callable[[float], None],
+    waiting: Callable[[str], None] | None, *, is_shared: bool = False,
+) -> Iterator[dict[str, Busy]]:  # fmt: skip
+    """Hold what comes free; all of it is in one order for everybody, so that two runs never wait for each other."""
+    busy: dict[str, Busy] = {}
     with contextlib.ExitStack() as held:
         taken: set[tuple[int, int]] = set()
-        for drive in sorted(set(drives)):  # in one order for all, so that two runs never wait for each other
-            descriptor = _open(directory, drive)
+        for thing in things:
+            descriptor = _open(directory, thing)
             held.callback(os.close, descriptor)
             about = os.fstat(descriptor)
             if (about.st_dev, about.st_ino) not in taken:  # two links to one drive, or a directory in place of files
                 how = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
-                _acquire(descriptor, how, drive, wait_s, sleep, waiting or _nobody)
+                try:
+                    wait_s -= _acquire(descriptor, how, thing, wait_s, sleep, waiting or _nobody)
+                except Busy as error:
+                    busy[thing], wait_s = error, 0
+                    continue
                 _write(descriptor, {"run": holder, "process": os.getpid(), "since": now_text()})
             taken.add((about.st_dev, about.st_ino))
-        yield
+        yield busy
 
 
 @contextlib.contextmanager
@@ -105,7 +138,8 @@ def _name(drive: str) -> str:
 
 def _acquire(
     descriptor: int, how: int, drive: str, wait_s: float, sleep: Callable[[float], None], waiting: Callable[[str], None]
-) -> None:
+) -> float:
+    """Seconds that it waited. Raises Busy."""
     waited = 0.0
     while True:
         try:
@@ -122,7 +156,7 @@ def _acquire(
             sleep(POLL_S)
             waited += POLL_S
         else:
-            return
+            return waited
 
 
 def _nobody(_used: str) -> None:

@@ -19,7 +19,7 @@ from tapekit.jobs.nightly.at_hand import AtHand
 from tapekit.jobs.nightly.go import Gone, Ways
 from tapekit.jobs.nightly.going_on import Person
 from tapekit.jobs.nightly.keep import RECENT, Keeper
-from tapekit.jobs.nightly.lock import locked
+from tapekit.jobs.nightly.lock import locked_where_free
 from tapekit.jobs.nightly.prepare import Prepared, clean_up, prepared, run_hooks
 from tapekit.jobs.nightly.setting import Setting
 from tapekit.jobs.nightly.trace import LeftOver, Trace
@@ -40,11 +40,15 @@ def run(
 ) -> NightReport:  # fmt: skip
     """Run one night of a job; the report says how it ended, whatever happened.
 
-    A `person` at the terminal changes cartridges. `waiting` is told once who holds a drive that this run waits for.
-    Raises Busy where another run holds a drive for longer than the job waits, TapekitError where no lock can be kept.
+    A `person` at the terminal changes cartridges. `waiting` is told once who holds a drive that this run waits for. A
+    drive that another run holds for longer than the job waits is none for this night; raises Busy where no other drive
+    is left, and no spool, or where the job itself runs; TapekitError where no lock can be kept.
     """
     urls = [url for _, url in setting.drives] + [feed.changer for feed in setting.feeds.values()]
-    with locked(setting.locks, urls, f"job {setting.name}", setting.job.wait.seconds, waiting=waiting):
+    with locked_where_free(setting.locks, setting.name, urls, setting.job.wait.seconds, waiting=waiting) as busy:
+        setting = setting.without(busy)
+        if not setting.drives and setting.job.spool is None:
+            raise next(iter(busy.values()))
         return _Run(setting, progress, night or night_of(clock.now()), person).run()
 
 
@@ -158,7 +162,8 @@ class _Run:
         next_names = self._following(stock, following, gone) if turn else ()
         worn = self._media_warnings({*next_names, *(used.name for used in gone.cartridges)})
         told = [warning for drive in gone.health.values() for warning in health.notes(drive)]
-        warnings = [*gone.warnings, *told, *sizes.warnings(watched, nights_left), *self._clock_warnings(), *worn]
+        busy = [Note("busy", {"drive": name}, why) for name, why in setting.busy.items()]
+        warnings = [*gone.warnings, *busy, *told, *sizes.warnings(watched, nights_left), *self._clock_warnings(), *worn]
         outcome = gone.outcome(problems, warnings)
         code = gone.exit_code if outcome in {Outcome.FAILED, Outcome.SPOOLED} else _EXIT[outcome]
         waiting = spool.nights(setting.job.spool, setting.name) if setting.job.spool else 0

@@ -1,6 +1,7 @@
 """A job of the configuration, as the night needs it."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,8 @@ class Setting:
     job: Job
     configuration: Configuration
     state: Path
+    busy: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Drives that somebody else holds, and who: this run does without them."""
 
     @property
     def site(self) -> str:
@@ -46,12 +49,22 @@ class Setting:
     @property
     def drives(self) -> tuple[tuple[str, str], ...]:
         """Name and URL of each drive in reach."""
-        return tuple((name, self.configuration.drives[name].url) for name in self.job.in_reach)
+        return tuple((name, self.configuration.drives[name].url) for name in self._free)
+
+    @property
+    def _free(self) -> tuple[str, ...]:
+        return tuple(name for name in self.job.in_reach if name not in self.busy)
+
+    def without(self, busy: Mapping[str, TapekitError]) -> "Setting":
+        """The same job where others hold some of the drives or changers, by URL."""
+        drives = {name: self.configuration.drives[name] for name in self.job.in_reach}
+        held = {name: why for name, it in drives.items() for url, why in busy.items() if url in (it.url, it.changer)}
+        return dataclasses.replace(self, busy={name: str(why) for name, why in held.items()})
 
     @property
     def feeds(self) -> dict[str, Feed]:
         """By URL of each drive in reach that a changer fills: which changer."""
-        drives = [self.configuration.drives[name] for name in self.job.in_reach]
+        drives = [self.configuration.drives[name] for name in self._free]
         return {drive.url: Feed(drive.changer, drive.number) for drive in drives if drive.changer is not None}
 
     @property

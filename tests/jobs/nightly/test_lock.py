@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tapekit.errors import Busy, Exit
-from tapekit.jobs.nightly.lock import locked
+from tapekit.jobs.nightly.lock import locked, locked_where_free
 
 HOLDER = """
 import sys, time
@@ -95,3 +95,13 @@ def test_one_drive_has_one_lock_however_it_is_written(tmp_path: Path) -> None:
         pytest.fail("the lock was held")
     with locked(tmp_path, [first, second], "job", 0):
         pass
+
+
+def test_what_comes_free_is_held_and_the_others_are_told(tmp_path: Path, other: "subprocess.Popen[bytes]") -> None:
+    slept: list[float] = []
+    with locked_where_free(tmp_path, "two", ["image:a", "image:b"], 2, slept.append) as busy:
+        assert (list(busy), len(slept)) == (["image:a"], 2)
+        with pytest.raises(Busy), locked(tmp_path, ["image:b"], "job three", 0):
+            pytest.fail("the lock was held")
+        with pytest.raises(Busy, match="in use by job two"), locked_where_free(tmp_path, "two", ["image:c"], 0):
+            pytest.fail("the job runs")

@@ -1,5 +1,6 @@
 """Trouble in the middle of a night: a drive that fails at any moment, commands that fail, a clock that goes back."""
 
+import functools
 import shutil
 from collections.abc import Mapping
 from datetime import timedelta
@@ -10,9 +11,10 @@ import pytest
 from drivers.base import Drive
 from drivers.errors import DriveError
 from tapekit import drives
-from tapekit.errors import Exit, Stopped
+from tapekit.errors import Busy, Exit, Stopped
 from tapekit.jobs import inspect
-from tapekit.jobs.nightly import spool
+from tapekit.jobs.nightly import run, spool
+from tapekit.jobs.nightly.lock import locked, locked_where_free
 from tapekit.report.night import NightReport, Outcome
 from tests.jobs.cartridges import Image, evidences
 from tests.jobs.nightly.site import Site
@@ -130,4 +132,40 @@ def test_a_disk_that_is_not_mounted_takes_no_place_on_a_cartridge(tmp_path: Path
         assert (report.outcome, report.exit_code) == (Outcome.FAILED, Exit.FAILED)
         assert [note.kind for note in report.problems] == ["source-missing"]
     assert complete(site.cartridge("MON-1")) == [first.archive]
+    assert not spool.waiting(site.spool, "office")
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What a night waited for its locks, which takes no time."""
+    slept: list[float] = []
+    monkeypatch.setattr(run, "locked_where_free", functools.partial(locked_where_free, sleep=slept.append))
+    return slept
+
+
+@pytest.mark.parametrize("is_spooled", (True, False))
+def test_a_drive_that_stays_in_use_is_none_for_the_night(
+    tmp_path: Path, waited: list[float], *, is_spooled: bool
+) -> None:
+    site = site_at(tmp_path / "site")
+    site.options |= {} if is_spooled else {"spool": None}
+    with locked(site.root / "state/locks", [f"image:{site.drive}"], "tapekit verify", 0, is_shared=True):
+        if not is_spooled:
+            with pytest.raises(Busy, match="in use by tapekit verify"):
+                site.run()
+            return
+        report = site.run()
+    assert (report.outcome, report.exit_code, len(waited)) == (Outcome.SPOOLED, Exit.CARTRIDGE, 7200)
+    assert ("busy", "rdx") in [(note.kind, note.values.get("drive")) for note in report.warnings]
+    assert [complete(path) for path in spool.waiting(site.spool, "office")] == [[report.archive]]
+    site.next_day()
+    assert site.run().outcome is not Outcome.SPOOLED
+    assert not spool.waiting(site.spool, "office")
+
+
+@pytest.mark.usefixtures("waited")
+def test_a_job_that_runs_is_not_run_twice_for_its_spool(tmp_path: Path) -> None:
+    site = site_at(tmp_path / "site")
+    with locked_where_free(site.root / "state/locks", "office", [], 0), pytest.raises(Busy):
+        site.run()
     assert not spool.waiting(site.spool, "office")
