@@ -310,6 +310,16 @@ def choose(segments: list[Segment], wanted: str) -> Segment:
     return found[0]
 
 
+def later_unclosed(segments: Iterable[Segment], chosen: Segment) -> list[str]:
+    """In words: archives of the same job behind the `latest`, which `choose` passes over as they were not closed."""
+    return [
+        f"archive {part.archive[:8] or '?'} in file {part.file} is later, and {part.state}"
+        + (f": {part.problem}" if part.problem else "")
+        for part in by_archive(segments).values()
+        if part.file > chosen.file and not part.is_closed and part.job in {chosen.job, "?"}
+    ]
+
+
 def by_archive(segments: Iterable[Segment]) -> dict[str, Segment]:
     """Each archive's segment, by its id; the whole one where a copy was cut off, and made again behind it."""
     found: dict[str, Segment] = {}

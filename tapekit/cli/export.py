@@ -49,13 +49,14 @@ def command(
         print_json({
             "archive": result.archive, "members": result.members, "exported_bytes": result.exported_bytes,
             "damaged": reasons_json(result.damaged), "problems": result.problems,
-            "corrected": corrected_json(result.corrected),
+            "doubts": result.doubts, "corrected": corrected_json(result.corrected),
         }, to_error=True)  # fmt: skip
     else:
         show_list("damaged", reasons(result.damaged))
         show_list("cartridge", result.problems)
+        show_list("doubt", result.doubts)
         show_corrected(result.corrected)
     if result.damaged or result.problems:
         context.exit(Exit.VERIFICATION)
-    if result.corrected:
+    if result.corrected or result.doubts:
         context.exit(Exit.WARNINGS)

@@ -70,7 +70,7 @@ def command(
             "damaged": reasons_json(result.damaged), "refused": reasons_json(result.refused),
             "skipped": reasons_json(result.skipped), "warnings": reasons_json(result.warnings),
             "problems": result.problems, "corrected": corrected_json(result.corrected),
-            "unmatched": result.unmatched, "locked": bool(memory.kept),
+            "unmatched": result.unmatched, "doubts": result.doubts, "locked": bool(memory.kept),
             "catalog_problem": problem_json(memory),
         })  # fmt: skip
     else:
@@ -81,6 +81,7 @@ def command(
         show_list("cartridge", result.problems)
         show_corrected(result.corrected)
         show_list("nothing matches", result.unmatched)
+        show_list("doubt", result.doubts)
         state = "" if result.state == "complete" else f" ({result.state})"
         click.echo(
             f"restored to {to}: {counted(result.members, 'member')}, {size_text(result.restored_bytes)}, "
@@ -95,6 +96,7 @@ def command(
 def _exit_code(result: restore.Result) -> Exit:
     if result.damaged or result.problems:
         return Exit.VERIFICATION
-    if result.refused or result.warnings or result.unmatched or result.skipped or result.corrected:
+    lesser = (result.refused, result.warnings, result.unmatched, result.skipped, result.corrected, result.doubts)
+    if any(lesser):
         return Exit.WARNINGS
     return Exit.DONE

@@ -35,6 +35,8 @@ class Result:
     exported_bytes: int = 0
     damaged: list[tuple[bytes, str]] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
+    doubts: list[str] = dataclasses.field(default_factory=list)
+    """Why this may not be the archive that was meant."""
     corrected: list[Corrected] = dataclasses.field(default_factory=list)
     """Blocks that are bad on the medium, and that parity gave back: nothing of them is lost."""
 
@@ -61,7 +63,7 @@ def run(
             result.damaged.append((ended.path, f"the tar ends in the middle of it: {ended.why}"))
         progress.end()
         result.problems += [*parts.problems, *parts.missing()]
-        result.corrected = parts.corrected
+        result.doubts, result.corrected = parts.doubts, parts.corrected
         job, names = parts.chosen.job, [parts.cartridges[number] for number in sorted(parts.cartridges)]
     audit.note(
         Event.EXPORTED, cartridge=", ".join(names), archive=result.archive, job=job,

@@ -11,7 +11,7 @@ from formats import pax
 from formats.catalog import NOT_IN_STREAM, Entry
 from formats.segment import COMPLETE, CONTINUED
 from tapekit.blocks.correct import Corrected, CorrectingDrive, correcting
-from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
+from tapekit.cartridge.cartridge import Cartridge, Segment, choose, later_unclosed, open_cartridge
 from tapekit.cartridge.catalog import Catalog, read_catalog
 from tapekit.errors import CartridgeError, VerificationFailed
 from tapekit.jobs.next_cartridge import Asked, NextCartridge
@@ -99,7 +99,10 @@ class Parts(contextlib.AbstractContextManager["Parts"]):
         self._tables = contextlib.ExitStack()
         reading = correcting(drive)
         cartridge = open_cartridge(reading)
-        self.chosen = choose(cartridge.segments(), sought.archive)
+        segments = cartridge.segments()
+        self.chosen = choose(segments, sought.archive)
+        self.doubts = later_unclosed(segments, self.chosen) if sought.archive == "latest" else []
+        """Why this may not be the archive that was meant."""
         self._needed = sought.needed(self.chosen.archive)
         self._take(reading, cartridge, self.chosen)
 

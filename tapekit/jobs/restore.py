@@ -56,6 +56,8 @@ class Result:
     warnings: list[tuple[bytes, str]] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
     unmatched: list[str] = dataclasses.field(default_factory=list)
+    doubts: list[str] = dataclasses.field(default_factory=list)
+    """Why this may not be the archive that was meant."""
     corrected: list[Corrected] = dataclasses.field(default_factory=list)
     """Blocks that are bad on the medium, and that parity gave back: nothing of them is lost."""
     cartridges: list[str] = dataclasses.field(default_factory=list)
@@ -122,6 +124,7 @@ class _Restore:
             result.warnings += self._target.warnings
         self._progress.end()
         result.problems += parts.problems
+        result.doubts += parts.doubts
         if not self._patterns.is_settled:
             result.problems += parts.missing()
         result.unmatched = self._patterns.unmatched()

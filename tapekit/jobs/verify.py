@@ -18,7 +18,7 @@ from tapekit.audit.events import Event
 from tapekit.blocks.cipher import NAMES_ONLY
 from tapekit.blocks.correct import Corrected, correcting
 from tapekit.blocks.read import BadBlock, FileEnd, GoodBlock, read_blocks
-from tapekit.cartridge.cartridge import Cartridge, Segment, choose, open_cartridge
+from tapekit.cartridge.cartridge import Cartridge, Segment, choose, later_unclosed, open_cartridge
 from tapekit.cartridge.catalog import Catalog, read_catalog
 from tapekit.cartridge.directory import contradictions, remembered, was_incomplete
 from tapekit.deltas.proof import Proof
@@ -163,7 +163,7 @@ def run(
         chosen = segments if wanted == "all" else [choose(segments, wanted)]
         total = sum(s.trailer.stored_bytes for s in chosen if s.trailer)
         progress.begin("reading back", total or None)
-        results, doubts = [], []
+        results, doubts = [], later_unclosed(segments, chosen[0]) if wanted == "latest" else []
         for found in chosen:
             verification = _SegmentVerification(cartridge, found, progress, stop, carried, trust.proof)
             segment = verification.unlock(trust.opener)

@@ -85,7 +85,7 @@ def test_restore(run: Run, saved: str, source: Path, tmp_path: Path) -> None:
     ran = run("restore", saved, "*one", "nothing", "--to", tmp_path / "to", "--json")
     assert ran.answer.keys() == {
         "cartridge", "cartridges", "archive", "state", "members", "restored_bytes", "damaged", "refused", "skipped",
-        "warnings", "problems", "corrected", "unmatched", "locked", "catalog_problem",
+        "warnings", "problems", "corrected", "unmatched", "doubts", "locked", "catalog_problem",
     }  # fmt: skip
     assert (ran.code, ran.answer["members"], ran.answer["unmatched"]) == (3, 1, ["nothing"])
 

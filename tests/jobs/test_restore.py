@@ -8,10 +8,10 @@ import pytest
 
 from drivers.base import Drive, Mark
 from tapekit.errors import NoSuchArchive
-from tapekit.jobs import restore
+from tapekit.jobs import export, restore
 from tapekit.patterns import Patterns
 from tapekit.progress import Silent
-from tests.jobs.cartridges import Image, new_image, restored
+from tests.jobs.cartridges import Image, new_image, places, restored
 
 OLD_NS, NEW_NS = 1_000_000_000_000_000_007, 1_600_000_000_000_000_003
 
@@ -225,3 +225,27 @@ def test_an_archive_that_is_not_there(cartridge: Image, source: Path, tmp_path: 
     with pytest.raises(NoSuchArchive):
         cartridge.restore(tmp_path / "to", archive=archive)
     assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize("job", ("backup", "other"))
+def test_a_later_archive_that_was_not_closed_is_said(tmp_path: Path, job: str) -> None:
+    """Yesterday's file comes back for today's: nobody should believe that it is the latest."""
+    source, cartridge = tmp_path / "two", new_image(tmp_path / "two.tkc")
+    source.mkdir()
+    (source / "file").write_bytes(b"yesterday")
+    cartridge.back_up(source)
+    (source / "file").write_bytes(b"today")
+    today = cartridge.back_up(source, job=job)
+    last = [place for place in places(cartridge.path) if place.file == 3][-1]
+    with cartridge.path.open("r+b") as file:
+        file.seek(last.content + 200)
+        file.write(b"damaged")
+    result = cartridge.restore(tmp_path / "to")
+    assert (restored(tmp_path / "to", source) / "file").read_bytes() == b"yesterday"
+    checked = cartridge.verify("latest")
+    with cartridge.drive() as drive:
+        exported = export.run(drive, "latest", len, Silent())
+    for doubts in (result.doubts, checked.doubts, exported.doubts):
+        assert [today.archive[:8] in why and "incomplete" in why for why in doubts] == [True] * (job == "backup")
+    by_id = cartridge.restore(tmp_path / "by-id", archive=today.archive)
+    assert (by_id.doubts, (restored(tmp_path / "by-id", source) / "file").read_bytes()) == ([], b"today")
