@@ -165,11 +165,9 @@ def _show(result: backup.Result, unkept: str, *, is_parity_wanted: bool) -> None
     elif is_parity_wanted:
         click.echo("  no parity: the cartridge is too small for it")
     if result.flowed is not None and result.flowed.stops:
-        source, needed = size_text(result.flowed.source_bytes_s), size_text(result.flowed.needed_bytes_s)
-        click.echo(
-            f"  the drive stopped {counted(result.flowed.stops, 'time')}: the source delivers {source}/s, "
-            f"the drive needs {needed}/s"
-        )
+        flowed, needed = result.flowed, size_text(result.flowed.needed_bytes_s)
+        source = f"the source delivers {size_text(flowed.source_bytes_s)}/s, " if flowed.source_bytes_s else ""
+        click.echo(f"  the drive stopped {counted(flowed.stops, 'time')}: {source}the drive needs {needed}/s")
     for why in result.not_locked:
         click.echo(f"  the cartridge could be taken out while it was written: {why}", err=True)
     if result.encrypted_for:

@@ -128,5 +128,6 @@ def timing_row(timing: Timing, words: Words) -> Row:
     told = [words.speed(speed)] if speed else []
     if timing.stops:
         source, needed = words.speed(timing.source_bytes_s), words.speed(timing.needed_bytes_s)
-        told.append(words("stops", count=words.number(timing.stops), source=source, needed=needed))
+        key = "stops" if timing.source_bytes_s else "stops.unmeasured"
+        told.append(words(key, count=words.number(timing.stops), source=source, needed=needed))
     return words.step(timing.step), words.duration(timing.seconds), words.clauses(told)

@@ -133,6 +133,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "stops of the drive: {count}; the source delivers {source}, the drive needs {needed}",
         "arrêts du lecteur : {count} ; la source donne {source}, il lui faut {needed}",
     ),
+    "stops.unmeasured": (
+        "stops of the drive: {count}; the drive needs {needed}",
+        "arrêts du lecteur : {count} ; il lui faut {needed}",
+    ),
     "drive.health": ("What the drives say", "Ce que disent les lecteurs"),
     "drive": ("Drive", "Lecteur"),
     "alerts": ("Warnings", "Avertissements"),

@@ -36,6 +36,12 @@ def test_a_tape_that_stopped_is_told_with_what_it_needs() -> None:
     assert "arrêts du lecteur : 8 ; la source donne" in text(report, "fr", UTC).replace("\xa0", " ").replace(
         "\u202f", " "
     )
+    unmeasured = dataclasses.replace(report, timings=(dataclasses.replace(stopped, stops=1, source_bytes_s=0),))
+    told = text(unmeasured, "en", UTC).replace("\xa0", " ")
+    assert "stops of the drive: 1; the drive needs 177.0 MB/s" in told
+    assert "arrêts du lecteur : 1 ; il lui faut" in text(unmeasured, "fr", UTC).replace("\xa0", " ").replace(
+        "\u202f", " "
+    )
     assert "stops" not in text(nights.CLEAN, "en", UTC)
 
 
