@@ -36,13 +36,20 @@ def shared_bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         pytest.skip(str(reason))
 
 
+def _needs(bench: Bench, request: pytest.FixtureRequest) -> None:
+    why = bench.lacks.get(request.function.__name__)
+    if why is not None:
+        pytest.skip(why)
+
+
 def _of(benches: tuple[tuple[str, MakeBench], ...]) -> pytest.MarkDecorator:
     makers, names = [make for _, make in benches], [name for name, _ in benches]
     return pytest.mark.parametrize("shared_bench", makers, ids=names, indirect=True, scope="module")
 
 
 @pytest.fixture
-def bench(shared_bench: Bench) -> Iterator[Bench]:
+def bench(shared_bench: Bench, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    _needs(shared_bench, request)
     shared_bench.blank()
     yield shared_bench
     shared_bench.close()
@@ -353,9 +360,12 @@ def test_what_remains_is_what_fits(bench: Bench) -> None:
     assert read_all(bench.open()) == [*THREE_FILES, [bytes(remaining - 64)]]
 
 
-def test_a_protected_medium_is_read_and_not_written(make_bench: MakeBench, tmp_path: Path) -> None:
+def test_a_protected_medium_is_read_and_not_written(
+    make_bench: MakeBench, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     try:
         with make_bench(tmp_path) as bench:
+            _needs(bench, request)
             write_files(formatted(bench), THREE_FILES)
             bench.close()
             bench.protect()
@@ -491,9 +501,10 @@ def test_counts_what_it_does(bench: Bench) -> None:
     assert counters["read errors"] == counters["write errors"] == 0
 
 
-def test_the_largest_block_comes_back(make_bench: MakeBench, tmp_path: Path) -> None:
+def test_the_largest_block_comes_back(make_bench: MakeBench, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     try:
         with make_bench(tmp_path, 48 << 20) as bench:
+            _needs(bench, request)
             drive = formatted(bench)
             largest = random.Random(1).randbytes(min(drive.medium().largest_block_bytes, bench.carried_bytes))
             write_files(drive, [[largest], [largest[::-1]]])

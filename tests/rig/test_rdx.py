@@ -223,6 +223,23 @@ def test_the_night_goes_on_in_another_dock(qemu: Qemu, dock: Dock, medium: Mediu
         other_dock.clear()
 
 
+def test_nights_on_cartridges_that_are_swapped(dock: Dock, medium: Medium, other: Medium, tmp_path: Path) -> None:
+    """Monday's, Tuesday's, and on Wednesday Monday's again: that night is told, and added to it."""
+    site = UsbSite(tmp_path, url=f"rdx:{dock.link}", options={"parity": False, "spool": None})
+    dock.plug(medium)
+    nights = [site.run()]
+    for cartridge in (other, medium):
+        swap(dock, cartridge)
+        site.next_day()
+        nights.append(site.run())
+    names = [[state.name for state in night.cartridges] for night in nights]
+    assert names[0] == names[2] != names[1]
+    assert [night.outcome for night in nights] == [Outcome.CLEAN, Outcome.CLEAN, Outcome.WARNINGS], nights
+    assert [note.kind for note in nights[2].warnings] == ["another-cartridge"]
+    swap(dock, medium)  # the night has let it go
+    assert site.whole_archives() == 2
+
+
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda session: session.name)
 def test_what_is_said_to_a_dock_is_recorded(session: Session, dock: Dock, medium: Medium, shared: Path) -> None:
     node = dock.plug(Medium(medium.path, is_write_protected=session.is_write_protected) if session.is_inside else None)
