@@ -376,6 +376,13 @@ NOTES: dict[str, Wording] = {
         ("scrub it, and replace it when there are more: tapekit scrub",
          "examinez-la, et remplacez-la s’il y en a davantage : tapekit scrub"),
     ),
+    "not-joined": Wording(
+        ("on {cartridge}, files that changed were checked block by block alone",
+         "sur {cartridge}, les fichiers modifiés n’ont été vérifiés que bloc par bloc"),
+        _DETAIL,
+        ("make room there for as much as the largest file that changed",
+         "faites-y de la place pour le plus grand fichier modifié"),
+    ),
     "scrub-lost": Wording(
         ("{cartridge} is to be retired: its last scrub lost blocks: {lost}",
          "{cartridge} est à retirer : blocs perdus à son dernier examen : {lost}"),

@@ -23,8 +23,6 @@ from tapekit.stream.unpack import FoundMember, LostMember, at_offset
 TAKE_BYTES = 64 << 10
 DRAFTS = "/var/tmp"  # noqa: S108 - the directory of the system for what is large
 
-ROOM = "make room there for as much as the largest file that changed"
-
 
 def is_joined(entry: Entry) -> bool:
     """Whether a member has to be brought together."""
@@ -60,7 +58,7 @@ def _making_room(folder: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _NoRoom(f"{folder}: no place to bring it together: {(error.strerror or '').lower()}: {ROOM}") from error
+        raise _NoRoom(f"{folder}: a file cannot be brought together: {(error.strerror or '').lower()}") from error
 
 
 class Draft:

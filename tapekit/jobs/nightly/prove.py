@@ -123,6 +123,8 @@ class Proving:
             self.warnings.append(Note("blocks-corrected", values, found.corrected[0].why))
         proof.rungs.append(Rung.READ_BACK)
         (segment,) = found.segments
+        if segment.not_joined:
+            self.warnings.append(Note("not-joined", {"cartridge": found.cartridge}, segment.not_joined))
         self._carried = segment.carried
         if segment.comparison is None:
             return

@@ -1,6 +1,8 @@
 """Nights that build upon each other: proven before they count, and written in full where their base is damaged."""
 
 import dataclasses
+import errno
+import os
 import random
 import re
 import shutil
@@ -25,6 +27,7 @@ from tapekit.keys.seal import NOBODY, Recipients
 from tapekit.keys.slot import PrivateKey
 from tapekit.model import Rung
 from tapekit.progress import Silent
+from tapekit.stream import joined
 from tests.jobs.cartridges import Image, evidences, new_image, places, request, restored
 from tests.jobs.deltas import read
 
@@ -104,6 +107,21 @@ def test_a_damaged_base_is_noticed_and_all_is_written_anew(site: Site, tmp_path:
     site.check(tmp_path / "to")
     site.change()
     assert site.night().backup.base == third.backup.archive
+
+
+def test_no_room_to_bring_files_together(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The night is told as it is: read back, the blocks of changed files alone."""
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    site.night()
+    site.change()
+    monkeypatch.setattr(joined.Draft, "write", full)
+    second = site.night()
+    told = [] if site.recipients else ["not-joined"]  # of an encrypted base a night has no key anyway
+    assert [note.kind for note in second.warnings] == told
+    assert Rung.READ_BACK in second.proofs[0].rungs
 
 
 @pytest.mark.long
