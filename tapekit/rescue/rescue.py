@@ -2177,6 +2177,13 @@ def choose(archives: List[Archive], wish: str) -> Tuple[int, Archive]:
     return fitting[0]
 
 
+def note_later(archives: List[Archive], number: int, report: Report) -> None:
+    """What `latest` passed over: later archives that are not whole."""
+    for later, other in enumerate(archives[number:], number + 1):
+        if not other.complete:
+            report.note(f"archive {later} ({other}) is later, and not whole: {other.state()}")
+
+
 # === The catalog (section 8) =====================================================================================
 
 SHORT, ABSENT, DELTA = 2, 4, 16  # flags
@@ -3600,6 +3607,8 @@ def run(arguments: argparse.Namespace, report: Report) -> int:
     number, archive = choose(archives, arguments.archive or "latest")
     of = f" of {len(archives)} (--archive takes another)" if len(archives) > 1 else ""
     report.note(f"archive {number}{of}: {archive}")
+    if arguments.archive in (None, "latest"):
+        note_later(archives, number, report)
     if archive.lacks_parts and sys.stdin is not None and sys.stdin.isatty():
         archive = fed_by_hand(archive, cartridges[0], arguments.device, report)
     archive.unlock(key)

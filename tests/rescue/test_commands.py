@@ -84,6 +84,7 @@ def test_archives_are_chosen(image: Path, tmp_path: Path, wish: str | None, foun
     options = ["--archive", wish] if wish else []
     run = rescue("restore", image, "--to", tmp_path / "to", *options)
     assert (run.code, contents(tmp_path / "to")) == (FINE, found), run.err
+    assert ("is later, and not whole: incomplete" in run.err) == (wish in {None, "latest"})
 
 
 @pytest.mark.parametrize("wish", ("0", "4", "ffff", "x"))
