@@ -188,8 +188,8 @@ def test_a_bad_sector_is_one_bad_block(dock: Dock, medium: Medium, error: int) -
 @pytest.mark.parametrize(
     ("is_for_writing", "error", "why"),
     (
-        (True, MEDIUM_ERROR, "cannot be written: "),
-        (True, IO_ERROR, "cannot be written: "),
+        (True, MEDIUM_ERROR, "it took no end of its part"),
+        (True, IO_ERROR, "it took no end of its part"),
         (False, MEDIUM_ERROR, "medium error"),
     ),
 )
@@ -209,7 +209,7 @@ def test_a_night_that_meets_bad_sectors_is_saved_elsewhere(
     dock.plug(Medium(medium.path, bad=tuple(bad)))
     report = site.next_night()
     assert report.outcome is Outcome.SPOOLED, report
-    assert [why in problem.detail for problem in report.problems] == [True], report
+    assert [why in problem.detail for problem in report.problems] == [True], report.problems
     if not is_for_writing:
         dock.unplug()
         dock.plug(medium)
