@@ -5,7 +5,7 @@ import dataclasses
 import queue
 import threading
 from collections.abc import Iterator
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from drivers.base import Drive, Mark
 from drivers.errors import DriveError, MediumError
@@ -214,13 +214,12 @@ class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Stop reading ahead; the drive is free again when this returns."""
+    def close(self) -> list[GoodBlock]:
+        """Stop reading ahead; the drive is free again when this returns. What was read, and nobody has taken."""
         self._stop = True
-        _drain_until_ended(self._raw, self._reading)
-        with contextlib.suppress(queue.Full):  # where it is full, there is something to wake up for
-            self._raw.put_nowait(FileEnd(self._start, has_filemark=False))
-        _drain_until_ended(self._items, self._checking)
+        left = _drain_until_ended(self._items, self._checking)
+        self._reading.join()
+        return [item for item in left if isinstance(item, GoodBlock)]
 
     def _read_all(self) -> None:
         number, bad_in_a_row = self._start, 0
@@ -234,12 +233,15 @@ class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
                 if bad_in_a_row > MOST_BAD_IN_A_ROW:
                     raise DriveError(f"{self._drive.url}: {bad_in_a_row} blocks in a row cannot be read")
                 number += 1
+            self._raw.put(
+                FileEnd(number, has_filemark=False)
+            )  # so that what was read is checked, and no more waited for
         except Exception as error:  # noqa: BLE001 - handed to the reader's thread
             self._raw.put(error)
 
     def _check_all(self) -> None:
         number = self._start
-        while not self._stop:
+        while True:
             data = self._raw.get()
             item = data if isinstance(data, Exception) else self._check(data, number)
             self._items.put(item)
@@ -254,12 +256,15 @@ class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
             return error
 
 
-def _drain_until_ended(waiting: "queue.Queue[Any]", thread: threading.Thread) -> None:
-    """Make room for what a thread still wants to hand over, until it sees that it should stop."""
-    while thread.is_alive():
+def _drain_until_ended(waiting: "queue.Queue[_T]", thread: threading.Thread) -> list[_T]:
+    """Make room for what a thread still wants to hand over, until it sees that it should stop. What it handed over."""
+    found = []
+    while thread.is_alive() or not waiting.empty():
         with contextlib.suppress(queue.Empty):
-            waiting.get_nowait()
+            found.append(waiting.get_nowait())
+            continue
         thread.join(0.01)
+    return found
 
 
 def decode(good: GoodBlock, cipher: BlockCipher | None = None) -> "bytes | memoryview":

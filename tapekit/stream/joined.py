@@ -17,10 +17,11 @@ from tapekit.cartridge.cartridge import Cartridge, Segment, by_archive
 from tapekit.errors import KeyNeeded, KeyRefused, VerificationFailed
 from tapekit.keys.opener import Opener
 from tapekit.stream.chain import Layer, Piece, Wanted, read_layer
-from tapekit.stream.read import Hole, PlainStream, find_layout
+from tapekit.stream.read import Hole, PlainStream, Recent, find_layout
 from tapekit.stream.unpack import FoundMember, LostMember, at_offset
 
 TAKE_BYTES = 64 << 10
+RECENT_BYTES = 48 << 20
 DRAFTS = "/var/tmp"  # noqa: S108 - the directory of the system for what is large
 
 
@@ -119,6 +120,8 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
         self._bases = segment.header.bases if segment.header else ()
         self._found: dict[str, Segment] | None = None
         self._streams: dict[str, PlainStream] = {}
+        self._recent = Recent(RECENT_BYTES)
+        """Files that stand side by side have their layers side by side, too."""
         self._draft: Draft | None = None
 
     def __exit__(self, *_exception: object) -> None:
@@ -236,7 +239,8 @@ class Joiner(contextlib.AbstractContextManager["Joiner"]):
             segment = self._segment
             if archive != segment.archive:
                 segment = self._cartridge.unlock(self._base(archive), self._opener)
-            self._streams[archive] = PlainStream(self._cartridge.drive, find_layout(self._cartridge.drive, segment))
+            layout = find_layout(self._cartridge.drive, segment)
+            self._streams[archive] = PlainStream(self._cartridge.drive, layout, recent=self._recent)
         return self._streams[archive]
 
 

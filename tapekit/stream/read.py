@@ -1,5 +1,6 @@
 """The plain stream of a segment, from any offset on, with holes where blocks are damaged."""
 
+import collections
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -115,15 +116,41 @@ def read_exactly(stream: Readable, size: int) -> bytes:
     return b"".join(parts)
 
 
+class Recent:
+    """The blocks of some streams that were read last: what needs them in turn does not read them in turn."""
+
+    def __init__(self, most_bytes: int) -> None:
+        """Keep at most so much, decoded."""
+        self._left = most_bytes
+        self._kept: collections.OrderedDict[tuple[int, int], memoryview] = collections.OrderedDict()
+
+    def find(self, file: int, start: int) -> memoryview | None:
+        """The block of a segment's file that begins at a stream offset, where it is kept."""
+        found = self._kept.get((file, start))
+        if found is not None:
+            self._kept.move_to_end((file, start))
+        return found
+
+    def keep(self, file: int, start: int, plain: memoryview) -> None:
+        """A block was read; those that were needed longest ago make room."""
+        if (file, start) in self._kept:
+            return
+        self._kept[file, start] = plain
+        self._left -= len(plain)
+        while self._left < 0 and len(self._kept) > 1:
+            self._left += len(self._kept.popitem(last=False)[1])
+
+
 class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
     """Reads the stream of one segment forward; seeks by locating the block that holds an offset.
 
-    `on_block` is told of every block as it is read. `bad_blocks` counts the damaged ones that were met.
+    `on_block` is told of every block as it is read. `bad_blocks` counts the damaged ones that were met. What `recent`
+    keeps is not read again.
     """
 
     def __init__(
         self, drive: Drive, layout: StreamLayout, on_block: Callable[[GoodBlock | BadBlock], None] | None = None,
-        *, skips: bool = True,
+        *, skips: bool = True, recent: Recent | None = None,
     ) -> None:  # fmt: skip
         """Begin at the start of the segment's part of the stream; without `skips`, no block is jumped over."""
         self.layout = layout
@@ -132,6 +159,7 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
         self._bad_numbers: set[int] = set()
         self._drive = drive
         self._skip_blocks = SKIP_BLOCKS if skips else 1 << 62
+        self._recent = recent
         self._on_block = on_block or (lambda _item: None)
         self._run: BlockRun | None = None
         self._items: Iterator[GoodBlock | BadBlock | FileEnd] = iter(())
@@ -148,8 +176,16 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
     def close(self) -> None:
         """Give the drive back."""
         if self._run is not None:
-            self._run.close()
-            self._run = None
+            left, self._run = self._run.close(), None
+            for item in left:
+                self._keep(item)
+
+    def _keep(self, item: GoodBlock | BadBlock) -> None:
+        """What was read on the way, or ahead, is not read again."""
+        if self._recent is not None and isinstance(item, GoodBlock) and item.header.kind == Kind.DATA:
+            with contextlib.suppress(Damaged):  # it is met again where it is needed
+                plain = memoryview(decode(item, self.layout.cipher))
+                self._recent.keep(self.layout.file, item.header.stream_offset, plain)
 
     def seek(self, offset: int) -> None:
         """Go to a stream offset; nothing is read before it is needed."""
@@ -189,6 +225,11 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
         if self.offset < layout.start or (layout.end is not None and self.offset >= layout.end):
             return False
         index = (self.offset - layout.start) // layout.cut
+        start = layout.start + index * layout.cut
+        kept = self._recent.find(layout.file, start) if self._recent else None
+        if kept is not None:
+            self._plain, self._plain_start = kept, start
+            return self.offset < start + len(kept)
         return self._search(index) if layout.has_parity else self._step(index)
 
     def _step(self, index: int) -> bool:
@@ -209,6 +250,7 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
             if isinstance(item, BadBlock):
                 self._note_bad(item)
             if item.number < wanted:
+                self._keep(item)
                 continue
             return self._use(item, index)
         return False
@@ -238,6 +280,7 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
                 if met > index:
                     why = bad.why if bad else "the block that belongs before it is missing"
                     raise Hole(self.offset, item.header.stream_offset, f"block {item.number}: {why}")
+                self._keep(item)
                 wanted = max(wanted, item.number + index - met)
             wanted = max(wanted, item.number + 1)
         if bad is not None:
@@ -275,6 +318,8 @@ class PlainStream(contextlib.AbstractContextManager["PlainStream"]):
             self._note_bad(BadBlock(item.number, str(error)))
             raise Hole(self.offset, behind, f"block {item.number} of file {layout.file}: {error}") from error
         self._plain_start = start
+        if self._recent is not None:
+            self._recent.keep(layout.file, start, self._plain)
         return self.offset < start + len(self._plain)
 
     def _note_bad(self, bad: BadBlock) -> BadBlock:

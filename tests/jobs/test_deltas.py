@@ -1,5 +1,6 @@
 """Archives that build upon each other: what is stored, what comes back, and what happens where the chain is broken."""
 
+import collections
 import errno
 import os
 import random
@@ -12,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drivers.base import Mark, Position
 from formats.segment import Trailer
 from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.deltas import state as remembered
 from tapekit.evidence import state_directory
-from tapekit.jobs import export, segments
+from tapekit.jobs import export, restore, segments
 from tapekit.jobs.verify import members_hit
 from tapekit.progress import Silent
 from tapekit.stream import joined
@@ -445,3 +447,30 @@ def test_thirty_nights_and_each_of_them(nights: Nights, tmp_path: Path) -> None:
         nights.check(night, tmp_path / str(night))
     assert nights.image.verify().ok
     assert kit(nights.image, "check").returncode == 0
+
+
+def test_a_restore_reads_each_block_once(nights: Nights, tmp_path: Path) -> None:
+    """Files beside each other have their layers beside each other: what was read for one is at hand for the next."""
+    rng = random.Random(1)
+    for number in range(100):
+        (nights.source / f"file {number:02}").write_bytes(rng.randbytes(100_000))
+    nights.image = new_image(tmp_path / "large.tkc", 128 << 20, 1 << 20)
+    for night in range(4):
+        for number in range(100):
+            change(nights.source / f"file {number:02}", rng.randrange(12) * PAGE, bytes([night]))
+        nights.save()
+    reads: collections.Counter[Position] = collections.Counter()
+    with nights.image.drive() as drive:
+        read_block = drive.read_block
+
+        def counted() -> bytes | Mark:
+            reads[drive.position()] += 1
+            return read_block()
+
+        drive.read_block = counted  # type: ignore[method-assign]
+        behind = {s.file: s.trailer.catalog_block for s in open_cartridge(drive).segments() if s.trailer}
+        reads.clear()
+        restore.run(drive, restore.Request(str(tmp_path / "to")), Silent())
+    of_content = [count for place, count in reads.items() if 1 < place.block < behind.get(place.file, 0)]
+    assert len(of_content) >= 10
+    assert set(of_content) == {1}
