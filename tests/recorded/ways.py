@@ -87,7 +87,7 @@ def _lead(patch: pytest.MonkeyPatch, way: object) -> None:
     patch.setattr(label, "__version__", "0")
     # How much is gathered, and what a thread has read ahead when it is stopped, depends on how fast it was.
     patch.setattr(TapeDrive, "_streaming", lambda _: None)
-    for name, method in (("_begin", _begin), ("__iter__", _each), ("close", lambda _: None)):
+    for name, method in (("_begin", _begin), ("__iter__", _each), ("close", lambda _: [])):
         patch.setattr(BlockRun, name, method)
 
 
