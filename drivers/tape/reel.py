@@ -104,7 +104,7 @@ class Reel(Placed):
             if size <= wanted:
                 return self._checked(bytes(memoryview(self._room)[:size]))
             self._to_object(place)
-            self._room = bytearray(-(-size // READ_BYTES) * READ_BYTES + protection.CHECK_BYTES)
+            self._room = bytearray(size)
 
     def _checked(self, block: bytes) -> bytes:
         if not self.is_protected:

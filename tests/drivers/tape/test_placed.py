@@ -312,9 +312,10 @@ def test_after_a_failed_write_the_place_is_the_drives(machine: Machine, drive: T
     assert [drive.read_block(), drive.read_block()] == [block(12), Mark.FILEMARK]
 
 
-def test_a_way_that_carries_half_a_mebibyte_will_do(
+def test_a_block_as_large_as_the_way_carries_is_read_back(
     machine: Machine, drive: TapeDrive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The first room for a block is one that every way carries, and the next one no larger than the block."""
     drive.close()
     execute = machine.unit.execute
 
@@ -326,6 +327,12 @@ def test_a_way_that_carries_half_a_mebibyte_will_do(
     monkeypatch.setattr(machine.unit, "execute", carry)
     opened = machine.open()
     assert opened.read_block() == block(0)
+    opened.to_end_of_data()
+    large = block(7, (512 << 10) - 4)  # and the check that goes with it
+    opened.write_block(large)
+    opened.write_filemark()
+    opened.locate(2)
+    assert opened.read_block() == large
 
 
 @pytest.mark.parametrize("was_on", (True, False))
