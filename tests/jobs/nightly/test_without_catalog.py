@@ -181,7 +181,7 @@ def disk(site: Site) -> Iterator[Path]:
         pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
     subprocess.run(["cp", "-a", f"{kept}/.", state], check=True)
     yield state
-    subprocess.run(["umount", state], check=True)
+    subprocess.run(["umount", "--lazy", state], check=True)  # an error's traceback may still hold a file open
 
 
 def delivered(site: Site) -> NightReport:

@@ -346,9 +346,18 @@ class Season:
             self.seen["full"] += is_full
             return
         today, others = report.night, [self.cartridges[file] for file in self.in_service() if file != self.file]
-        is_protected = any(model_is_protected(self.scheme, night_of(h), there.pool, today) for h in there.archives)
+        is_protected = any(
+            model_is_protected(self.scheme, night_of(held), pool, today)
+            for held in there.archives for pool in self.pools_of(held.archive)
+        )  # fmt: skip
         is_last = self.has_verified([there]) and not self.has_verified(others)
         assert is_protected or is_last or self.since_surprise <= REMEMBERED, report
+
+    def pools_of(self, archive: str) -> set[str]:
+        """Where its parts are: each is protected as long as the one that is kept longest."""
+        return {
+            there.pool for there in self.cartridges.values() if any(held.archive == archive for held in there.archives)
+        }  # fmt: skip
 
     def check_catalog(self, files: Iterable[str | None]) -> None:
         """The catalog has what is on the cartridges, and what was read back, no more and no less."""
