@@ -40,6 +40,11 @@ class Failed(Exception):
         self.row = row
         self.sense = sense
 
+    @property
+    def is_of_no_matter(self) -> bool:
+        """Whether nothing has to be done about it, where it was not the command that failed."""
+        return self.row.way is Way.GO_ON or (self.row.way is Way.AGAIN and not self.sense.is_deferred)
+
 
 class Listening:
     """A way to a device that keeps what the device says of other things than the command: it says so only once.
@@ -92,12 +97,14 @@ class Link:
         """Around what takes long."""
         return TELL_LONG.get()(what)
 
-    def heard(self) -> list[Sense]:
-        """What the drive has said to questions about its state since this was last asked, and nobody has looked at."""
+    def heard(self) -> list[Failed]:
+        """What the drive has said to questions about its state since this was last asked, and that matters."""
         heard, self.transport.heard = self.transport.heard, []
-        for sense in heard:
-            self._note_if_known(sense)
-        return heard
+        told = [Failed(row_of(sense), sense) for sense in heard]
+        for failed in told:
+            if failed.is_of_no_matter:
+                self._note(failed.row)
+        return [failed for failed in told if not failed.is_of_no_matter]
 
     def send(
         self, command: Command, *fields: tuple[int, int, int], data_out: Buffer = b"",
@@ -165,41 +172,41 @@ class Link:
         if row not in self.notes:
             self.notes.append(row)
 
-    def load(self) -> tuple[Reply, list[Sense]]:
-        """Draw the cartridge in and wait until the drive has it; its answer, and what it had to say first.
-
-        Raises Failed.
-        """
-        heard: list[Sense] = []
+    def load(self) -> list[Failed]:
+        """Draw the cartridge in and wait until the drive has it; what it had to say first. Raises Failed."""
+        heard: list[Failed] = []
         with self.long("loading the cartridge"):
-            while True:
-                try:
-                    return self.send(commands.LOAD_UNLOAD, (4, 1, 1)), heard
-                except Failed as failed:
-                    if failed.sense.key != Key.UNIT_ATTENTION or len(heard) >= MOST_ATTENTIONS:
-                        raise
-                    heard.append(failed.sense)
+            self._hear_out(heard, commands.LOAD_UNLOAD, (4, 1, 1))
+        return heard
 
-    def drain(self) -> list[Sense]:
+    def drain(self) -> list[Failed]:
         """Hear out what happened before: changed, reset, parameters. Raises Failed where the drive is not ready.
 
         The kernels from about 6.6 to 6.14 take the first of them for a reset and answer EIO; through SG_IO it is heard
         here, before st sees it.
         """
-        heard: list[Sense] = []
+        heard: list[Failed] = []
         with self.long("waiting for the drive"):
-            while True:
-                try:
-                    self.send(commands.TEST_UNIT_READY)
-                except Failed as failed:
-                    if failed.row.way is Way.LOAD:
-                        heard += self.load()[1]
-                        continue
-                    if failed.sense.key != Key.UNIT_ATTENTION or len(heard) >= MOST_ATTENTIONS:
-                        raise
-                    heard.append(failed.sense)
-                else:
-                    return heard + self.heard()
+            try:
+                self._hear_out(heard, commands.TEST_UNIT_READY)
+            except Failed as failed:
+                if failed.row.way is not Way.LOAD:
+                    raise
+                heard += self.load()
+                self._hear_out(heard, commands.TEST_UNIT_READY)
+        return heard + self.heard()
+
+    def _hear_out(self, heard: list[Failed], command: Command, *fields: tuple[int, int, int]) -> None:
+        """Send a command until the drive has nothing else to say first, which is added to `heard`. Raises Failed."""
+        while True:
+            try:
+                self.send(command, *fields)
+            except Failed as failed:
+                if failed.sense.key != Key.UNIT_ATTENTION or len(heard) >= MOST_ATTENTIONS:
+                    raise
+                heard.append(failed)
+            else:
+                return
 
     def answer(self, command: Command, *fields: tuple[int, int, int], size: int) -> bytes:
         """Send a command that is answered with at most `size` bytes."""

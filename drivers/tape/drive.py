@@ -206,7 +206,7 @@ class TapeDrive:
 
     def load(self) -> None:
         """See Drive."""
-        self._reel.run(lambda: self._link.load()[0])
+        self._reel.run(self._link.load)
         self._examine()
 
     def eject(self) -> None:

@@ -7,12 +7,14 @@ next, whoever heard it. A pause is time enough for somebody to move the tape: af
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from drivers.errors import (
     BlocksLost,
     DeviceFailure,
     DriveError,
     DriveReset,
+    EndOfData,
     EndOfMedium,
     MediumChanged,
     MediumError,
@@ -21,7 +23,7 @@ from drivers.errors import (
 from drivers.scsi import commands
 from drivers.scsi.commands import Command
 from drivers.scsi.link import Failed, Link, as_error
-from drivers.scsi.sensetable import Way, row_of
+from drivers.scsi.sensetable import Way
 from drivers.scsi.transport import GOOD, Reply, TransportError
 from formats.errors import FormatError
 from formats.scsi import tape
@@ -31,9 +33,13 @@ from formats.scsi.tape import TapePosition
 PAUSE_S = 1.0
 LONG_FORM = 6
 """Service action of READ POSITION."""
-TO_OBJECT = 0
+_TO_OBJECT = 0
+_END_OF_DATA, _NOTHING_MORE = (0x00, 0x05), (0x00, 0x00)
 _WRITING = (commands.WRITE, commands.WRITE_FILEMARKS)
 _AGAIN = "run the command again: it rewinds"
+
+
+_Answer = TypeVar("_Answer")
 
 
 class Unsupported(DeviceFailure):
@@ -87,7 +93,7 @@ class Placed:
         finally:
             self._last_s = self._link.patience.now()
 
-    def run(self, send: Callable[[], Reply], command: Command | None = None) -> Reply:
+    def run(self, send: Callable[[], _Answer], command: Command | None = None) -> _Answer:
         """The same of whatever sends commands. Raises DriveError; Unsupported where the drive does not know it."""
         before = self._place
         try:
@@ -115,6 +121,16 @@ class Placed:
         except (Unsupported, FormatError):
             return tape.parse_short(self.answer(commands.READ_POSITION, size=tape.SHORT_POSITION_BYTES))
 
+    def to_object(self, place: int) -> None:
+        """Go before that object. Raises EndOfData."""
+        self._place = None
+        try:
+            reply = self.do(commands.LOCATE_16, (1, 1, _TO_OBJECT << 3), (4, 8, place))
+        except Unsupported:  # drives before LTO-3
+            reply = self.do(commands.LOCATE, (3, 4, place))
+        if is_end(reply):
+            raise EndOfData(f"{self._url}: there is nothing at block {place} of the tape")
+
     def _repeat(self, command: Command, at: int | None) -> Reply | None:
         """What the drive said was not done: None where it was not; a reply where it was, all the same.
 
@@ -127,7 +143,7 @@ class Placed:
             sense = Sense(Key.NO_SENSE, 0x00, 0x02, eom=True) if found.is_early_warning else None
             return Reply(GOOD, sense)
         if at is not None and found.object == at + 1 and command is commands.READ:
-            self.do(commands.LOCATE_16, (1, 1, TO_OBJECT << 3), (4, 8, at))
+            self.to_object(at)
             return None
         raise self._displaced()
 
@@ -139,11 +155,9 @@ class Placed:
 
     def _listen(self) -> None:
         """What was said to somebody who asked for something else counts too. Raises DriveError."""
-        for sense in self._link.heard():
-            row = row_of(sense)
-            if row.way not in (Way.GO_ON, Way.AGAIN) or (sense.is_deferred and row.way is Way.AGAIN):
-                before, self._place = self._place, None
-                raise self._error(Failed(row, sense), before, None)
+        for failed in self._link.heard():
+            before, self._place = self._place, None
+            raise self._error(failed, before, None)
 
     # --- errors -----------------------------------------------------------------------------------------------------
 
@@ -217,14 +231,14 @@ class Placed:
             return
         self._place = None
         try:
-            reply = self._link.send(commands.LOCATE_16, (1, 1, TO_OBJECT << 3), (4, 8, before[1] + 1))
+            reply = self._link.send(commands.LOCATE_16, (1, 1, _TO_OBJECT << 3), (4, 8, before[1] + 1))
         except Failed as failed:
             self._is_about_the_cartridge(failed)
+            return
         except DriveError:
             return
-        else:
-            if reply.sense is None or reply.sense.key != Key.BLANK_CHECK:
-                self._place = (before[0], before[1] + 1)
+        if not is_end(reply):
+            self._place = (before[0], before[1] + 1)
 
     # --- files ------------------------------------------------------------------------------------------------------
 
@@ -233,3 +247,11 @@ class Placed:
         if found.file is not None:
             return found.file
         return max((file for file, start in self._starts.items() if start <= (found.object or 0)), default=0)
+
+
+def is_end(reply: Reply) -> bool:
+    """Whether there is nothing more on the tape."""
+    sense = reply.sense
+    return sense is not None and (
+        sense.code == _END_OF_DATA or (sense.key == Key.BLANK_CHECK and sense.code == _NOTHING_MORE)
+    )

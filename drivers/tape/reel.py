@@ -12,17 +12,16 @@ from drivers.scsi import commands
 from drivers.scsi.link import Failed, Link, as_error
 from drivers.scsi.transport import Reply
 from drivers.tape import protection
-from drivers.tape.placed import TO_OBJECT, Placed, Unsupported
+from drivers.tape.placed import Placed, Unsupported, is_end
 from formats.errors import FormatError
 from formats.scsi import tape
 from formats.scsi.sense import Key
 
 READ_BYTES = 256 << 10
 """The first room for a block, which every host adapter carries; a larger one is read again with more."""
-_BLOCKS, _FILEMARKS, _END = 0, 1, 3
+_FILEMARKS, _END = 1, 3
 _TO_FILE = 1
-_NOTHING_MORE = (0x00, 0x00)
-_FILEMARK, _EARLY_WARNING, _END_OF_DATA, _PROGRAMMABLE = (0x00, 0x01), (0x00, 0x02), (0x00, 0x05), (0x00, 0x07)
+_FILEMARK, _EARLY_WARNING, _PROGRAMMABLE = (0x00, 0x01), (0x00, 0x02), (0x00, 0x07)
 _CHANGED = 0x28
 
 
@@ -93,7 +92,7 @@ class Reel(Placed):
             sense = reply.sense
             if sense is not None and (sense.filemark or sense.code == _FILEMARK):
                 return Mark.FILEMARK
-            if _is_end(reply):
+            if is_end(reply):
                 return Mark.END_OF_DATA
             # With variable blocks, information is what was asked for minus what is there; residuals are not trusted.
             size = reply.transferred
@@ -103,7 +102,7 @@ class Reel(Placed):
                 raise DeviceFailure(f"{self._url}: the drive gave nothing, and did not say why")
             if size <= wanted:
                 return self._checked(bytes(memoryview(self._room)[:size]))
-            self._to_object(place)
+            self.to_object(place)
             self._room = bytearray(size)
 
     def _checked(self, block: bytes) -> bytes:
@@ -129,7 +128,7 @@ class Reel(Placed):
         file, place = self._known()
         if file not in self._starts:
             self._find(file)
-            self._to_object(place)
+            self.to_object(place)
             self._stand(file, place)
         return Position(file, place - self._starts[file])
 
@@ -148,7 +147,7 @@ class Reel(Placed):
             self._locate(file, block)
         except EndOfData:
             if before is not None:
-                self._to_object(before[1])
+                self.to_object(before[1])
                 self._stand(*before)
             raise
 
@@ -169,7 +168,7 @@ class Reel(Placed):
         if file not in self._starts:
             self._find(file)
             if self._place != (file, found.object):
-                self._to_object(found.object)
+                self.to_object(found.object)
         self._stand(file, found.object)
         self.is_warned = found.is_early_warning
 
@@ -195,7 +194,7 @@ class Reel(Placed):
         if target < start:
             raise self._no_such_place(file, block)
         if self._place != (file, target):
-            self._to_object(target)
+            self.to_object(target)
             found = self.where()
             if found.object != target or not self._is_in(file, target, found.file):
                 raise self._no_such_place(file, block)
@@ -206,7 +205,7 @@ class Reel(Placed):
         if told is not None:
             return told == file
         is_within = target <= self._end_of(file)
-        self._to_object(target)
+        self.to_object(target)
         return is_within
 
     def _find(self, file: int) -> int:
@@ -235,7 +234,7 @@ class Reel(Placed):
         """How many filemarks are before an object, where the drive does not count them; goes there."""
         self.do(commands.REWIND)
         file, start = 0, 0
-        while not _is_end(self._over_filemark(start)):
+        while not is_end(self._over_filemark(start)):
             found = self.where().object
             if found is None or found <= start:
                 raise MediumError(f"{self._url}: the drive does not know where it stands", file, 0)
@@ -243,7 +242,7 @@ class Reel(Placed):
                 break
             file, start = file + 1, found
             self._starts[file] = start
-        self._to_object(place)
+        self.to_object(place)
         return file
 
     def _over_filemark(self, at: int) -> Reply:
@@ -268,7 +267,7 @@ class Reel(Placed):
         except Unsupported:
             self._space_to_file(file)
             return
-        if _is_end(reply):
+        if is_end(reply):
             raise self._no_such_place(file, 0)
 
     def _space_to_file(self, file: int) -> None:
@@ -276,18 +275,8 @@ class Reel(Placed):
         self._place = None
         self._space_filemarks(file, 0)
 
-    def _to_object(self, place: int) -> None:
-        """Before that object. Raises EndOfData."""
-        self._place = None
-        try:
-            reply = self.do(commands.LOCATE_16, (1, 1, TO_OBJECT << 3), (4, 8, place))
-        except Unsupported:  # drives before LTO-3
-            reply = self.do(commands.LOCATE, (3, 4, place))
-        if _is_end(reply):
-            raise EndOfData(f"{self._url}: there is nothing at block {place} of the tape")
-
     def _space_filemarks(self, count: int, at: int | None) -> None:
-        if count and _is_end(self.do(commands.SPACE, (1, 1, _FILEMARKS), (2, 3, count), at=at)):
+        if count and is_end(self.do(commands.SPACE, (1, 1, _FILEMARKS), (2, 3, count), at=at)):
             raise EndOfData(f"{self._url}: there are not so many files")
 
     def _known(self) -> tuple[int, int]:
@@ -311,7 +300,7 @@ class Reel(Placed):
             heard = self._link.drain()
         except Failed as failed:
             raise as_error(failed, self._url) from failed
-        if any(sense.key == Key.UNIT_ATTENTION and sense.asc == _CHANGED for sense in heard):
+        if any(failed.sense.key == Key.UNIT_ATTENTION and failed.sense.asc == _CHANGED for failed in heard):
             self.is_gone = True
             raise MediumChanged(f"{self._url}: the cartridge was changed", "run the command again")
         self._is_reset, self._place = False, None
@@ -323,10 +312,3 @@ class Reel(Placed):
 
     def _no_such_place(self, file: int, block: int) -> EndOfData:
         return EndOfData(f"{self._url}: there is no block {block} of file {file}")
-
-
-def _is_end(reply: Reply) -> bool:
-    sense = reply.sense
-    return sense is not None and (
-        sense.code == _END_OF_DATA or (sense.key == Key.BLANK_CHECK and sense.code == _NOTHING_MORE)
-    )
