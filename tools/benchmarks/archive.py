@@ -5,9 +5,6 @@ All data was read just before: it is in the page cache for everyone. Making a re
 not measured.
 """
 
-import shutil
-from pathlib import Path
-
 from tools.benchmarks.contenders import (
     CONTENDERS,
     PLAIN_RIVALS,
@@ -23,10 +20,10 @@ from tools.benchmarks.contenders import (
     tapekit,
     untar,
 )
-from tools.benchmarks.data import DataSet, large_file, small_files, tree_digest
-from tools.benchmarks.measure import Command, Cost, Sample, measure, run_unmeasured
+from tools.benchmarks.data import DataSet, large_file, small_files
 from tools.benchmarks.report import MB, MIB, Result, Target
 from tools.benchmarks.settings import Settings, say
+from tools.benchmarks.turns import QUICK_NOTE, RESTORE, Turns, able, in_turn, make_empty
 
 LARGE_BYTES, QUICK_LARGE_BYTES = 2 * 1024 * MIB, 256 * MIB
 SMALL_FILES, QUICK_SMALL_FILES = 40_000, 4_000
@@ -59,98 +56,50 @@ def run(settings: Settings) -> Result:
     ]
     for data in result.data:
         say(f"{data.name}: {data.files} files, {data.size_bytes / MB:,.0f} MB in {data.path}")
-    able = [contender for contender in CONTENDERS if _can_run(result, contender)]
+    contenders = able(result, CONTENDERS, OURS)
     for data in result.data:
         for number in range(settings.rounds):
-            turns = _Round(settings, result, data, check=number == 0)
+            turns = _Round(settings, result, data, OURS, check=number == 0)
             say(f"{data.name}: round {number + 1} of {settings.rounds}")
             turns.measure(SHA256, "hash", sha256(data.path))
-            first = number % max(1, len(able))
-            for contender in (*able[first:], *able[:first]):
-                turns.run(contender)
+            for contender in in_turn(contenders, number):
+                turns.run(contender, data)
     result.targets = _targets(result)
     share = result.cpu_share(SHA256)
     if share is not None and share < IDLE_SHARE:
         result.notes.append(f"{SHA256}: got {share:.0%} of a core: other programs ran, and the times say little")
     if settings.quick:
-        result.notes.append("--quick: programs' start weighs more than with all data, for which the targets are meant")
+        result.notes.append(QUICK_NOTE)
     return result
 
 
-def _can_run(result: Result, contender: Contender) -> bool:
-    reason = contender.missing()
-    if reason is not None:
-        (result.wrong if contender.name in OURS else result.notes).append(f"{contender.name}: cannot run: {reason}")
-    return reason is None
+class _Round(Turns):
+    """The contenders' turns with one data set."""
 
-
-class _Round:
-    """The contenders' turns with one data set, each with an empty target."""
-
-    def __init__(self, settings: Settings, result: Result, data: DataSet, *, check: bool) -> None:
-        self._target = settings.directory / "target"
-        self._restored = settings.directory / "restored"
-        self._result = result
-        self._data = data
-        self._check = check
-
-    def run(self, contender: Contender) -> None:
+    def run(self, contender: Contender, data: DataSet) -> None:
         """Give a contender its turn."""
-        for directory in (self._target, self._restored):
-            shutil.rmtree(directory, ignore_errors=True)
-            directory.mkdir()
+        make_empty(self.target)
+        make_empty(self.restored)
         try:
-            self._back_up(contender)
+            self._back_up(contender, data)
         finally:
-            for directory in (self._target, self._restored):
-                shutil.rmtree(directory, ignore_errors=True)
+            self.clear()
 
-    def _back_up(self, contender: Contender) -> None:
-        size_bytes = self._data.size_bytes + self._data.files * 4096 + 256 * MIB
-        if contender.prepare is not None:
-            problem = run_unmeasured(contender.prepare(self._data.path, self._target, size_bytes // MIB * MIB))
-            if problem is not None:
-                self._failed(contender.name, "prepare", problem)
-                return
-        if not self.measure(contender.name, "backup", contender.backup(self._data.path, self._target)):
+    def _back_up(self, contender: Contender, data: DataSet) -> None:
+        size_bytes = (data.size_bytes + data.files * 4096 + 256 * MIB) // MIB * MIB
+        if contender.prepare is not None and not self.prepare(
+            contender.name, contender.prepare(data.path, self.target, size_bytes)
+        ):
+            return
+        if not self.measure(contender.name, "backup", contender.backup(data.path, self.target), self.target):
             return
         if contender.name == TAR:
-            self.measure(TAR, "restore", untar(self._target, self._restored))
+            self.measure(TAR, RESTORE, untar(self.target, self.restored))
         if contender.name in OURS:
-            self.measure(contender.name, "verify", tapekit("verify", image(self._target)))
-            restore = tapekit("restore", image(self._target), "--to", str(self._restored))
-            if self.measure(contender.name, "restore", restore) and self._check:
-                self._compare(contender.name)
-
-    def measure(self, name: str, step: str, command: Command) -> bool:
-        """Measure a command; return whether it did what it should."""
-        cost = measure(command)
-        if cost.exit_code != 0:
-            self._failed(name, step, f"exit code {cost.exit_code}: {cost.message}")
-            return False
-        self._result.samples.append(self._sample(name, step, cost))
-        return True
-
-    def _sample(self, name: str, step: str, cost: Cost) -> Sample:
-        stored_bytes = _allocated_bytes(self._target) if step == "backup" else None
-        return Sample(self._data.name, name, step, self._data.size_bytes, stored_bytes, cost)
-
-    def _failed(self, name: str, step: str, problem: str) -> None:
-        """A rival that fails is left out of the comparison; tapekit must not fail."""
-        line = f"{name}: {step}: {self._data.name}: {problem}"
-        (self._result.wrong if name in OURS else self._result.notes).append(line)
-
-    def _compare(self, name: str) -> None:
-        place = self._restored / self._data.path.relative_to("/")  # paths in an archive begin at the root
-        if not place.is_dir():
-            self._failed(name, "restore", f"nothing at {place}")
-        elif tree_digest(place) != self._data.sha256:
-            self._failed(name, "restore", "the restored files are not those that were backed up")
-
-
-def _allocated_bytes(directory: Path) -> int:
-    """Return what the files take on the medium: an image is made larger than what is written to it."""
-    return sum(path.stat().st_blocks * 512 for path in directory.rglob("*") if path.is_file())
+            self.measure(contender.name, "verify", tapekit("verify", image(self.target)))
+            restore = tapekit("restore", image(self.target), "--to", str(self.restored))
+            if self.measure(contender.name, RESTORE, restore):
+                self.compare(contender.name)
 
 
 def _targets(result: Result) -> list[Target]:

@@ -14,6 +14,7 @@ from tools.benchmarks.contenders import tapekit
 from tools.benchmarks.measure import Command, measure, run_unmeasured
 from tools.benchmarks.report import MB, MIB, Grid, Result, Target
 from tools.benchmarks.settings import Settings, say
+from tools.benchmarks.turns import allocated_bytes
 
 FILES, QUICK_FILES = 512, 96
 FILE_BYTES = MIB
@@ -238,12 +239,12 @@ class _Trial:
         source_bytes = len(self._digests) * FILE_BYTES
         cut = (pieces, source_bytes // pieces * 21 // 20 + 12 * MIB)
         _prepare(self._archiver.prepare(self._whole, *cut))
-        before = _stored_bytes(self._whole)
+        before = allocated_bytes(self._whole)
         spent = [measure(command) for command in self._archiver.backup(self._source, self._whole, *cut)]
         if any(cost.exit_code not in (0, 3) for cost in spent):
             message = next(cost.message for cost in spent if cost.exit_code not in (0, 3))
             self._result.notes.append(f"{self._archiver.name}: backup in {pieces}: {message}")
-        stored = _stored_bytes(self._whole) - before
+        stored = allocated_bytes(self._whole) - before
         share = (stored / source_bytes - 1) * 100
         return f"{sum(cost.wall_s for cost in spent):.1f} s, {stored / MB:.0f} MB ({share:+.1f} %)"
 
@@ -274,10 +275,6 @@ def _prepare(commands: Sequence[Command]) -> None:
 
 def _largest(target: Path) -> Path:
     return max((path for path in target.rglob("*") if path.is_file()), key=lambda path: path.stat().st_blocks)
-
-
-def _stored_bytes(target: Path) -> int:
-    return sum(path.stat().st_blocks * 512 for path in target.rglob("*") if path.is_file())
 
 
 def _end_of_data(path: Path) -> int:

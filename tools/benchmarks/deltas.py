@@ -21,6 +21,7 @@ from tools.benchmarks.data import DataSet, tree_digest
 from tools.benchmarks.measure import Command, Sample, measure, run_unmeasured
 from tools.benchmarks.report import MB, MIB, Result, Target
 from tools.benchmarks.settings import Settings, say
+from tools.benchmarks.turns import QUICK_NOTE, able, allocated_bytes, in_turn, note_failure
 
 FULL_BYTES, QUICK_BYTES = 2048 * MIB, 128 * MIB
 MOST_ROUNDS = 6
@@ -91,13 +92,7 @@ def run(settings: Settings) -> Result:
     """Each change in turn, by all archivers."""
     result = Result("deltas", SHA256, baseline_step="hash")
     result.notes.append(f"load when it began: {os.getloadavg()[0]:.1f}")
-    able = []
-    for archiver in ARCHIVERS:
-        reason = archiver.missing()
-        if reason is None:
-            able.append(archiver)
-        else:
-            (result.wrong if archiver.name in OURS else result.notes).append(f"{archiver.name}: cannot run: {reason}")
+    archivers = able(result, ARCHIVERS, OURS)
     directory = settings.directory / "deltas"
     for change in CHANGES:
         missing = change.missing()
@@ -106,12 +101,12 @@ def run(settings: Settings) -> Result:
             continue
         shutil.rmtree(directory, ignore_errors=True)
         try:
-            _Nights(change, directory, settings, result).run(able)
+            _Nights(change, directory, settings, result).run(archivers)
         finally:
             shutil.rmtree(directory, ignore_errors=True)
     result.notes.append(f"load when it ended: {os.getloadavg()[0]:.1f}")
     if settings.quick:
-        result.notes.append("--quick: programs' start weighs more than with all data, for which the targets are meant")
+        result.notes.append(QUICK_NOTE)
     return result
 
 
@@ -134,15 +129,14 @@ class _Nights:
         self._source.mkdir(parents=True)
         change.make(self._source, self._size_bytes)
         self._measure_source()
-        able = [archiver for archiver in archivers if self._prepare(archiver)]
+        prepared = [archiver for archiver in archivers if self._prepare(archiver)]
         for number in range(self._rounds):
             say(f"{change.name}: round {number + 1} of {self._rounds}")
             before = _pages(self._source) if change.name in IN_PLACE or change.share < 1 else {}
             inserted = change.change(self._source, rng)
             self._changed.append(_changed_bytes(before, _pages(self._source)) if inserted is None else inserted)
             self._measure(SHA256, "hash", sha256(self._source), None)
-            first = number % len(able)
-            for archiver in (*able[first:], *able[:first]):
+            for archiver in in_turn(prepared, number):
                 target = self._target(archiver)
                 night = archiver.backup(self._source, target, number + 1)
                 self._measure(archiver.name, NIGHT, night, target / archiver.archives)
@@ -152,7 +146,7 @@ class _Nights:
         what = "changed" if change.name in IN_PLACE else "inserted, or changed in place"
         self._result.notes.append(f"{change.name}: {changed / MB:,.3f} MB {what}")
         self._note_targets(changed)
-        self._check(able)
+        self._check(prepared)
 
     def _measure_source(self) -> None:
         sizes = [path.stat().st_size for path in self._source.rglob("*") if path.is_file()]
@@ -175,21 +169,20 @@ class _Nights:
         return True
 
     def _measure(self, name: str, step: str, command: Command, archives: Path | None) -> None:
-        before = _allocated_bytes(archives) if archives else 0
+        before = allocated_bytes(archives) if archives else 0
         cost = measure(command)
         if cost.exit_code != 0:
             self._failed(name, step, f"exit code {cost.exit_code}: {cost.message}")
             return
-        stored = _allocated_bytes(archives) - before if archives else None
+        stored = allocated_bytes(archives) - before if archives else None
         self._result.samples.append(Sample(self._change.name, name, step, self._data.size_bytes, stored, cost))
 
     def _failed(self, name: str, step: str, problem: str) -> None:
-        line = f"{name}: {step}: {self._change.name}: {problem}"
-        (self._result.wrong if name in OURS else self._result.notes).append(line)
+        note_failure(self._result, OURS, name, f"{step}: {self._change.name}: {problem}")
 
-    def _check(self, able: list[Archiver]) -> None:
+    def _check(self, archivers: list[Archiver]) -> None:
         """The last night comes back as it is, as a delta, from each cartridge of tapekit's."""
-        for archiver in able:
+        for archiver in archivers:
             if archiver.name not in OURS:
                 continue
             target, restored = self._target(archiver), self._directory / "restored"
@@ -235,11 +228,6 @@ def _stored(result: Result, data: str, name: str) -> float | None:
         if (sample.data, sample.contender, sample.step) == (data, name, NIGHT) and sample.stored_bytes is not None
     ]  # fmt: skip
     return median(found) if found else None
-
-
-def _allocated_bytes(archives: Path) -> int:
-    paths = [archives] if archives.is_file() else archives.rglob("*")
-    return sum(path.stat().st_blocks * 512 for path in paths if path.is_file())
 
 
 def _pages(source: Path) -> dict[Path, list[int]]:

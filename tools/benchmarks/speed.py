@@ -6,14 +6,11 @@ round. Sources and targets lie in memory; where a target is a ratio, it is that 
 """
 
 import os
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
 from tools.benchmarks import speed_apart
 from tools.benchmarks.contenders import SHA256, TAPEKIT, sha256
-from tools.benchmarks.data import DataSet, large_file, small_files, tree_digest
-from tools.benchmarks.measure import Command, Sample, measure, run_unmeasured
+from tools.benchmarks.data import DataSet, large_file, small_files
 from tools.benchmarks.report import MB, MIB, Result, Target
 from tools.benchmarks.settings import Settings, say
 from tools.benchmarks.speed_contenders import (
@@ -26,7 +23,6 @@ from tools.benchmarks.speed_contenders import (
     OURS_ZSTD,
     PIPE,
     PIPE_SUMMED,
-    RESTORE,
     RIVALS,
     VERIFY,
     WAYS,
@@ -34,6 +30,7 @@ from tools.benchmarks.speed_contenders import (
     find_all,
     make_key,
 )
+from tools.benchmarks.turns import QUICK_NOTE, RESTORE, Turns, able, in_turn, make_empty
 
 LARGE_BYTES, QUICK_LARGE_BYTES = 2048 * MIB, 64 * MIB
 SMALL_FILES, QUICK_SMALL_FILES = 40_000, 1_000
@@ -65,88 +62,44 @@ def run(settings: Settings) -> Result:
     large = large_file(settings.directory, QUICK_LARGE_BYTES if settings.quick else LARGE_BYTES)
     small = small_files(settings.directory, QUICK_SMALL_FILES if settings.quick else SMALL_FILES)
     result.data = [large, small]
-    able = [way for way in WAYS if _can_run(result, way)]
+    able_ways = able(result, WAYS, OURS)
     for data, plan in ((large, ON_LARGE), (small, ON_SMALL)):
-        ways = [way for way in able if way.name in plan]
+        ways = [way for way in able_ways if way.name in plan]
         for number in range(settings.rounds):
             say(f"{data.name}: round {number + 1} of {settings.rounds}")
-            turns = _Round(settings, result, data, check=number == 0)
+            turns = _Round(settings, result, data, OURS, check=number == 0)
             turns.measure(SHA256, "hash", sha256(data.path))
             if data is small:
                 turns.measure(FIND, AGAIN, find_all(data.path))
-            first = number % len(ways)
-            for way in (*ways[first:], *ways[:first]):
-                turns.run(way, plan[way.name])
+            for way in in_turn(ways, number):
+                turns.run(way, data, plan[way.name])
     result.targets = [*_of_large(result, large), *_of_small(result, large, small), _peak(result)]
     speed_apart.run(settings, result)
     result.notes.append(f"load when it ended: {os.getloadavg()[0]:.1f}")
     if settings.quick:
-        result.notes.append("--quick: programs' start weighs more than with all data, for which the targets are meant")
+        result.notes.append(QUICK_NOTE)
     return result
 
 
-def _can_run(result: Result, way: Way) -> bool:
-    reason = way.missing()
-    if reason is not None:
-        (result.wrong if way.name in OURS else result.notes).append(f"{way.name}: cannot run: {reason}")
-    return reason is None
+class _Round(Turns):
+    """The contenders' turns with one data set."""
 
-
-class _Round:
-    """The contenders' turns with one data set, each with an empty target."""
-
-    def __init__(self, settings: Settings, result: Result, data: DataSet, *, check: bool) -> None:
-        self._target = settings.directory / "target"
-        self._restored = settings.directory / "restored"
-        self._result = result
-        self._data = data
-        self._check = check
-
-    def run(self, way: Way, steps: Sequence[str]) -> None:
+    def run(self, way: Way, data: DataSet, steps: Sequence[str]) -> None:
         """Give a contender its turn."""
-        data = self._data
         size_bytes = (data.size_bytes * 5 // 4 + data.files * 4096 + 256 * MIB) // MIB * MIB
-        _make_empty(self._target)
+        make_empty(self.target)
         try:
-            if way.prepare is not None:
-                problem = run_unmeasured(way.prepare(data.path, self._target, size_bytes))
-                if problem is not None:
-                    self._failed(way.name, "prepare", problem)
-                    return
-            if not self.measure(way.name, BACKUP, way.backup(data.path, self._target)):
+            if way.prepare is not None and not self.prepare(way.name, way.prepare(data.path, self.target, size_bytes)):
+                return
+            if not self.measure(way.name, BACKUP, way.backup(data.path, self.target)):
                 return
             for step in steps:
-                _make_empty(self._restored)
-                done = self.measure(way.name, step, way.steps[step](data.path, self._target, self._restored))
-                if done and step == RESTORE and way.name in OURS and self._check:
-                    self._compare(way.name)
+                make_empty(self.restored)
+                done = self.measure(way.name, step, way.steps[step](data.path, self.target, self.restored))
+                if done and step == RESTORE:
+                    self.compare(way.name)
         finally:
-            for directory in (self._target, self._restored):
-                shutil.rmtree(directory, ignore_errors=True)
-
-    def measure(self, name: str, step: str, command: Command) -> bool:
-        """Measure a command; return whether it did what it should."""
-        cost = measure(command)
-        if cost.exit_code != 0:
-            self._failed(name, step, f"exit code {cost.exit_code}: {cost.message}")
-            return False
-        self._result.samples.append(Sample(self._data.name, name, step, self._data.size_bytes, None, cost))
-        return True
-
-    def _failed(self, name: str, step: str, problem: str) -> None:
-        """A rival that fails is left out of the comparison; tapekit must not fail."""
-        line = f"{name}: {step}: {self._data.name}: {problem}"
-        (self._result.wrong if name in OURS else self._result.notes).append(line)
-
-    def _compare(self, name: str) -> None:
-        place = self._restored / self._data.path.relative_to("/")  # paths in an archive begin at the root
-        if not place.is_dir() or tree_digest(place) != self._data.sha256:
-            self._failed(name, RESTORE, "the restored files are not those that were backed up")
-
-
-def _make_empty(directory: Path) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
+            self.clear()
 
 
 def _of_large(result: Result, large: DataSet) -> list[Target]:

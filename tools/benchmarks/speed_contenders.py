@@ -11,8 +11,9 @@ from tapekit.keys.pair import Pair
 from tapekit.keys.secret import Secret
 from tools.benchmarks.contenders import ENCRYPT, TAPEKIT, Contender, borg, image, restic, tapekit
 from tools.benchmarks.measure import Command
+from tools.benchmarks.turns import RESTORE
 
-BACKUP, AGAIN, VERIFY, RESTORE = "backup", "second night", "verify", "restore"
+BACKUP, AGAIN, VERIFY = "backup", "second night", "verify"
 OURS_AS_IS, OURS_NIGHT, OURS_ZSTD = "tapekit, none", "tapekit, none, as a night", "tapekit, zstd 1"
 OURS = (OURS_AS_IS, OURS_NIGHT, OURS_ZSTD)
 PIPE, PIPE_SUMMED = "tar | zstd 1 | aes", "tar | zstd 1 | aes, sha256sum"
