@@ -233,9 +233,7 @@ class BlockRun(contextlib.AbstractContextManager["BlockRun"]):
                 if bad_in_a_row > MOST_BAD_IN_A_ROW:
                     raise DriveError(f"{self._drive.url}: {bad_in_a_row} blocks in a row cannot be read")
                 number += 1
-            self._raw.put(
-                FileEnd(number, has_filemark=False)
-            )  # so that what was read is checked, and no more waited for
+            self._raw.put(FileEnd(number, has_filemark=False))  # what was read is checked, and no more waited for
         except Exception as error:  # noqa: BLE001 - handed to the reader's thread
             self._raw.put(error)
 

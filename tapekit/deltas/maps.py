@@ -53,7 +53,7 @@ class MapWriter:
         self._digests = bytearray()
 
     def add(self, ends: Sequence[int], digests: bytes) -> None:
-        """The next blocks: where each ends behind those before, and their digests. Raises OSError."""
+        """The next blocks: where each ends behind those before, and their digests."""
         if self._lengths is not None:
             self._lengths.extend(map(operator.sub, ends, (0, *ends)))
         self._digests += digests
@@ -61,7 +61,7 @@ class MapWriter:
             self._flush()
 
     def finish(self) -> None:
-        """The map is whole. Raises OSError."""
+        """The map is whole."""
         if self._digests:
             self._flush()
         self._flush()
@@ -86,13 +86,13 @@ class MapMaker:
         self.places = {kind: made.place for kind, (_, made) in zip(writers, self._made, strict=True)}
 
     def add(self, piece: "bytes | memoryview", *, is_last: bool = False) -> None:
-        """The next piece of the content. Raises OSError."""
+        """The next piece of the content."""
         for cutter, made in self._made:
             data, ends = cutter.feed(piece, is_last=is_last)
             made.add(ends, digests_of(self._secret, data, ends))
 
     def finish(self) -> None:
-        """The content is at its end. Raises OSError."""
+        """The content is at its end."""
         self.add(b"", is_last=True)
         for _, made in self._made:
             made.finish()

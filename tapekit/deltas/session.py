@@ -282,7 +282,7 @@ class Recorder:
         self.places = maker.places
 
     def add(self, piece: memoryview) -> None:
-        """The next piece; nothing of it is needed afterwards. Raises OSError."""
+        """The next piece; nothing of it is needed afterwards."""
         if self._pool is None:
             self._maker.add(piece)
             return
@@ -298,7 +298,7 @@ class Recorder:
             size_bytes -= part
 
     def finish(self) -> None:
-        """The content is at its end. Raises OSError."""
+        """The content is at its end."""
         for future in self._waiting:
             future.result()
         self._maker.finish()
@@ -346,7 +346,7 @@ class Comparing:
             self._hashing.popleft().result()
 
     def finish(self) -> dict[str, int]:
-        """All was seen and hashed; the map of the way that is to be gone on with. Raises OSError."""
+        """All was seen and hashed; the map of the way that is to be gone on with."""
         while self._hashing:
             self._hashing.popleft().result()
         for way in self._ways:

@@ -160,7 +160,7 @@ class Remembering:
         return _map_at(self._folder, self._name, self._secret, kind, self._archive, place)
 
     def add(self, known: Known) -> None:
-        """A file that the archive has. Raises OSError."""
+        """A file that the archive has."""
         if not self._builder.add(known.entry):
             self._flush()
             self._builder.add(known.entry)
