@@ -28,7 +28,7 @@ from tapekit.errors import Exit
 from tapekit.jobs import repair as repairs
 from tapekit.jobs import verify, verify_set
 from tapekit.jobs.sealing import known_sites
-from tapekit.jobs.verify import Damage, SegmentResult
+from tapekit.jobs.verify_segment import Damage, SegmentResult
 from tapekit.units import counted, size_text
 
 

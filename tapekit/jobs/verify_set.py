@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from formats.segment import CONTINUED, INCOMPLETE
-from tapekit.jobs.verify import Result, SegmentResult
+from tapekit.jobs.verify import Result
+from tapekit.jobs.verify_segment import SegmentResult
 from tapekit.model import SPOOL
 
 

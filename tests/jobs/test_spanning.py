@@ -10,6 +10,7 @@ import pytest
 from formats.segment import COMPLETE, CONTINUED
 from tapekit.cartridge.cartridge import open_cartridge
 from tapekit.jobs import export, restore, verify
+from tapekit.jobs.verify_segment import Carried
 from tapekit.progress import Silent
 from tests.jobs.cartridges import Image, evidences, request, restored
 from tests.jobs.spanned import asking, new_images, noise_tree, restore_from, span
@@ -192,7 +193,7 @@ def test_a_member_over_the_border_is_proven_where_both_parts_are_read(spanned: l
         (segment,) = verify.run(drive, "all", Silent(), evidences()).segments
     assert segment.carried is not None
     segment.carried.digest.update(b"x")
-    carried: verify.Carried | None = segment.carried
+    carried: Carried | None = segment.carried
     hit: list[bytes] = []
     for of in spanned[1:]:
         with of.drive() as drive:

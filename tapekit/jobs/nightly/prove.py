@@ -13,6 +13,7 @@ from tapekit.evidence import Evidences
 from tapekit.jobs import sample, verify
 from tapekit.jobs.nightly.trace import Trace
 from tapekit.jobs.segments import Part
+from tapekit.jobs.verify_segment import Carried
 from tapekit.keys.opener import Opener
 from tapekit.model import Rung
 from tapekit.progress import Progress
@@ -61,7 +62,7 @@ class Proving:
         self.warnings: list[Note] = []
         self.archive = archive
         self._means = means
-        self._carried: verify.Carried | None = None
+        self._carried: Carried | None = None
         self._seconds: dict[Step, float] = {}
         self._bytes: dict[Step, int] = {}
 
