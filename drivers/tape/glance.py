@@ -10,13 +10,13 @@ from drivers.base import Identity
 from drivers.errors import DriveError
 from drivers.scsi import commands
 from drivers.scsi.commands import CommandFailed
+from drivers.scsi.link import MOST_ATTENTIONS
 from drivers.scsi.transport import Transport
 from drivers.tape import state
 from formats.errors import FormatError
 from formats.scsi import mam
 from formats.scsi.sense import Key
 
-_MOST_ATTENTIONS = 8
 _CHANGED, _NO_MEDIUM = 0x28, 0x3A
 """ASC of NOT READY TO READY CHANGE, MEDIUM MAY HAVE CHANGED, and of MEDIUM NOT PRESENT (SPC-4, annex E)."""
 
@@ -49,7 +49,7 @@ def glance(transport: Transport) -> Glance:
     except FormatError as error:
         raise DriveError(f"{transport.node}: what it says of itself makes no sense: {error}") from error
     is_changed = False
-    for _ in range(_MOST_ATTENTIONS):
+    for _ in range(MOST_ATTENTIONS):
         try:
             commands.test_unit_ready(transport)
         except CommandFailed as failed:
